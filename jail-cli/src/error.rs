@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What the jail system calls can answer, and what to do about it.
+
+use std::fmt;
+
+use nix::errno::Errno;
+
+/// Which of the jail system calls failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// `create_newjail`.
+    CreateNewjail,
+    /// `get_jailnumber`.
+    GetJailnumber,
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Call::CreateNewjail => "create_newjail",
+            Call::GetJailnumber => "get_jailnumber",
+        })
+    }
+}
+
+/// A jail system call that failed.
+///
+/// Its text names the call, says why the kernel refused, and what can be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JailError {
+    call: Call,
+    errno: Errno,
+}
+
+impl JailError {
+    pub(crate) fn new(call: Call, errno: Errno) -> Self {
+        JailError { call, errno }
+    }
+
+    /// The call that failed.
+    pub fn call(&self) -> Call {
+        self.call
+    }
+
+    /// The error number of the kernel.
+    pub fn errno(&self) -> Errno {
+        self.errno
+    }
+
+    /// The kernel offers no jails at all to this machine as it was booted, whoever asks.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self.errno, Errno::ENOSYS | Errno::EOPNOTSUPP)
+    }
+
+    fn explanation(&self) -> &'static str {
+        match self.errno {
+            Errno::ENOSYS => {
+                "the running kernel has no jaula; boot a kernel built with the jaula patches and \
+                 CONFIG_SECURITY_JAULA=y"
+            }
+            Errno::EOPNOTSUPP => {
+                "the running kernel has jaula built in but not enabled; add jaula to the list \
+                 after lsm= on the kernel command line, or to CONFIG_LSM, and boot again"
+            }
+            Errno::EPERM => {
+                "not permitted; it needs CAP_SYS_ADMIN in the initial user namespace (run it as \
+                 root), and a caller that is in a jail already needs one that may have children"
+            }
+            Errno::EINVAL => {
+                "the process has several threads or shares its memory with another; only a \
+                 single-threaded process can enter a jail"
+            }
+            Errno::EAGAIN => "a limit on the number of jails is reached; end some and try again",
+            Errno::ENOSPC => "every jail number is in use; end some jails and try again",
+            Errno::ENOMEM => "the kernel has no memory left for another jail",
+            _ => self.errno.desc(),
+        }
+    }
+}
+
+impl fmt::Display for JailError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} ({:?})",
+            self.call,
+            self.explanation(),
+            self.errno
+        )
+    }
+}
+
+impl std::error::Error for JailError {}
+
+impl From<JailError> for std::io::Error {
+    fn from(error: JailError) -> Self {
+        std::io::Error::from_raw_os_error(error.errno as i32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(errno: Errno) -> String {
+        JailError::new(Call::CreateNewjail, errno).to_string()
+    }
+
+    #[test]
+    fn every_documented_error_says_what_to_do() {
+        for (errno, hint) in [
+            (Errno::ENOSYS, "CONFIG_SECURITY_JAULA"),
+            (Errno::EOPNOTSUPP, "lsm="),
+            (Errno::EPERM, "CAP_SYS_ADMIN"),
+            (Errno::EINVAL, "single-threaded"),
+            (Errno::EAGAIN, "limit"),
+            (Errno::ENOSPC, "number"),
+            (Errno::ENOMEM, "memory"),
+        ] {
+            let text = text(errno);
+            assert!(text.starts_with("create_newjail: "), "{text}");
+            assert!(text.contains(hint), "{text}");
+            assert!(text.ends_with(&format!("({errno:?})")), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_undocumented_error_keeps_its_name() {
+        assert!(text(Errno::EIO).ends_with("(EIO)"));
+    }
+
+    #[test]
+    fn only_the_kernel_lacking_jails_counts_as_unavailable() {
+        let error = |errno| JailError::new(Call::GetJailnumber, errno);
+        assert!(error(Errno::ENOSYS).is_unavailable());
+        assert!(error(Errno::EOPNOTSUPP).is_unavailable());
+        assert!(!error(Errno::EPERM).is_unavailable());
+    }
+}
