@@ -1,3 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What runs inside the booted jail kernel, and the driver that runs it
+//! What runs inside the booted jail kernel: the parts that the guest programs share.
+//!
+//! Each program in `src/bin` covers one concern and reports in KTAP, see [`ktap`]. The System V
+//! calls that the kernel must refuse across jails are described once, in [`sysv`].
+
+pub mod agent;
+pub mod jail;
+pub mod ktap;
+pub mod procfs;
+pub mod sys;
+pub mod sysv;

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Steps that most programs begin with.
+
+use crate::ktap::{Context, Failure};
+use crate::sys::{ids, jail, Errno};
+
+/// Puts the calling process into a new jail; its number.
+pub fn enter() -> Result<i64, Failure> {
+    let number = jail::create_newjail().context("create_newjail")?;
+    crate::check!(
+        number > 0,
+        "create_newjail returned {number}, not a number above 0"
+    );
+    Ok(number)
+}
+
+/// The number of the jail that the calling process is in.
+pub fn number() -> Result<i64, Failure> {
+    jail::get_jailnumber().context("get_jailnumber")
+}
+
+/// [`number`], where a kernel without jaula, or with jaula not enabled, has just the host.
+///
+/// What does not need jails can so be compared with such a kernel.
+pub fn number_if_any() -> Result<i64, Errno> {
+    match jail::get_jailnumber() {
+        Err(Errno::ENOSYS | Errno::EOPNOTSUPP) => Ok(0),
+        other => other,
+    }
+}
+
+/// Gives the calling process System V tables of its own: nothing of other programs is in the
+/// way, and what a case leaves behind goes away with its last process.
+pub fn private_tables() -> Result<(), Failure> {
+    ids::unshare(libc::CLONE_NEWIPC).context("unshare(CLONE_NEWIPC)")
+}

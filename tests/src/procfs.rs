@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What the tests read in /proc.
+
+use crate::ktap::{fail, Context, Failure};
+use crate::sys::process;
+use std::fs;
+
+/// The value of a `Name: value` line of `/proc/PID/status`; `who` may be `self`.
+pub fn status(who: &str, name: &str) -> Result<String, Failure> {
+    let path = format!("/proc/{who}/status");
+    let text = fs::read_to_string(&path).context(&path)?;
+    text.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .map(|value| value.trim().to_owned())
+        .ok_or_else(|| fail(format!("{path} has no line {name}")))
+}
+
+/// The one-letter state of a process: `S` for asleep, `T` for stopped, `Z` for a zombie.
+pub fn state(pid: libc::pid_t) -> Result<char, Failure> {
+    let path = format!("/proc/{pid}/stat");
+    let text = fs::read_to_string(&path).context(&path)?;
+    // The name before it, in parentheses, may contain anything.
+    text.rsplit_once(") ")
+        .and_then(|(_, rest)| rest.chars().next())
+        .ok_or_else(|| fail(format!("{path} has no state: {text}")))
+}
+
+/// Waits until a process sleeps, having been told to do something that blocks.
+pub fn wait_until_asleep(pid: libc::pid_t) -> Result<(), Failure> {
+    let mut asleep = 0;
+    for _ in 0..5000 {
+        // Several times in a row: a page fault may put it to sleep for a moment, too.
+        asleep = if state(pid)? == 'S' { asleep + 1 } else { 0 };
+        if asleep == 10 {
+            return Ok(());
+        }
+        process::nap();
+    }
+    Err(fail(format!("process {pid} does not block")))
+}

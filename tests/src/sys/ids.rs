@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Users, groups, capabilities, limits and namespaces of the caller.
+
+use super::errno::{checked, Result};
+use libc::c_int;
+
+/// `CAP_SYS_ADMIN` (include/uapi/linux/capability.h).
+pub const CAP_SYS_ADMIN: u32 = 21;
+
+/// `_LINUX_CAPABILITY_VERSION_3`.
+const CAPABILITY_VERSION: u32 = 0x2008_0522;
+
+#[repr(C)]
+struct CapabilityHeader {
+    version: u32,
+    pid: c_int,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct CapabilitySet {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+fn read_capabilities() -> Result<[CapabilitySet; 2]> {
+    let mut header = CapabilityHeader {
+        version: CAPABILITY_VERSION,
+        pid: 0,
+    };
+    let mut sets = [CapabilitySet::default(); 2];
+    // SAFETY: version 3 reads the header and writes two sets; both outlive the call.
+    checked(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, sets.as_mut_ptr()) })?;
+    Ok(sets)
+}
+
+/// Whether the caller has `capability` in its effective set.
+pub fn has_capability(capability: u32) -> Result<bool> {
+    let set = read_capabilities()?[(capability / 32) as usize];
+    Ok(set.effective & (1 << (capability % 32)) != 0)
+}
+
+/// Takes `capability` out of the caller's effective set, and out of the permitted set as well
+/// when `for_good`.
+pub fn drop_capability(capability: u32, for_good: bool) -> Result<()> {
+    let mut sets = read_capabilities()?;
+    let set = &mut sets[(capability / 32) as usize];
+    let bit = 1 << (capability % 32);
+    set.effective &= !bit;
+    if for_good {
+        set.permitted &= !bit;
+        set.inheritable &= !bit;
+    }
+    let mut header = CapabilityHeader {
+        version: CAPABILITY_VERSION,
+        pid: 0,
+    };
+    // SAFETY: version 3 reads the header and two sets; both outlive the call.
+    checked(unsafe { libc::syscall(libc::SYS_capset, &raw mut header, sets.as_ptr()) }).map(drop)
+}
+
+/// Sets the real, effective and saved user of the calling thread.
+pub fn set_user(uid: u32) -> Result<()> {
+    // SAFETY: plain integers in, an integer out.
+    checked(unsafe { libc::setresuid(uid, uid, uid) }).map(drop)
+}
+
+/// Sets the real, effective and saved group of the calling thread.
+pub fn set_group(gid: u32) -> Result<()> {
+    // SAFETY: plain integers in, an integer out.
+    checked(unsafe { libc::setresgid(gid, gid, gid) }).map(drop)
+}
+
+/// Sets the effective user alone.
+pub fn set_effective_user(uid: u32) -> Result<()> {
+    // SAFETY: plain integers in, an integer out.
+    checked(unsafe { libc::seteuid(uid) }).map(drop)
+}
+
+/// Empties the list of supplementary groups.
+pub fn clear_groups() -> Result<()> {
+    // SAFETY: a length of zero reads nothing.
+    checked(unsafe { libc::setgroups(0, std::ptr::null()) }).map(drop)
+}
+
+/// Gives up root: no supplementary groups, then the group and the user `id`.
+pub fn become_user(id: u32) -> Result<()> {
+    clear_groups()?;
+    set_group(id)?;
+    set_user(id)
+}
+
+/// The caller's effective user.
+pub fn effective_user() -> u32 {
+    // SAFETY: takes nothing and always succeeds.
+    unsafe { libc::geteuid() }
+}
+
+/// The caller's effective group.
+pub fn effective_group() -> u32 {
+    // SAFETY: takes nothing and always succeeds.
+    unsafe { libc::getegid() }
+}
+
+/// The caller's real, effective and saved user.
+pub fn users() -> Result<[u32; 3]> {
+    let mut ids = [0; 3];
+    let [real, effective, saved] = &mut ids;
+    // SAFETY: three distinct integers that outlive the call.
+    checked(unsafe { libc::getresuid(real, effective, saved) })?;
+    Ok(ids)
+}
+
+/// The caller's real, effective and saved group.
+pub fn groups() -> Result<[u32; 3]> {
+    let mut ids = [0; 3];
+    let [real, effective, saved] = &mut ids;
+    // SAFETY: three distinct integers that outlive the call.
+    checked(unsafe { libc::getresgid(real, effective, saved) })?;
+    Ok(ids)
+}
+
+/// The caller's supplementary groups.
+pub fn supplementary_groups() -> Result<Vec<u32>> {
+    // SAFETY: a length of zero writes nothing and asks for the count.
+    let count = checked(unsafe { libc::getgroups(0, std::ptr::null_mut()) })?;
+    let mut list = vec![0; count as usize];
+    // SAFETY: the kernel writes at most `count` entries.
+    let count = checked(unsafe { libc::getgroups(count, list.as_mut_ptr()) })?;
+    list.truncate(count as usize);
+    Ok(list)
+}
+
+/// Sets the supplementary groups.
+pub fn set_supplementary_groups(list: &[u32]) -> Result<()> {
+    // SAFETY: the pointer and the length describe the slice.
+    checked(unsafe { libc::setgroups(list.len(), list.as_ptr()) }).map(drop)
+}
+
+/// `unshare(2)`.
+pub fn unshare(flags: c_int) -> Result<()> {
+    // SAFETY: plain integers in, an integer out.
+    checked(unsafe { libc::unshare(flags) }).map(drop)
+}
+
+/// `setns(2)` into the namespace that `file` refers to.
+pub fn set_namespace(file: &std::fs::File, kind: c_int) -> Result<()> {
+    use std::os::fd::AsRawFd;
+    // SAFETY: the descriptor is open for as long as the borrow.
+    checked(unsafe { libc::setns(file.as_raw_fd(), kind) }).map(drop)
+}
+
+/// Whether `no_new_privs` is set on the caller.
+pub fn no_new_privileges() -> Result<bool> {
+    // SAFETY: this operation takes zeros and returns a value.
+    checked(unsafe { libc::prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) }).map(|set| set == 1)
+}
+
+/// Sets both limits on the memory that the caller may lock, in bytes.
+pub fn limit_locked_memory(bytes: libc::rlim_t) -> Result<()> {
+    let limit = libc::rlimit {
+        rlim_cur: bytes,
+        rlim_max: bytes,
+    };
+    // SAFETY: the struct outlives the call.
+    checked(unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &limit) }).map(drop)
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The jail system calls, raw.
+//!
+//! The tests do not go through the `jaula` library here: what is compared is the number that the
+//! kernel returned, before anybody has interpreted it.
+
+use super::errno::{checked, Errno, Result};
+
+/// `create_newjail(2)`, the same number on every architecture.
+pub const CREATE_NEWJAIL: libc::c_long = 1000;
+/// `get_jailnumber(2)`, the same number on every architecture.
+pub const GET_JAILNUMBER: libc::c_long = 1001;
+
+/// Moves the caller into a new jail; the number of that jail.
+pub fn create_newjail() -> Result<i64> {
+    // SAFETY: the call takes no arguments and touches no memory of the caller.
+    checked(unsafe { libc::syscall(CREATE_NEWJAIL) }).map(widen)
+}
+
+/// [`create_newjail`] with garbage in all six argument registers.
+pub fn create_newjail_with_arguments() -> Result<i64> {
+    // SAFETY: the call ignores its arguments and touches no memory of the caller.
+    checked(unsafe { libc::syscall(CREATE_NEWJAIL, -1i64, 2i64, !0u64, 4i64, 5i64, 6i64) })
+        .map(widen)
+}
+
+/// The number of the caller's jail, 0 on the host.
+pub fn get_jailnumber() -> Result<i64> {
+    // SAFETY: the call takes no arguments and touches no memory of the caller.
+    checked(unsafe { libc::syscall(GET_JAILNUMBER) }).map(widen)
+}
+
+/// [`get_jailnumber`] with garbage in all six argument registers.
+pub fn get_jailnumber_with_arguments() -> Result<i64> {
+    // SAFETY: the call ignores its arguments and touches no memory of the caller.
+    checked(unsafe { libc::syscall(GET_JAILNUMBER, -1i64, 2i64, !0u64, 4i64, 5i64, 6i64) })
+        .map(widen)
+}
+
+// `long` has 32 bits on 32-bit architectures.
+#[allow(clippy::useless_conversion)]
+fn widen(number: libc::c_long) -> i64 {
+    i64::from(number)
+}
+
+/// A system call without arguments through the 32-bit entry (`int 0x80`) of the x86-64 kernel.
+/// A kernel without that entry delivers SIGSEGV.
+#[cfg(target_arch = "x86_64")]
+pub fn syscall32(number: i32) -> Result<i32> {
+    let result: i32;
+    // SAFETY: interrupt 0x80 enters the kernel with the number in eax; calls without arguments
+    // touch no memory of the caller, and the registers that the entry may clobber are declared.
+    unsafe {
+        core::arch::asm!(
+            "int 0x80",
+            inlateout("eax") number => result,
+            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+            options(nostack),
+        );
+    }
+    if (-4095..0).contains(&result) {
+        Err(Errno(-result))
+    } else {
+        Ok(result)
+    }
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Making processes in every way that the kernel knows, and ending them.
+//!
+//! Every process that calls these is single-threaded, unless a test says otherwise: a child made
+//! with [`fork`] then has a whole copy of the program and may do anything.
+
+use super::errno::{checked, Errno, Result};
+use libc::{c_int, c_void, pid_t};
+use std::io::Write;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By `exit` with this status.
+    Exited(i32),
+    /// By this signal.
+    Signaled(i32),
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Ended::Exited(status) => write!(f, "exit status {status}"),
+            Ended::Signaled(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+fn decode(status: c_int) -> Ended {
+    if libc::WIFEXITED(status) {
+        Ended::Exited(libc::WEXITSTATUS(status))
+    } else {
+        Ended::Signaled(libc::WTERMSIG(status))
+    }
+}
+
+/// Waits for a child to end, interrupted by no signal.
+pub fn wait(pid: pid_t) -> Result<Ended> {
+    loop {
+        let mut status = 0;
+        // SAFETY: the pointer is to an int that outlives the call. __WALL also waits for
+        // children that do not send SIGCHLD.
+        match checked(unsafe { libc::waitpid(pid, &mut status, libc::__WALL) }) {
+            Ok(_) => return Ok(decode(status)),
+            Err(Errno::EINTR) => continue,
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Whether a child has ended, and how.
+pub fn try_wait(pid: pid_t) -> Result<Option<Ended>> {
+    let mut status = 0;
+    // SAFETY: the pointer is to an int that outlives the call.
+    let ended = checked(unsafe { libc::waitpid(pid, &mut status, libc::WNOHANG | libc::__WALL) })?;
+    Ok((ended != 0).then(|| decode(status)))
+}
+
+/// Runs the child's part and ends the process with its result. A panic, where it unwinds, ends
+/// the process with 101, as a Rust program does.
+fn finish(child: impl FnOnce() -> i32) -> ! {
+    let status = catch_unwind(AssertUnwindSafe(child)).unwrap_or(101);
+    // What does not reach a closed standard output has nowhere else to go.
+    let _ = std::io::stdout().flush();
+    // SAFETY: ends the process; the handlers that the parent registered are not to run here.
+    unsafe { libc::_exit(status) }
+}
+
+/// Flushes what both copies of the program would otherwise print.
+fn flush() {
+    let _ = std::io::stdout().flush();
+}
+
+/// `fork` by the C library; the process number of the child.
+pub fn fork(child: impl FnOnce() -> i32) -> Result<pid_t> {
+    flush();
+    // SAFETY: the caller is single-threaded, so that the child's copy of the program is whole.
+    match checked(unsafe { libc::fork() })? {
+        0 => finish(child),
+        pid => Ok(pid),
+    }
+}
+
+/// Forks and waits; how the child ended.
+pub fn in_child(child: impl FnOnce() -> i32) -> Result<Ended> {
+    wait(fork(child)?)
+}
+
+/// The raw `clone(2)` with these flags (the lowest byte is the signal at the child's end), the
+/// child going on with a copy of the memory as after `fork`.
+///
+/// `CLONE_VM` must not be among the flags: see [`clone_sharing_memory`].
+pub fn clone(flags: c_int, child: impl FnOnce() -> i32) -> Result<pid_t> {
+    if flags & libc::CLONE_VM != 0 {
+        return Err(Errno::EINVAL);
+    }
+    flush();
+    // SAFETY: without CLONE_VM and with a null stack this is fork with other sharing; the
+    // caller is single-threaded. The pointer arguments are null and their flags unset.
+    let pid = checked(unsafe {
+        libc::syscall(
+            libc::SYS_clone,
+            flags as libc::c_long,
+            0usize,
+            0usize,
+            0usize,
+            0usize,
+        )
+    })?;
+    match pid {
+        0 => finish(child),
+        pid => Ok(pid as pid_t),
+    }
+}
+
+/// The raw `clone3(2)` as [`clone`] does it.
+pub fn clone3(flags: u64, child: impl FnOnce() -> i32) -> Result<pid_t> {
+    if flags & libc::CLONE_VM as u64 != 0 {
+        return Err(Errno::EINVAL);
+    }
+    flush();
+    // SAFETY: an all-zero clone_args is a valid value of this plain C struct.
+    let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
+    arguments.flags = flags;
+    arguments.exit_signal = libc::SIGCHLD as u64;
+    // SAFETY: the struct outlives the call and its size is given; without CLONE_VM and with a
+    // null stack this is fork with other sharing.
+    let pid = checked(unsafe {
+        libc::syscall(
+            libc::SYS_clone3,
+            &raw const arguments,
+            std::mem::size_of_val(&arguments),
+        )
+    })?;
+    match pid {
+        0 => finish(child),
+        pid => Ok(pid as pid_t),
+    }
+}
+
+const STACK_SIZE: usize = 256 * 1024;
+
+extern "C" fn trampoline(argument: *mut c_void) -> c_int {
+    // SAFETY: clone_sharing_memory passes a pointer to this type, which it keeps alive.
+    let child = unsafe { &mut *argument.cast::<Box<dyn FnMut() -> i32>>() };
+    child()
+}
+
+/// A child that shares its parent's memory, with a stack of its own.
+///
+/// With `CLONE_VFORK` the parent sleeps until the child has ended. Without it both run at once:
+/// `child` must then make system calls only, on memory that the parent leaves alone, and neither
+/// allocate nor panic. The stack and the closure are leaked, as the child may outlive the call.
+pub fn clone_sharing_memory(flags: c_int, child: impl FnMut() -> i32 + 'static) -> Result<pid_t> {
+    let stack = Vec::leak(vec![0u8; STACK_SIZE]);
+    let child: &'static mut Box<dyn FnMut() -> i32> = Box::leak(Box::new(Box::new(child)));
+    flush();
+    // SAFETY: one past the end of the leaked stack, aligned down to 16 bytes as every ABI wants.
+    let top = unsafe { stack.as_mut_ptr().add(STACK_SIZE & !15) };
+    // SAFETY: the stack and the closure are never freed, and the trampoline expects just this
+    // pointer. What the closure may do is in this function's documentation.
+    checked(unsafe {
+        libc::clone(
+            trampoline,
+            top.cast(),
+            flags | libc::CLONE_VM,
+            (&raw mut *child).cast(),
+        )
+    })
+}
+
+/// The real `vfork(2)`: the result of system call `number`, without arguments, as the child got
+/// it; negative error numbers included.
+///
+/// The child makes that call and exits without having touched the stack that it borrows.
+#[cfg(target_arch = "x86_64")]
+pub fn syscall_in_vfork(number: i64) -> Result<i64> {
+    let mut answer: i64 = i64::MIN;
+    let pid: i64;
+    // SAFETY: the child uses no stack, writes to `answer` alone, which the suspended parent
+    // does not touch meanwhile, and never leaves the block.
+    unsafe {
+        core::arch::asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "mov rax, {number}",
+            "syscall",
+            "mov [{answer}], rax",
+            "xor edi, edi",
+            "mov eax, {exit}",
+            "syscall",
+            "ud2",
+            "2:",
+            inlateout("rax") libc::SYS_vfork => pid,
+            number = in(reg) number,
+            answer = in(reg) &raw mut answer,
+            exit = const libc::SYS_exit,
+            out("rcx") _, out("r11") _, out("rdi") _,
+        );
+    }
+    if pid < 0 {
+        return Err(Errno(-pid as i32));
+    }
+    wait(pid as pid_t)?;
+    Ok(answer)
+}
+
+/// Sends a signal; 0 only asks whether the process exists.
+pub fn kill(pid: pid_t, signal: i32) -> Result<()> {
+    // SAFETY: plain integers in, an integer out.
+    checked(unsafe { libc::kill(pid, signal) }).map(drop)
+}
+
+/// Makes the caller the leader of a new process group, or joins `group`.
+pub fn set_process_group(group: pid_t) -> Result<()> {
+    // SAFETY: plain integers in, an integer out.
+    checked(unsafe { libc::setpgid(0, group) }).map(drop)
+}
+
+/// The caller's process number.
+pub fn pid() -> pid_t {
+    // SAFETY: takes nothing and always succeeds.
+    unsafe { libc::getpid() }
+}
+
+/// The caller's parent's process number, straight from the kernel.
+pub fn parent() -> pid_t {
+    // SAFETY: takes nothing and always succeeds.
+    unsafe { libc::syscall(libc::SYS_getppid) as pid_t }
+}
+
+/// Sleeps for a short while: for polling what cannot be waited for.
+pub fn nap() {
+    std::thread::sleep(std::time::Duration::from_millis(2));
+}
+
+/// Reads one byte from a descriptor and touches no memory but its own stack: for a process that
+/// shares its memory with another. 1 if there was a byte.
+pub fn read_byte(descriptor: c_int) -> isize {
+    let mut byte = 0u8;
+    // SAFETY: one byte on the stack, which outlives the call; a descriptor that is not open
+    // only gives an error.
+    unsafe { libc::read(descriptor, (&raw mut byte).cast(), 1) }
+}
