@@ -5,9 +5,13 @@
 //! Nothing here decides anything: each function makes one call and turns its result into a
 //! [`Result`]. What the calls promise is written in `docs/abi.md`.
 
-use std::ffi::c_long;
+use std::ffi::{c_int, c_long, c_uint};
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 
 use nix::errno::Errno;
+use nix::sched::CloneFlags;
+use nix::sys::signal::SigSet;
+use nix::unistd::{ForkResult, Pid};
 
 /// Number of `create_newjail`, the same on every architecture (`docs/abi.md`).
 pub const SYS_CREATE_NEWJAIL: c_long = 1000;
@@ -30,4 +34,98 @@ pub fn create_newjail() -> Result<c_long, Errno> {
 pub fn get_jailnumber() -> Result<c_long, Errno> {
     // SAFETY: as for `create_newjail`.
     Errno::result(unsafe { libc::syscall(SYS_GET_JAILNUMBER) })
+}
+
+/// What [`fork`] returned as.
+pub enum Fork {
+    /// In the parent: the id of the child.
+    Parent(Pid),
+    /// In the child.
+    Child,
+}
+
+/// Forks, from a process of one thread that shares its memory with nobody.
+///
+/// # Errors
+///
+/// `EINVAL` where the process has several threads or shares its memory, and what fork(2) gives.
+pub fn fork() -> Result<Fork, Errno> {
+    // unshare(CLONE_THREAD) changes nothing and is the kernel's own test for a single thread
+    // with memory of its own: EINVAL otherwise (unshare(2)).
+    nix::sched::unshare(CloneFlags::CLONE_THREAD)?;
+    // SAFETY: there is one thread, so no other can hold a lock that the child would wait for.
+    match unsafe { nix::unistd::fork() }? {
+        ForkResult::Parent { child } => Ok(Fork::Parent(child)),
+        ForkResult::Child => Ok(Fork::Child),
+    }
+}
+
+/// Ends the process at once, without running destructors or exit handlers of its parent.
+pub fn exit_now(status: u8) -> ! {
+    // SAFETY: _exit never returns and touches no memory of the process.
+    unsafe { libc::_exit(c_int::from(status)) }
+}
+
+/// Closes every descriptor from 3 up but `keep`, which becomes number 3 and is closed on exec.
+///
+/// For a child about to execute something: `released` are the other descriptors the caller
+/// owns; objects of its parent that own descriptors must not be used or dropped afterwards.
+pub fn close_all_but(keep: OwnedFd, released: OwnedFd) -> Result<OwnedFd, Errno> {
+    const KEPT: c_int = 3;
+    let _ = released.into_raw_fd();
+    let keep = keep.into_raw_fd();
+    if keep != KEPT {
+        // SAFETY: dup3 works on numbers; whatever 3 was before belongs to nobody any more, as
+        // the contract above demands.
+        Errno::result(unsafe { libc::dup3(keep, KEPT, libc::O_CLOEXEC) })?;
+    }
+    // SAFETY: close_range works on numbers, and by the contract nobody uses these again.
+    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, KEPT + 1, c_uint::MAX, 0) })?;
+    // SAFETY: 3 is open, and nobody else owns it: the owner of `keep` gave it up above.
+    Ok(unsafe { OwnedFd::from_raw_fd(KEPT) })
+}
+
+/// Whether the process ignores `signal`; `false` for a number that is no signal.
+pub fn is_ignored(signal: c_int) -> bool {
+    // SAFETY: an all-zero sigaction is a valid value of the type, made of integers and a set.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: without a new action the call only writes the old one to the valid `action`.
+    let result = unsafe { libc::sigaction(signal, std::ptr::null(), &mut action) };
+    result == 0 && action.sa_sigaction == libc::SIG_IGN
+}
+
+/// Gives `signal` its default action.
+pub fn default_action(signal: c_int) -> Result<(), Errno> {
+    // SAFETY: SIG_DFL runs no code of the process.
+    match unsafe { libc::signal(signal, libc::SIG_DFL) } {
+        libc::SIG_ERR => Err(Errno::last()),
+        _ => Ok(()),
+    }
+}
+
+/// The number of the last signal there is.
+pub fn last_signal() -> c_int {
+    libc::SIGRTMAX()
+}
+
+/// A signal that [`wait_for_signal`] took.
+pub struct Received {
+    /// Which signal it was.
+    pub signal: c_int,
+    /// Whether a process sent it; otherwise the kernel did, for a terminal say.
+    pub from_process: bool,
+}
+
+/// Waits until one of `signals`, which must be blocked, is pending, and takes it.
+pub fn wait_for_signal(signals: &SigSet) -> Result<Received, Errno> {
+    // SAFETY: siginfo_t is plain data, for which all zero is a valid value.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are to valid values that live over the call.
+    let signal = Errno::result(unsafe { libc::sigwaitinfo(signals.as_ref(), &mut info) })?;
+    // SI_USER, SI_QUEUE and SI_TKILL are zero or less, what the kernel sends is above
+    // (sigaction(2)).
+    Ok(Received {
+        signal,
+        from_process: info.si_code <= 0,
+    })
 }

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The parts of the help that are not about one option.
+
+pub const USAGE: &str = "\
+jaula [OPTIONS] ROOT [-- COMMAND [ARG]...]
+       jaula number
+       jaula rootfs build|list|show ...";
+
+pub const SHORT: &str = "\
+Examples:
+  jaula /srv/jail                            a shell as user 1000
+  jaula --user www /srv/jail -- httpd -f     a service as user www
+  jaula rootfs build -t minimal /srv/jail    make a root directory
+
+\"jaula --help\" says more.";
+
+pub const LONG: &str = "\
+What happens:
+  A child enters a new jail, changes to ROOT, closes all descriptors from 3 up, makes ROOT its
+  root, drops groups, user, capabilities and the chance of new privileges, starts from an empty
+  environment, and executes the shell or COMMAND. Each step is verified; one that fails is named,
+  and nothing is executed.
+
+  User 0 in a jail keeps only capabilities that cannot reach outside.
+
+  The launcher waits outside. It passes SIGINT, SIGTERM, SIGHUP and SIGQUIT on to the first
+  process; should the launcher be killed, the kernel kills that process too.
+
+  Put \"--\" before COMMAND, so that no option of it is taken for one of jaula's. A ROOT with the
+  name of a command is written with a slash: ./number.
+
+Exit status:
+  that of the shell or COMMAND, 128 + N when signal N killed it, and
+  125  something failed before it could be executed
+  126  it is there but cannot be executed
+  127  it, its interpreter or its loader is not there
+
+Examples:
+  A shell for user 1000 in a new root directory:
+    jaula rootfs build --template minimal /srv/jail
+    jaula /srv/jail
+
+  One command, its output kept apart from what jaula says:
+    jaula --quiet /srv/jail -- /bin/ls -l / > listing
+
+  A service as the user that the jail's own passwd calls www, with a variable:
+    jaula --user www --setenv PORT=8080 /srv/jail -- httpd -f -p 8080
+
+  As user 1000 with the group of another, and bash:
+    jaula --user 1000:audio --shell /bin/bash /srv/jail
+
+  Am I in a jail?
+    jaula number";

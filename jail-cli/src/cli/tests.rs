@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+use clap::CommandFactory;
+
+use super::*;
+
+fn parse(arguments: &[&str]) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(["jaula"].iter().chain(arguments))
+}
+
+fn run(arguments: &[&str]) -> run::Run {
+    let cli = parse(arguments).expect("a command line");
+    assert!(cli.command.is_none(), "{cli:?}");
+    cli.run
+}
+
+#[test]
+fn is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn options_stop_at_the_command() {
+    let cli = run(&[
+        "-q",
+        "/srv/jail",
+        "--user",
+        "7",
+        "--",
+        "sh",
+        "-c",
+        "id",
+        "--",
+        "--quiet",
+    ]);
+    assert_eq!(cli.root(), "/srv/jail");
+    assert_eq!(cli.command(), ["sh", "-c", "id", "--", "--quiet"]);
+}
+
+#[test]
+fn the_two_dashes_can_be_left_out() {
+    assert_eq!(
+        run(&["/srv/jail", "ls", "-l", "--user"]).command(),
+        ["ls", "-l", "--user"]
+    );
+}
+
+#[test]
+fn a_command_of_jaula_is_told_from_a_root_by_the_slash() {
+    assert!(parse(&["number"])
+        .expect("a command line")
+        .command
+        .is_some());
+    assert_eq!(run(&["./number"]).root(), "./number");
+    assert_eq!(run(&["/srv/jail", "number"]).command(), ["number"]);
+}
+
+#[test]
+fn what_is_wrong_is_refused() {
+    for arguments in [
+        &[][..],
+        &["--user", "", "/srv/jail"],
+        &["--user", "4294967295", "/srv/jail"],
+        &["--setenv", "A", "/srv/jail"],
+        &["--shell", "sh", "/srv/jail"],
+        &["--nonsense", "/srv/jail"],
+        &["number", "extra"],
+    ] {
+        assert!(parse(arguments).is_err(), "{arguments:?}");
+    }
+}

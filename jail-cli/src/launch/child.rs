@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The child of a launch: from the host into the jail, in the order that is promised.
+
+use std::convert::Infallible;
+use std::ffi::c_int;
+use std::io::{stderr, stdin, stdout, Write};
+
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::stat::{fstat, stat, umask, Mode, SFlag};
+use nix::unistd::{
+    chdir, chroot, fchdir, getgroups, getppid, getresgid, getresuid, setgroups, setresgid,
+    setresuid, Gid, Pid, Uid,
+};
+
+use super::exec::execute;
+use super::report::Reporter;
+use super::{terminal, LaunchError, Plan};
+use crate::jail::{create_newjail, get_jailnumber, JailNumber};
+use crate::root::{Identity, Root};
+use crate::text::{reason, shown};
+use crate::user::User;
+use crate::{privilege, sys};
+
+/// What the child must know of the process it was forked from.
+pub struct Parent {
+    /// Its process id.
+    pub pid: Pid,
+    /// The jail it is in.
+    pub number: JailNumber,
+    /// Whether it lends the child its terminal.
+    pub lends_terminal: bool,
+}
+
+/// Becomes what `plan` says; never returns.
+pub fn run(plan: Plan, root: Root, parent: Parent, mut reporter: Reporter) -> ! {
+    let path = root.path().to_owned();
+    let failure = match enter(&plan, root, &parent, &mut reporter) {
+        Ok(never) => match never {},
+        Err(error) => error,
+    };
+    let status = failure.status();
+    if reporter.failure(&failure).is_err() {
+        // The parent is gone or deaf: say it where it can still be seen.
+        eprintln!("jaula: {}: {failure}", shown(&path));
+    }
+    sys::exit_now(status)
+}
+
+fn enter(
+    plan: &Plan,
+    root: Root,
+    parent: &Parent,
+    reporter: &mut Reporter,
+) -> Result<Infallible, LaunchError> {
+    let (path, identity) = (root.path().to_owned(), root.identity());
+    let at = |step: &'static str| {
+        let path = path.as_path();
+        move |why: String| LaunchError::about(path, format!("{step}: {why}"))
+    };
+
+    if parent.lends_terminal {
+        terminal::take_foreground()
+            .map_err(reason)
+            .map_err(at("taking the terminal"))?;
+    }
+    refuse_directories().map_err(at("checking standard input, output and error"))?;
+
+    let number = enter_new_jail(parent.number).map_err(at("entering a new jail"))?;
+    reporter
+        .number(number)
+        .map_err(|error| at("reporting its number")(error.to_string()))?;
+    fchdir(root.directory())
+        .map_err(reason)
+        .map_err(at("chdir"))?;
+    let close = |keep| sys::close_all_but(keep, root.into_directory());
+    reporter
+        .relocate(close)
+        .map_err(reason)
+        .map_err(at("close_range"))?;
+    chroot(".").map_err(reason).map_err(at("chroot"))?;
+    chdir("/").map_err(reason).map_err(at("chdir to its /"))?;
+    verify_root(identity).map_err(at("verifying the root"))?;
+
+    privilege::limit(plan.user.uid).map_err(at("limiting capabilities"))?;
+    become_user(&plan.user).map_err(at("dropping privileges"))?;
+    privilege::give_up(plan.user.uid).map_err(at("giving up capabilities"))?;
+    verify_irrevocable(&plan.user).map_err(at("verifying the user"))?;
+    refuse_new_privileges().map_err(at("no_new_privs"))?;
+    die_with(parent.pid).map_err(at("tying it to its launcher"))?;
+
+    umask(Mode::S_IWGRP | Mode::S_IWOTH);
+    if plan.announce {
+        // That nobody reads standard error is no reason not to run.
+        let _ = writeln!(stderr(), "jaula: jail {number} at {}", shown(&path));
+    }
+    reset_signals(&plan.keep_ignored).map_err(at("resetting signals"))?;
+    Err(execute(&plan.argv, &plan.environment))
+}
+
+/// A directory open as a standard descriptor would be a way out of the root, by fchdir(2).
+fn refuse_directories() -> Result<(), String> {
+    for stat in [fstat(stdin()), fstat(stdout()), fstat(stderr())] {
+        let kind = SFlag::from_bits_truncate(stat.map_err(reason)?.st_mode) & SFlag::S_IFMT;
+        if kind == SFlag::S_IFDIR {
+            return Err("one of them is a directory, which would be a way out of the jail".into());
+        }
+    }
+    Ok(())
+}
+
+fn enter_new_jail(before: JailNumber) -> Result<JailNumber, String> {
+    let created = create_newjail().map_err(|error| error.to_string())?;
+    let now = get_jailnumber().map_err(|error| error.to_string())?;
+    if created == before || now != created {
+        return Err(format!(
+            "the kernel says it created jail {created}, but this is jail {now}, after {before}"
+        ));
+    }
+    Ok(now)
+}
+
+fn verify_root(expected: Identity) -> Result<(), String> {
+    for path in ["/", "."] {
+        if Identity::from(stat(path).map_err(reason)?) != expected {
+            return Err(format!(
+                "{path} inside is another directory than the one asked for"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn become_user(user: &User) -> Result<(), String> {
+    let step = |step: &'static str| move |errno| format!("{step}: {}", reason(errno));
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    setgroups(&[]).map_err(step("setgroups to none"))?;
+    setresgid(gid, gid, gid).map_err(step("setresgid"))?;
+    setresuid(uid, uid, uid).map_err(step("setresuid"))
+}
+
+fn verify_irrevocable(user: &User) -> Result<(), String> {
+    let (root_user, root_group) = (Uid::from_raw(0), Gid::from_raw(0));
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    if !uid.is_root() {
+        if setresuid(root_user, root_user, root_user).is_ok() {
+            return Err("user 0 could be regained".into());
+        }
+        if gid != root_group && setresgid(root_group, root_group, root_group).is_ok() {
+            return Err("group 0 could be regained".into());
+        }
+        if setgroups(&[root_group]).is_ok() {
+            return Err("supplementary groups could be regained".into());
+        }
+    }
+    let (users, groups) = (getresuid().map_err(reason)?, getresgid().map_err(reason)?);
+    if [users.real, users.effective, users.saved] != [uid; 3] {
+        return Err(format!("the user ids are not all {uid}"));
+    }
+    if [groups.real, groups.effective, groups.saved] != [gid; 3] {
+        return Err(format!("the group ids are not all {gid}"));
+    }
+    match getgroups().map_err(reason)?.is_empty() {
+        true => Ok(()),
+        false => Err("supplementary groups are left".into()),
+    }
+}
+
+fn refuse_new_privileges() -> Result<(), String> {
+    prctl::set_no_new_privs().map_err(reason)?;
+    match prctl::get_no_new_privs().map_err(reason)? {
+        true => Ok(()),
+        false => Err("is not set although the kernel accepted it".into()),
+    }
+}
+
+/// Has the kernel kill this process when the launcher ends, however it ends.
+///
+/// Only now: a change of user clears it (prctl(2), PR_SET_PDEATHSIG).
+fn die_with(parent: Pid) -> Result<(), String> {
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(reason)?;
+    match getppid() == parent {
+        true => Ok(()),
+        false => Err("the launcher has ended".into()),
+    }
+}
+
+fn reset_signals(keep_ignored: &[c_int]) -> Result<(), String> {
+    const FIXED: [c_int; 2] = [libc::SIGKILL, libc::SIGSTOP];
+    for signal in 1..=sys::last_signal() {
+        if FIXED.contains(&signal) || keep_ignored.contains(&signal) {
+            continue;
+        }
+        match sys::default_action(signal) {
+            // The C library keeps the first real-time signals to itself.
+            Ok(()) | Err(Errno::EINVAL) => {}
+            Err(errno) => return Err(format!("signal {signal}: {}", reason(errno))),
+        }
+    }
+    SigSet::empty().thread_set_mask().map_err(reason)
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The launcher after the fork: passes signals in, and the way it ended out.
+
+use std::ffi::c_int;
+
+use nix::errno::Errno;
+use nix::sys::signal::{kill, SigSet, SigmaskHow, Signal};
+use nix::sys::wait::{waitpid, WaitPidFlag, WaitStatus};
+use nix::unistd::Pid;
+
+use super::terminal::Terminal;
+use crate::sys;
+
+/// What is passed on to the first process of the jail.
+pub const FORWARDED: [Signal; 4] = [
+    Signal::SIGINT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+];
+
+/// How the first process of a jail ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It exited with this status.
+    Exited(u8),
+    /// This signal killed it.
+    Killed(c_int),
+}
+
+impl Ending {
+    /// The exit status that stands for it: its own, or 128 + the signal.
+    pub fn status(self) -> u8 {
+        match self {
+            Ending::Exited(status) => status,
+            Ending::Killed(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+        }
+    }
+}
+
+/// The signals a launcher waits for, blocked as long as this lives.
+pub struct Signals {
+    waited_for: SigSet,
+    ignored: Vec<c_int>,
+    before: SigSet,
+}
+
+impl Signals {
+    /// Blocks them, so that none is lost between the fork and the wait.
+    ///
+    /// What the caller ignores, under nohup(1) say, is left alone and not passed on.
+    pub fn block() -> Result<Self, Errno> {
+        // A parent that ignores SIGCHLD is never told how its children ended.
+        sys::default_action(libc::SIGCHLD)?;
+        let (ignored, forwarded): (Vec<_>, Vec<_>) = FORWARDED
+            .into_iter()
+            .partition(|&signal| sys::is_ignored(signal as c_int));
+        let mut waited_for = SigSet::empty();
+        for signal in forwarded
+            .into_iter()
+            .chain([Signal::SIGCHLD, Signal::SIGCONT])
+        {
+            waited_for.add(signal);
+        }
+        // Taking the terminal back from the background stops a process that does not block it.
+        let mut blocked = waited_for;
+        blocked.add(Signal::SIGTTOU);
+        let before = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        let ignored = ignored.into_iter().map(|signal| signal as c_int).collect();
+        Ok(Signals {
+            waited_for,
+            ignored,
+            before,
+        })
+    }
+
+    /// Those of the forwarded ones that the caller ignores.
+    pub fn ignored(&self) -> &[c_int] {
+        &self.ignored
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        // It cannot fail: the mask is one the kernel gave.
+        let _ = self.before.thread_set_mask();
+    }
+}
+
+/// Waits for `child` to end, passing signals on and lending it `terminal`.
+pub fn supervise(
+    child: Pid,
+    signals: &Signals,
+    terminal: &mut Option<Terminal>,
+) -> Result<Ending, Errno> {
+    loop {
+        let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED;
+        match waitpid(child, Some(flags))? {
+            WaitStatus::Exited(_, status) => {
+                return Ok(Ending::Exited(u8::try_from(status).unwrap_or(u8::MAX)));
+            }
+            WaitStatus::Signaled(_, signal, _) => return Ok(Ending::Killed(signal as c_int)),
+            WaitStatus::Stopped(..) => {
+                if let Some(terminal) = terminal {
+                    terminal.suspend()?;
+                    resume(terminal, child)?;
+                }
+            }
+            _ => handle(&sys::wait_for_signal(&signals.waited_for), child, terminal)?,
+        }
+    }
+}
+
+fn handle(
+    received: &Result<sys::Received, Errno>,
+    child: Pid,
+    terminal: &mut Option<Terminal>,
+) -> Result<(), Errno> {
+    let received = match received {
+        Ok(received) => received,
+        Err(Errno::EINTR) => return Ok(()),
+        Err(errno) => return Err(*errno),
+    };
+    match (received.signal, terminal) {
+        (libc::SIGCHLD, _) => Ok(()),
+        (libc::SIGCONT, Some(terminal)) => resume(terminal, child),
+        (libc::SIGCONT, None) => Ok(()),
+        // What a terminal sends, it sends to every process of the group, the child included.
+        _ if !received.from_process => Ok(()),
+        (signal, _) => kill(child, Signal::try_from(signal)?),
+    }
+}
+
+fn resume(terminal: &mut Terminal, child: Pid) -> Result<(), Errno> {
+    match terminal.resume(child) {
+        // Its group is gone: it has ended, and the wait will say so.
+        Err(Errno::ESRCH | Errno::EPERM) => Ok(()),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_is_the_one_a_shell_gives() {
+        assert_eq!(Ending::Exited(0).status(), 0);
+        assert_eq!(Ending::Exited(255).status(), 255);
+        assert_eq!(Ending::Killed(libc::SIGTERM).status(), 143);
+        assert_eq!(Ending::Killed(64).status(), 192);
+    }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The root directory of a jail, held from outside.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{open, openat2, AtFlags, OFlag, OpenHow, ResolveFlag};
+use nix::sys::stat::{fstat, FileStat, Mode, SFlag};
+use nix::unistd::{faccessat, AccessFlags};
+
+use crate::path_walk::first_obstacle;
+use crate::text::reason;
+
+/// Which directory this is: device and inode number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    device: libc::dev_t,
+    inode: libc::ino_t,
+}
+
+impl From<FileStat> for Identity {
+    fn from(stat: FileStat) -> Self {
+        Identity {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+        }
+    }
+}
+
+/// An open root directory, and the path it was asked for by.
+#[derive(Debug)]
+pub struct Root {
+    path: PathBuf,
+    directory: OwnedFd,
+    identity: Identity,
+}
+
+impl Root {
+    /// Opens the directory at `path`, following symbolic links as the caller may.
+    ///
+    /// # Errors
+    ///
+    /// A text that names the component in the way.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        if path.as_os_str().is_empty() {
+            return Err("the path is empty".into());
+        }
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let directory = open(path, flags, Mode::empty()).map_err(|errno| obstacle(path, errno))?;
+        faccessat(&directory, ".", AccessFlags::X_OK, AtFlags::AT_EACCESS)
+            .map_err(|errno| format!("no permission to search it: {}", reason(errno)))?;
+        let identity = fstat(&directory).map_err(reason)?.into();
+        Ok(Root {
+            path: path.to_owned(),
+            directory,
+            identity,
+        })
+    }
+
+    /// The path it was opened by.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Which directory it is.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// The open directory; a descriptor that names it and cannot be read from.
+    pub fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+
+    /// Gives up the path for the open directory.
+    pub(crate) fn into_directory(self) -> OwnedFd {
+        self.directory
+    }
+
+    /// Reads a small regular file as a process inside would: a symbolic link in the way, even
+    /// an absolute one or one with `..`, never leads out of the root.
+    ///
+    /// `Ok(None)` where there is no such file.
+    ///
+    /// # Errors
+    ///
+    /// A text that says why the file cannot be read: not a regular file, longer than `limit`
+    /// bytes, or what the kernel answered.
+    pub fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, String> {
+        // Looked at before it is opened: opening a device can have effects of its own.
+        let found = match self.resolve(path, OFlag::O_PATH) {
+            Ok(found) => found,
+            Err(Errno::ENOENT) => return Ok(None),
+            Err(errno) => return Err(reason(errno)),
+        };
+        require_regular(found.as_fd())?;
+        let file = self.resolve(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY);
+        let file = file.map_err(reason)?;
+        require_regular(file.as_fd())?;
+        let mut content = Vec::new();
+        let read = File::from(file).take(limit + 1).read_to_end(&mut content);
+        read.map_err(|error| error.to_string())?;
+        if content.len() as u64 > limit {
+            return Err(format!("is larger than {limit} bytes"));
+        }
+        Ok(Some(content))
+    }
+
+    fn resolve(&self, path: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
+        let how = OpenHow::new()
+            .flags(flags | OFlag::O_CLOEXEC)
+            .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        openat2(&self.directory, path, how)
+    }
+}
+
+fn require_regular(file: impl AsFd) -> Result<(), String> {
+    let stat = fstat(file).map_err(reason)?;
+    match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
+        SFlag::S_IFREG => Ok(()),
+        _ => Err("is not a regular file".into()),
+    }
+}
+
+fn obstacle(path: &Path, errno: Errno) -> String {
+    match first_obstacle(path) {
+        Some(obstacle) => obstacle.describe(),
+        None if errno == Errno::ENOTDIR => "is not a directory".into(),
+        None => reason(errno),
+    }
+}
+
+#[cfg(test)]
+#[path = "root_tests.rs"]
+mod tests;
