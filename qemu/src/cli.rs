@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The command line of `cargo xtask`.
+
+use crate::arch::Arch;
+use crate::guest::initramfs::Copy;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Builds the jail kernel, boots it in QEMU, and runs commands, tests and benchmarks in it.
+///
+/// Every command sets up and builds what it needs and is not there yet. Downloads and builds
+/// are kept in a cache outside the checkout ($JAULA_CACHE, else $XDG_CACHE_HOME/jaula, else
+/// ~/.cache/jaula); removing it is always safe.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub task: Task,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask demo                         from a fresh machine to IPC refused, in one command
+  cargo xtask test                         everything that is checked, on the normal kernel
+  cargo xtask exec -- 'jaula /srv/jail -- /bin/sh -c id'
+                                           one command in the booted machine
+  cargo xtask exec --copy ./prog -- /root/prog
+                                           run a program of yours in it
+  cargo xtask shell                        a root shell in it; Ctrl-] ends it
+  cargo xtask kernel --source ~/linux      build your own 6.12 tree with the series
+  cargo xtask setup --dry-run              see what would be installed";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Install what is missing on this machine (Debian 12 and 13; elsewhere: say what is)
+    Setup(SetupArgs),
+    /// Build the kernel and print the path of its image
+    Kernel(KernelArgs),
+    /// Boot, try every way of IPC across a jail's wall, and show what the kernel said
+    Demo(GuestArgs),
+    /// Boot to an interactive root shell
+    Shell(ShellArgs),
+    /// Boot, run one command line as root, and exit with its status
+    Exec(ExecArgs),
+    /// Check formatting, lints, patches and sizes; run all tests, on this machine and in the guest
+    Test(TestArgs),
+    /// Count what the module costs, in instructions, with and without it in `lsm=`
+    Bench(BenchArgs),
+    /// Work with the kernel series
+    #[command(subcommand)]
+    Patches(PatchesTask),
+}
+
+/// Which kernel.
+#[derive(Args, Clone, Debug)]
+pub struct KernelChoice {
+    /// The architecture
+    #[arg(long, value_enum, default_value = "x86_64")]
+    pub arch: Arch,
+    /// An unpatched 6.12 kernel of your own: a directory (it is copied, never changed) or a tarball
+    #[arg(long, value_name = "DIR|TARBALL")]
+    pub source: Option<PathBuf>,
+    /// How many jobs make runs at once [default: one a processor]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+}
+
+/// What the guest is given.
+#[derive(Args, Clone, Debug)]
+pub struct GuestArgs {
+    /// Which kernel
+    #[command(flatten)]
+    pub kernel: KernelChoice,
+    /// The emulated machine [default: the architecture's usual one]
+    #[arg(long, value_name = "NAME")]
+    pub machine: Option<String>,
+    /// Guest memory in MiB [default: 1024; 2048 with --debug-kernel]
+    #[arg(long, value_name = "MIB")]
+    pub memory: Option<u32>,
+    /// Number of processors [default: the machine's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub smp: Option<u32>,
+    /// Further kernel arguments
+    #[arg(
+        long,
+        value_name = "KERNEL_ARGS",
+        default_value = "",
+        allow_hyphen_values = true
+    )]
+    pub append: String,
+    /// Use the kernel with KASAN, lockdep and the other checks
+    #[arg(long)]
+    pub debug_kernel: bool,
+    /// Put a file of this machine into the guest; DEST is absolute [default: /root/]
+    #[arg(long = "copy", value_name = "FILE[:DEST]")]
+    pub copies: Vec<Copy>,
+}
+
+/// `setup`
+#[derive(Args, Debug)]
+pub struct SetupArgs {
+    /// Only print the commands
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `kernel`
+#[derive(Args, Debug)]
+pub struct KernelArgs {
+    /// Which kernel
+    #[command(flatten)]
+    pub kernel: KernelChoice,
+    /// Build the one with KASAN, lockdep and the other checks
+    #[arg(long)]
+    pub debug_kernel: bool,
+}
+
+/// `shell`
+#[derive(Args, Debug)]
+pub struct ShellArgs {
+    /// What the guest is given
+    #[command(flatten)]
+    pub guest: GuestArgs,
+}
+
+/// `exec`
+#[derive(Args, Debug)]
+pub struct ExecArgs {
+    /// What the guest is given
+    #[command(flatten)]
+    pub guest: GuestArgs,
+    /// End the machine after this many seconds, with exit status 124
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
+    pub timeout: u64,
+    /// The command line for the guest's shell; several words are joined by spaces
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+/// `test`
+#[derive(Args, Debug)]
+pub struct TestArgs {
+    /// Which kernel
+    #[command(flatten)]
+    pub kernel: KernelChoice,
+    /// Run the guest's tests on the debug kernel as well
+    #[arg(long)]
+    pub all: bool,
+    /// Run the guest's tests on the debug kernel instead
+    #[arg(long, conflicts_with = "all")]
+    pub debug_kernel: bool,
+}
+
+/// `bench`
+#[derive(Args, Debug)]
+pub struct BenchArgs {
+    /// Which kernel
+    #[command(flatten)]
+    pub kernel: KernelChoice,
+}
+
+/// `patches`
+#[derive(Debug, Subcommand)]
+pub enum PatchesTask {
+    /// Write the series and the module as one mailbox for `git am`
+    Export(ExportArgs),
+}
+
+/// `patches export`
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn exec_takes_the_command_after_two_dashes() {
+        let cli = Cli::parse_from(["cargo xtask", "exec", "--append", "-x y", "--", "ls", "-l"]);
+        match cli.task {
+            Task::Exec(args) => {
+                assert_eq!(args.command, ["ls", "-l"]);
+                assert_eq!(args.guest.append, "-x y");
+                assert_eq!(args.timeout, 120);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn unknown_architecture_lists_the_known() {
+        let error = Cli::try_parse_from(["cargo xtask", "kernel", "--arch", "pdp11"])
+            .expect_err("unknown")
+            .to_string();
+        assert!(
+            error.contains("pdp11") && error.contains("x86_64"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Configuring and making one kernel.
+
+use super::toolchain::Toolchain;
+use super::tree::Tree;
+use super::{config, files};
+use crate::arch::{Arch, Flavour};
+use crate::process::{capture, command, output, Logged};
+use crate::project::Project;
+use crate::ui::{self, Progress, Scale};
+use anyhow::{bail, Context, Result};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Objects of a build from nothing, where no earlier build has counted them.
+const OBJECTS: u64 = 1700;
+
+/// A build directory for one architecture and flavour, with what is needed to use it.
+pub struct Build<'a> {
+    pub(super) project: &'a Project,
+    pub(super) tree: &'a Tree,
+    pub(super) toolchain: &'a Toolchain,
+    pub(super) arch: Arch,
+    pub(super) flavour: Flavour,
+}
+
+impl Build<'_> {
+    /// The build directory.
+    pub fn dir(&self) -> PathBuf {
+        self.tree
+            .build_dir(&format!("{}-{}", self.arch, self.flavour))
+    }
+
+    /// The bootable image.
+    pub fn image(&self) -> PathBuf {
+        self.dir().join(self.arch.image_path())
+    }
+
+    /// Makes the image unless it is there and nothing it was made of has changed.
+    pub fn run(&self, jobs: usize) -> Result<PathBuf> {
+        let stamp = self.dir().join("xtask.built");
+        let wanted = format!("{}{}", self.inputs()?, self.tree.generation()?);
+        let built = files::read(&stamp)?.is_some_and(|(text, _)| text == wanted.as_bytes());
+        if built && self.image().exists() {
+            return Ok(self.image());
+        }
+        self.configure()?;
+        self.make(jobs)?;
+        files::write_whole(&stamp, wanted.as_bytes(), 0o644)?;
+        Ok(self.image())
+    }
+
+    /// The kernel's make for this build directory, without a target.
+    pub fn make_command(&self) -> Command {
+        let mut make = self.toolchain.make();
+        make.arg("-C").arg(self.tree.src());
+        make.arg(format!("O={}", self.dir().display()));
+        make.arg(format!("ARCH={}", self.arch.kernel_name()));
+        make
+    }
+
+    /// A log file of this build.
+    pub fn log(&self, step: &str) -> Result<PathBuf> {
+        self.project
+            .log(&format!("kernel-{}-{}-{step}.log", self.arch, self.flavour))
+    }
+
+    fn fragments(&self) -> Vec<PathBuf> {
+        let mut names = vec!["jaula", self.arch.name()];
+        if self.flavour == Flavour::Debug {
+            names.push("debug");
+        }
+        names
+            .iter()
+            .map(|name| self.project.config_dir().join(format!("{name}.config")))
+            .collect()
+    }
+
+    fn inputs(&self) -> Result<String> {
+        let mut text = self.toolchain.identity.clone();
+        for fragment in self.fragments() {
+            text +=
+                &fs::read_to_string(&fragment).with_context(|| fragment.display().to_string())?;
+        }
+        Ok(text)
+    }
+
+    /// Makes the `.config` anew. One that comes out the same rebuilds nothing.
+    pub fn configure(&self) -> Result<()> {
+        let dir = self.dir();
+        fs::create_dir_all(&dir).with_context(|| format!("{}: cannot create", dir.display()))?;
+        self.check_rust()?;
+        let log = self.log("config")?;
+        let what = "configuring the kernel";
+        Logged::new(what, &log).run(self.make_command().arg("tinyconfig"), |_| {})?;
+        let mut merge = command(self.tree.src().join("scripts/kconfig/merge_config.sh"));
+        merge
+            .args(["-m", ".config"])
+            .args(self.fragments())
+            .current_dir(&dir);
+        Logged::new(what, &log).run(&mut merge, |_| {})?;
+        Logged::new(what, &log).run(self.make_command().arg("olddefconfig"), |_| {})?;
+
+        let mut asked = BTreeMap::new();
+        for fragment in self.fragments() {
+            asked.extend(config::parse(&fs::read_to_string(&fragment)?));
+        }
+        let path = dir.join(".config");
+        let got = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        // Only what the series brings may be absent, and only while it is not applied.
+        let known = |name: &str| {
+            name != "CONFIG_SECURITY_JAULA"
+                || self.tree.src().join("security/jaula/Kconfig").exists()
+        };
+        for name in config::verify(&asked, &got, known)? {
+            ui::note(&format!(
+                "{name}: this kernel tree has no such option (the series is not applied)"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Lets the kernel itself say whether it can use this Rust.
+    fn check_rust(&self) -> Result<()> {
+        let output = output(self.make_command().arg("rustavailable"))?;
+        if !output.status.success() {
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8_lossy(&said);
+            let words: Vec<_> = said
+                .lines()
+                .filter(|line| !line.starts_with("make"))
+                .collect();
+            bail!(
+                "the kernel cannot be built with this Rust toolchain. It says:\n{}",
+                words.join("\n")
+            );
+        }
+        Ok(())
+    }
+
+    fn make(&self, jobs: usize) -> Result<()> {
+        let counted = self.dir().join("xtask.objects");
+        let first = !counted.exists();
+        let scale = if first {
+            Scale::Steps(self.expected_objects())
+        } else {
+            Scale::Unknown
+        };
+        let what = format!("building the {} kernel for {}", self.flavour, self.arch);
+        let progress = Progress::start(&what, scale);
+        let mut objects = 0;
+        let mut make = self.make_command();
+        make.arg(format!("-j{jobs}")).arg(self.arch.image_target());
+        let log = self.log("build")?;
+        Logged::new(&what, &log).run(&mut make, |line| {
+            // Lines like "  CC      kernel/fork.o", whatever the tool.
+            if line.starts_with("  ") {
+                objects += 1;
+                progress.set(objects);
+            }
+        })?;
+        if first {
+            files::write_whole(&counted, objects.to_string().as_bytes(), 0o644)?;
+        }
+        if !self.image().exists() {
+            bail!(
+                "{what}: make succeeded, but there is no {}; see {}",
+                self.image().display(),
+                log.display()
+            );
+        }
+        progress.done();
+        Ok(())
+    }
+
+    /// What the other flavour's first build has counted is near enough.
+    fn expected_objects(&self) -> u64 {
+        let count = |path: PathBuf| fs::read_to_string(path).ok()?.trim().parse().ok();
+        [Flavour::Normal, Flavour::Debug]
+            .iter()
+            .find_map(|flavour| {
+                count(
+                    self.tree
+                        .build_dir(&format!("{}-{flavour}", self.arch))
+                        .join("xtask.objects"),
+                )
+            })
+            .unwrap_or(OBJECTS)
+    }
+
+    /// Size of the module's machine code in bytes.
+    pub fn module_text(&self) -> Result<u64> {
+        let archive = self.dir().join(super::tree::MODULE_PATH).join("built-in.a");
+        let said = capture(
+            command(self.toolchain.llvm_bin.join("llvm-size"))
+                .arg("-t")
+                .arg(&archive),
+        )?;
+        totals_text(&said).with_context(|| {
+            format!(
+                "llvm-size {}: cannot read its answer:\n{said}",
+                archive.display()
+            )
+        })
+    }
+}
+
+/// The text column of `size -t`'s last line.
+fn totals_text(said: &str) -> Option<u64> {
+    let line = said
+        .lines()
+        .find(|line| line.trim_end().ends_with("(TOTALS)"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// The number of jobs that make runs at once unless told otherwise.
+pub fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(2, |n| n.get())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn totals_are_read() {
+        let said = "   text\t   data\t    bss\t    dec\t    hex\tfilename\n   5000\t 10\t 20\t 5030\t 1\ta.o (ex built-in.a)\n   9123\t 10\t 20\t 9153\t 2\t(TOTALS)\n";
+        assert_eq!(super::totals_text(said), Some(9123));
+    }
+}

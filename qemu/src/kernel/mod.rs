@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! From an unpatched source to a bootable image, all of it in the cache.
+//!
+//! A source is fetched ([`source`], [`extract`]), patched ([`series`], [`tree`]), configured
+//! ([`config`]) and built ([`build`]) with tools found by [`toolchain`].
+
+pub mod build;
+pub mod config;
+mod extract;
+pub mod files;
+pub mod series;
+pub mod source;
+pub mod toolchain;
+pub mod tree;
+
+use crate::arch::{Arch, Flavour};
+use crate::lock::CacheLock;
+use crate::project::Project;
+use anyhow::Result;
+use build::Build;
+use series::Series;
+use source::Source;
+use std::path::{Path, PathBuf};
+use toolchain::Toolchain;
+use tree::Tree;
+
+/// Everything that builds of one source have in common.
+pub struct Kernel<'a> {
+    project: &'a Project,
+    /// The patched tree.
+    pub tree: Tree,
+    /// What was applied to it.
+    pub series: Series,
+    /// The tools.
+    pub toolchain: Toolchain,
+}
+
+impl<'a> Kernel<'a> {
+    /// Finds tools and source, and brings the patched tree up to date.
+    ///
+    /// The caller holds the lock for as long as it uses the tree.
+    pub fn prepare(project: &'a Project, _lock: &CacheLock, source: Option<&Path>) -> Result<Self> {
+        let toolchain = Toolchain::find(project)?;
+        let source = Source::find(source)?;
+        let series = Series::read(&project.series_dir())?;
+        let tree = Tree::prepare(project, &source, &series)?;
+        Ok(Self {
+            project,
+            tree,
+            series,
+            toolchain,
+        })
+    }
+
+    /// The build of one architecture and flavour.
+    pub fn build(&self, arch: Arch, flavour: Flavour) -> Build<'_> {
+        Build {
+            project: self.project,
+            tree: &self.tree,
+            toolchain: &self.toolchain,
+            arch,
+            flavour,
+        }
+    }
+}
+
+/// Makes the kernel image of an architecture and flavour up to date; gives its path.
+pub fn image(
+    project: &Project,
+    source: Option<&Path>,
+    arch: Arch,
+    flavour: Flavour,
+    jobs: usize,
+) -> Result<PathBuf> {
+    let lock = CacheLock::acquire(project)?;
+    Kernel::prepare(project, &lock, source)?
+        .build(arch, flavour)
+        .run(jobs)
+}

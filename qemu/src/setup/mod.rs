@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Making sure that the machine has what is needed, and installing what it lacks.
+
+mod apt;
+mod bindgen;
+mod distro;
+mod install;
+pub mod needs;
+
+use crate::lock::CacheLock;
+use crate::project::Project;
+use crate::ui;
+use anyhow::{bail, Result};
+use distro::Distro;
+use needs::{Need, NEEDS, SOURCE_PACKAGE};
+use std::collections::BTreeSet;
+
+/// How far a set-up goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Say what is missing and what would be run, and leave it at that.
+    DryRun,
+    /// Install what is missing.
+    Install,
+}
+
+/// What a set-up found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Everything was there.
+    Everything,
+    /// Something was missing.
+    Gaps,
+}
+
+/// Checks everything and, in [`Mode::Install`], installs what is missing.
+///
+/// `own_source` is for a user who has a kernel source of their own.
+pub fn run(project: &Project, mode: Mode, own_source: bool) -> Result<Found> {
+    // Two runs must not install at once; apt has a lock of its own, but the answer to "what
+    // is missing" would be out of date.
+    let _lock = CacheLock::acquire(project)?;
+    let distro = Distro::detect();
+    let missing = missing(project, own_source, &distro);
+    if missing.is_empty() {
+        return Ok(Found::Everything);
+    }
+    for (need, why) in &missing {
+        let why = why.lines().next().unwrap_or_default();
+        ui::note(&format!("missing: {} ({why})", need.name));
+    }
+    if let Distro::Other(name) = &distro {
+        bail!("{}", advice(name, &missing));
+    }
+    let packages = packages(missing.iter().map(|(need, _)| *need), &distro);
+    install::packages(project, &packages, mode)?;
+    if missing
+        .iter()
+        .any(|(need, _)| need.packages(&distro).is_empty())
+    {
+        bindgen::install(project, mode)?;
+    }
+    if mode == Mode::DryRun {
+        return Ok(Found::Gaps);
+    }
+    let left = self::missing(project, own_source, &distro);
+    if !left.is_empty() {
+        let lines: Vec<_> = left
+            .iter()
+            .map(|(need, why)| format!("  {}: {why}", need.name))
+            .collect();
+        bail!("still missing after installing:\n{}", lines.join("\n"));
+    }
+    Ok(Found::Gaps)
+}
+
+fn missing(project: &Project, own_source: bool, distro: &Distro) -> Vec<(&'static Need, String)> {
+    NEEDS
+        .iter()
+        .filter(|need| !(own_source && need.packages(distro).contains(&SOURCE_PACKAGE)))
+        .filter_map(|need| {
+            need.check(project)
+                .err()
+                .map(|error| (need, format!("{error:#}")))
+        })
+        .collect()
+}
+
+/// Package names, each once.
+fn packages<'a>(needs: impl Iterator<Item = &'a Need>, distro: &Distro) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    needs
+        .flat_map(|need| need.packages(distro))
+        .filter(|name| seen.insert(**name))
+        .map(|name| (*name).to_owned())
+        .collect()
+}
+
+/// What to tell on a distribution whose package manager the harness does not drive.
+fn advice(distro: &str, missing: &[(&Need, String)]) -> String {
+    let lines: Vec<_> = missing
+        .iter()
+        .map(|(need, why)| {
+            let on_debian = need.packages(&Distro::Debian13).join(" ");
+            format!(
+                "  {}\n      {why}\n      (on Debian 13: {on_debian})",
+                need.name
+            )
+        })
+        .collect();
+    format!(
+        "set-up installs packages on Debian 12 and 13 only, and this is {distro}. Install these, and run the same command again:\n{}",
+        lines.join("\n")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fresh_debian_12_takes_the_backported_toolchain() {
+        let packages = packages(NEEDS.iter(), &Distro::Debian12);
+        for name in [
+            "rustc-web",
+            "rust-web-src",
+            "clang-19",
+            "lld-19",
+            "llvm-19",
+            "linux-source-6.12",
+            "qemu-system-x86",
+        ] {
+            assert!(packages.iter().any(|p| p == name), "{name} in {packages:?}");
+        }
+        for name in ["rustc", "bindgen", "qemu-utils-"] {
+            assert!(
+                !packages.iter().any(|p| p == name),
+                "{name} in {packages:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn fresh_debian_13_takes_the_plain_names_once() {
+        let packages = packages(NEEDS.iter(), &Distro::Debian13);
+        for name in ["rustc", "rust-src", "bindgen", "clang", "lld", "llvm"] {
+            assert_eq!(
+                packages.iter().filter(|p| *p == name).count(),
+                1,
+                "{name} in {packages:?}"
+            );
+        }
+        assert_eq!(packages.iter().filter(|p| *p == "rustfmt").count(), 1);
+    }
+
+    #[test]
+    fn elsewhere_the_missing_are_listed() {
+        let missing: Vec<_> = NEEDS
+            .iter()
+            .take(2)
+            .map(|need| (need, "not found: x".to_owned()))
+            .collect();
+        let text = advice("Fedora Linux 42", &missing);
+        for part in ["Fedora Linux 42", "make", "not found: x", "libc6-dev"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+}

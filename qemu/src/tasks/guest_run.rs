@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Booting a guest with our programs in it: what the commands and the test driver share.
+
+use crate::arch::Flavour;
+use crate::boot::accel::Accel;
+use crate::boot::qemu::Boot;
+use crate::boot::session::{self, Ended, Io, Outcome};
+use crate::boot::terminal;
+use crate::cli::GuestArgs;
+use crate::guest::initramfs::{self, Orders};
+use crate::guest::userland::{self, Program};
+use crate::machine::Machine;
+use crate::project::Project;
+use crate::setup::needs::busybox;
+use crate::tasks::kernel;
+use anyhow::{bail, Context, Result};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Exit status of a run that was ended at its time limit, as timeout(1) has it.
+const TIMED_OUT: u8 = 124;
+/// Exit status of a run whose kernel panicked, reported a mistake of its own, or vanished.
+const CRASHED: u8 = 125;
+
+/// A kernel and a user land, ready to be booted as often as needed.
+pub struct Guest<'a> {
+    project: &'a Project,
+    args: &'a GuestArgs,
+    machine: Machine,
+    kernel: PathBuf,
+    flavour: Flavour,
+    /// Our programs in it.
+    pub programs: Vec<Program>,
+}
+
+/// One boot.
+pub struct Plan {
+    /// A name for the log.
+    pub name: &'static str,
+    /// A script to run as root.
+    pub command: Option<String>,
+    /// Whether a shell follows.
+    pub shell: bool,
+    /// Kernel arguments beside the user's.
+    pub append: &'static str,
+    /// Count instructions instead of time.
+    pub icount: bool,
+    /// Where output goes.
+    pub io: Io,
+    /// When to end it.
+    pub limit: Option<Duration>,
+}
+
+impl<'a> Guest<'a> {
+    /// Sets up and builds what is missing.
+    pub fn prepare(project: &'a Project, args: &'a GuestArgs) -> Result<Self> {
+        let machine = match &args.machine {
+            Some(name) => Machine::named(name)?,
+            None => Machine::default_for(args.kernel.arch)?,
+        };
+        if machine.arch != args.kernel.arch {
+            bail!(
+                "machine {} is {}, not {}",
+                machine.name,
+                machine.arch,
+                args.kernel.arch
+            );
+        }
+        for copy in &args.copies {
+            // Before minutes of building, not after.
+            std::fs::metadata(&copy.from)
+                .with_context(|| format!("--copy {}", copy.from.display()))?;
+        }
+        let flavour = Flavour::from_flag(args.debug_kernel);
+        let kernel = kernel::image(project, &args.kernel, flavour)?;
+        let programs = userland::build(project, args.kernel.arch)?;
+        Ok(Self {
+            project,
+            args,
+            machine,
+            kernel,
+            flavour,
+            programs,
+        })
+    }
+
+    /// Boots once.
+    pub fn boot(&self, plan: Plan) -> Result<Outcome> {
+        let dir = tempfile::Builder::new()
+            .prefix("jaula-")
+            .tempdir()
+            .context("temporary directory")?;
+        let initramfs = dir.path().join("initramfs");
+        let orders = Orders {
+            command: plan.command,
+            shell: plan.shell,
+            variables: terminal::variables(&self.machine),
+        };
+        initramfs::write(
+            &initramfs,
+            &busybox()?,
+            &self.programs,
+            &self.args.copies,
+            &orders,
+        )?;
+        let accel = if plan.icount {
+            Accel::Icount
+        } else {
+            Accel::best(self.project, &self.machine, &self.kernel)?
+        };
+        let append = format!("{} {}", plan.append, self.args.append);
+        let boot = Boot {
+            machine: &self.machine,
+            kernel: &self.kernel,
+            initramfs: &initramfs,
+            append: append.trim(),
+            memory_mib: self.args.memory.unwrap_or(self.flavour.memory_mib()),
+            // Instructions are counted on one processor only.
+            smp: if plan.icount {
+                1
+            } else {
+                self.args.smp.unwrap_or(self.machine.smp)
+            },
+            accel,
+        };
+        let log = self.project.log(&format!(
+            "console-{}-{}-{}.log",
+            plan.name, self.machine.name, self.flavour
+        ))?;
+        session::run(&boot, plan.io, plan.limit, &log)
+    }
+}
+
+/// The exit status that tells how a run went, with what a person must know printed.
+pub fn exit_code(outcome: &Outcome, limit: Option<Duration>) -> ExitCode {
+    for splat in &outcome.splats {
+        eprintln!("xtask: the kernel reported a mistake of its own:\n{splat}");
+    }
+    match outcome.ended {
+        Ended::Escaped => return ExitCode::SUCCESS,
+        Ended::TimedOut => {
+            let seconds = limit.unwrap_or_default().as_secs();
+            eprintln!(
+                "xtask: the guest was ended after {seconds} s (--timeout). {}",
+                outcome.tail_text()
+            );
+            return TIMED_OUT.into();
+        }
+        Ended::Panicked => {
+            eprintln!(
+                "xtask: the guest's kernel panicked. {}",
+                outcome.tail_text()
+            );
+            return CRASHED.into();
+        }
+        Ended::Vanished => {
+            eprintln!(
+                "xtask: the guest ended without a word. {}",
+                outcome.tail_text()
+            );
+            return CRASHED.into();
+        }
+        Ended::Normally if !outcome.splats.is_empty() => {
+            eprintln!("xtask: all of the kernel's log: {}", outcome.log.display());
+            return CRASHED.into();
+        }
+        Ended::Normally => {}
+    }
+    match outcome.status.map(u8::try_from) {
+        Some(Ok(status)) => status.into(),
+        _ => {
+            eprintln!(
+                "xtask: the guest reported no exit status. {}",
+                outcome.tail_text()
+            );
+            CRASHED.into()
+        }
+    }
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! `cargo xtask shell`
+
+use super::guest_run::{exit_code, Guest, Plan};
+use crate::boot::session::Io;
+use crate::cli::ShellArgs;
+use crate::project::Project;
+use crate::ui;
+use anyhow::Result;
+use std::process::ExitCode;
+
+/// Boots to a root shell.
+pub fn run(project: &Project, args: &ShellArgs) -> Result<ExitCode> {
+    let guest = Guest::prepare(project, &args.guest)?;
+    ui::note("booting; `exit` ends the machine, and so does Ctrl-] if it hangs");
+    let outcome = guest.boot(Plan {
+        name: "shell",
+        command: None,
+        shell: true,
+        append: "",
+        icount: false,
+        io: Io::Interactive,
+        limit: None,
+    })?;
+    Ok(exit_code(&outcome, None))
+}
