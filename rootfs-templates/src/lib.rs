@@ -1,3 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Declarative root file systems for jails
+//! Declarative root file systems for jails.
+//!
+//! A [`Template`] says in TOML what is in a root directory; [`build`] makes it, whole or not at
+//! all. The templates that come with the program are listed by [`builtin::all`].
+//!
+//! ```
+//! use jaula_rootfs::{builtin, Template};
+//!
+//! let minimal = builtin::find("minimal").expect("it comes with the program");
+//! let template = Template::parse(minimal.source)?;
+//! assert_eq!(template.users()[0].name(), "root");
+//! # Ok::<(), jaula_rootfs::TemplateError>(())
+//! ```
+
+mod build;
+pub mod builtin;
+pub mod closure;
+pub mod template;
+
+pub use build::{build, BuildError, Options, Summary};
+pub use template::{Template, TemplateError};

@@ -4,6 +4,8 @@
 
 mod failure;
 mod help;
+mod output;
+mod rootfs;
 mod run;
 
 use clap::{Parser, Subcommand};
@@ -37,6 +39,10 @@ pub struct Cli {
 enum Command {
     /// Print the number of the jail this runs in; 0 is the host
     Number,
+
+    /// Make root directories for jails
+    #[command(subcommand)]
+    Rootfs(rootfs::Rootfs),
 }
 
 impl Cli {
@@ -44,9 +50,10 @@ impl Cli {
     pub fn run(self) -> Result<u8, Failure> {
         match self.command {
             Some(Command::Number) => {
-                println!("{}", jaula::get_jailnumber()?);
+                output::print(&format!("{}\n", jaula::get_jailnumber()?))?;
                 Ok(0)
             }
+            Some(Command::Rootfs(rootfs)) => rootfs.run(),
             None => self.run.run(),
         }
     }

@@ -65,6 +65,9 @@ fn what_is_wrong_is_refused() {
         &["--shell", "sh", "/srv/jail"],
         &["--nonsense", "/srv/jail"],
         &["number", "extra"],
+        &["rootfs"],
+        &["rootfs", "build", "/srv/jail"],
+        &["rootfs", "build", "--template", "minimal"],
     ] {
         assert!(parse(arguments).is_err(), "{arguments:?}");
     }

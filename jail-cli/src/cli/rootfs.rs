@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! `jaula rootfs`: root directories from templates.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use jaula_rootfs::{build, builtin, Options, Template};
+
+use super::output::print;
+use super::Failure;
+
+/// What to do about root directories.
+#[derive(Debug, Subcommand)]
+pub enum Rootfs {
+    /// Build a root directory from a template
+    ///
+    /// It is built whole or not at all: beside DIR, and moved there when it is complete. This
+    /// takes root, for files get the owners that the template names.
+    #[command(after_help = BUILD_EXAMPLES)]
+    Build(Build),
+    /// List the templates that come with jaula
+    List,
+    /// Print a template, to begin one of your own from
+    Show {
+        /// Name of a template that comes with jaula
+        name: String,
+    },
+}
+
+const BUILD_EXAMPLES: &str = "\
+Examples:
+  jaula rootfs build --template minimal /srv/jail
+  jaula rootfs show minimal > web.toml       change it as you like, then
+  jaula rootfs build --template ./web.toml /srv/web";
+
+/// Which template, and where to.
+#[derive(Debug, Args)]
+pub struct Build {
+    /// Template: the name of one that comes with jaula, or a file (a name with a slash, or one
+    /// that ends in .toml)
+    #[arg(short, long, value_name = "NAME|FILE")]
+    template: String,
+
+    /// Replace a DIR that is not empty; what was there is kept as DIR.old
+    #[arg(short, long)]
+    force: bool,
+
+    /// Do not say what was built
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// Directory to build; it must not exist, or be empty
+    #[arg(value_name = "DIR")]
+    target: PathBuf,
+}
+
+impl Rootfs {
+    /// Does it and returns the exit status.
+    pub fn run(self) -> Result<u8, Failure> {
+        match self {
+            Rootfs::Build(arguments) => arguments.run()?,
+            Rootfs::List => list()?,
+            Rootfs::Show { name } => print(find(&name)?.source)?,
+        }
+        Ok(0)
+    }
+}
+
+impl Build {
+    fn run(self) -> Result<(), Failure> {
+        let template = self.load()?;
+        let options = Options {
+            replace: self.force,
+            ..Options::default()
+        };
+        let summary = build(&template, &self.target, &options).map_err(Failure::failed)?;
+        if !self.quiet {
+            eprintln!(
+                "jaula: {}: built from {}: {} files ({:.1} MiB), {} symbolic links",
+                self.target.display(),
+                self.template,
+                summary.files,
+                summary.bytes as f64 / f64::from(1 << 20),
+                summary.symlinks,
+            );
+        }
+        Ok(())
+    }
+
+    fn load(&self) -> Result<Template, Failure> {
+        let name = &self.template;
+        if name.contains('/') || name.ends_with(".toml") {
+            return Template::load(Path::new(name)).map_err(Failure::failed);
+        }
+        Template::parse(find(name)?.source).map_err(Failure::failed)
+    }
+}
+
+fn find(name: &str) -> Result<builtin::Builtin, Failure> {
+    builtin::find(name).ok_or_else(|| {
+        let known: Vec<&str> = builtin::all().iter().map(|builtin| builtin.name).collect();
+        Failure::failed(format!(
+            "{name}: no such template; there are: {} (a file is given with a slash: ./{name})",
+            known.join(", ")
+        ))
+    })
+}
+
+fn list() -> Result<(), Failure> {
+    let width = builtin::all()
+        .iter()
+        .map(|builtin| builtin.name.len())
+        .max()
+        .unwrap_or_default();
+    let mut text = String::new();
+    for builtin in builtin::all() {
+        let template = Template::parse(builtin.source).map_err(Failure::failed)?;
+        text += &format!("{:width$}  {}\n", builtin.name, template.description());
+    }
+    print(&text)
+}

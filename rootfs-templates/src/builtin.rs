@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The templates that come with the program.
+
+/// A template that comes with the program.
+#[derive(Clone, Copy, Debug)]
+pub struct Builtin {
+    /// The name it is asked for by.
+    pub name: &'static str,
+    /// Its text.
+    pub source: &'static str,
+}
+
+const ALL: &[Builtin] = &[Builtin {
+    name: "minimal",
+    source: include_str!("../templates/minimal.toml"),
+}];
+
+/// All of them, by name.
+pub fn all() -> &'static [Builtin] {
+    ALL
+}
+
+/// The one called `name`.
+pub fn find(name: &str) -> Option<Builtin> {
+    ALL.iter().find(|builtin| builtin.name == name).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::Template;
+
+    #[test]
+    fn every_one_is_valid() {
+        for builtin in all() {
+            let template = Template::parse(builtin.source);
+            let template = template.unwrap_or_else(|error| panic!("{}: {error}", builtin.name));
+            assert!(!template.description().is_empty(), "{}", builtin.name);
+        }
+    }
+
+    #[test]
+    fn every_file_in_the_directory_is_one() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/templates");
+        let files: BTreeSet<String> = std::fs::read_dir(directory)
+            .expect("the templates")
+            .map(|entry| entry.expect("an entry").path())
+            .map(|path| {
+                path.file_stem()
+                    .expect("a name")
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .collect();
+        let names: BTreeSet<String> = all().iter().map(|one| one.name.to_owned()).collect();
+        assert_eq!(files, names);
+    }
+}
