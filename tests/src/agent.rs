@@ -9,4 +9,4 @@ mod client;
 mod server;
 
 pub use client::{Crew, Member, Place};
-pub use server::resume_after_exec;
+pub use server::{resume_after_exec, serve};

@@ -121,8 +121,9 @@ fn run_group(
 ) -> std::io::Result<()> {
     let (mut reports, mut reporter) = report::channel()?;
     let child = process::fork(|| {
-        if let Err(errno) = process::set_process_group(0) {
-            eprintln!("cannot make a process group for the case: {errno}");
+        if let Err(errno) = process::set_process_group(0).and_then(|()| process::end_with_parent())
+        {
+            eprintln!("cannot separate the case from the others: {errno}");
             return 1;
         }
         body(&mut reporter);

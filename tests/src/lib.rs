@@ -6,6 +6,7 @@
 //! calls that the kernel must refuse across jails are described once, in [`sysv`].
 
 pub mod agent;
+pub mod demo;
 pub mod jail;
 pub mod ktap;
 pub mod procfs;

@@ -25,11 +25,12 @@ pub struct Crew {
     leader: libc::pid_t,
     number: i64,
     members: Vec<Member>,
+    sockets: Vec<UnixStream>,
 }
 
-/// One process of a crew.
+/// A process that does what it is asked to.
 pub struct Member {
-    stream: RefCell<BufReader<UnixStream>>,
+    streams: RefCell<(Box<dyn BufRead>, Box<dyn Write>)>,
 }
 
 impl Crew {
@@ -46,13 +47,15 @@ impl Crew {
         let mut crew = Crew {
             leader,
             number: outside,
-            members: ours
-                .into_iter()
-                .map(|stream| Member {
-                    stream: RefCell::new(BufReader::new(stream)),
-                })
-                .collect(),
+            members: Vec::new(),
+            sockets: ours,
         };
+        for socket in &crew.sockets {
+            let reading = socket.try_clone().context("dup")?;
+            let writing = socket.try_clone().context("dup")?;
+            crew.members
+                .push(Member::new(BufReader::new(reading), writing));
+        }
         for at in 0..size {
             crew.number = crew.members[at].number().context("starting a process")?;
             crate::check!(
@@ -78,34 +81,44 @@ impl Crew {
 impl Drop for Crew {
     /// Ends all its processes and waits until they have gone.
     fn drop(&mut self) {
-        for member in &self.members {
+        for socket in &self.sockets {
             // Closing alone would not end a member: other processes hold this socket as well.
-            let stream = member.stream.borrow();
-            let _ = stream.get_ref().shutdown(std::net::Shutdown::Both);
+            let _ = socket.shutdown(std::net::Shutdown::Both);
         }
         let _ = process::wait(self.leader);
     }
 }
 
 impl Member {
+    /// A process that [serves](super::serve) at the other end of two streams.
+    pub fn new(answers: impl BufRead + 'static, requests: impl Write + 'static) -> Member {
+        Member {
+            streams: RefCell::new((Box::new(answers), Box::new(requests))),
+        }
+    }
+
     /// Sends a request and returns the values of the answer. The inner error is the errno that
     /// the requested call gave.
     fn ask(&self, request: &str) -> Result<Result<Vec<i64>, Errno>, Failure> {
-        let mut stream = self.stream.borrow_mut();
-        writeln!(stream.get_mut(), "{request}").context("asking a process of the test")?;
+        let (answers, requests) = &mut *self.streams.borrow_mut();
+        requests
+            .write_all(format!("{request}\n").as_bytes())
+            .and_then(|()| requests.flush())
+            .context("asking a process of the test")?;
         let mut answer = String::new();
-        let length = stream
+        let length = answers
             .read_line(&mut answer)
             .context("hearing from a process of the test")?;
         crate::check!(length > 0, "the process asked to '{request}' has died");
         server::decode(answer.trim_end(), request)
     }
 
+    /// [`Member::ask`] for what must succeed.
     fn done(&self, request: &str) -> Result<Vec<i64>, Failure> {
         self.ask(request)?.context(request)
     }
 
-    /// The number of the jail that the process is in.
+    /// The number of the jail that the process is in, 0 on a kernel without jaula.
     pub fn number(&self) -> Result<i64, Failure> {
         let answer = self.done("number")?;
         answer.first().copied().ok_or_else(|| fail("no number"))

@@ -19,6 +19,9 @@ type Answer = Result<Vec<i64>, Errno>;
 
 /// The first process of a crew: goes to its place and starts the members, one for each socket.
 pub(super) fn lead(place: Place, streams: Vec<UnixStream>) -> i32 {
+    if process::end_with_parent().is_err() {
+        return 1;
+    }
     if place == Place::NewJail {
         if let Err(errno) = jail::create_newjail() {
             for mut stream in streams {
@@ -29,7 +32,7 @@ pub(super) fn lead(place: Place, streams: Vec<UnixStream>) -> i32 {
     }
     let members: Vec<_> = streams
         .into_iter()
-        .map(|stream| process::fork(|| serve(stream)))
+        .map(|stream| process::fork(|| serve_socket(stream)))
         .collect();
     for member in members.into_iter().flatten() {
         let _ = process::wait(member);
@@ -54,23 +57,35 @@ pub fn resume_after_exec() {
         std::process::exit(2);
     };
     let status = match answer(&mut stream, &Ok(vec![])) {
-        Ok(()) => serve(stream),
+        Ok(()) => serve_socket(stream),
         Err(_) => 1,
     };
     std::process::exit(status);
 }
 
-fn serve(mut stream: UnixStream) -> i32 {
-    let Ok(reading) = stream.try_clone() else {
+fn serve_socket(mut stream: UnixStream) -> i32 {
+    if process::end_with_parent().is_err() {
+        return 1;
+    }
+    let (Ok(reading), Ok(socket)) = (stream.try_clone(), stream.try_clone()) else {
         return 1;
     };
-    for line in BufReader::new(reading).lines() {
+    serve_with(BufReader::new(reading), &mut stream, &|| exec(&socket))
+}
+
+/// Does what the lines of `requests` ask for, until there are no more; an exit status.
+pub fn serve(requests: impl BufRead, mut answers: impl Write) -> i32 {
+    serve_with(requests, &mut answers, &|| Errno::EINVAL)
+}
+
+fn serve_with(requests: impl BufRead, answers: &mut impl Write, exec: &dyn Fn() -> Errno) -> i32 {
+    for line in requests.lines() {
         let Ok(line) = line else { return 1 };
         let result = match line.as_str() {
-            "exec" => Err(exec(&stream)),
+            "exec" => Err(exec()),
             request => perform(request),
         };
-        if answer(&mut stream, &result).is_err() {
+        if answer(answers, &result).is_err() {
             return 1;
         }
     }
@@ -139,7 +154,7 @@ fn create_in_child(family: Family, mode: i32) -> Answer {
     }
 }
 
-fn answer(stream: &mut UnixStream, result: &Answer) -> std::io::Result<()> {
+fn answer(stream: &mut impl Write, result: &Answer) -> std::io::Result<()> {
     let line = match result {
         Ok(values) => {
             let values: Vec<String> = values.iter().map(i64::to_string).collect();
@@ -147,7 +162,8 @@ fn answer(stream: &mut UnixStream, result: &Answer) -> std::io::Result<()> {
         }
         Err(errno) => format!("err {}\n", errno.0),
     };
-    stream.write_all(line.as_bytes())
+    stream.write_all(line.as_bytes())?;
+    stream.flush()
 }
 
 /// The opposite of [`answer`].

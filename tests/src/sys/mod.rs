@@ -8,6 +8,7 @@
 pub mod errno;
 pub mod ids;
 pub mod jail;
+pub mod mount;
 pub mod msg;
 pub mod process;
 pub mod sem;

@@ -111,7 +111,11 @@ pub fn clone(flags: c_int, child: impl FnOnce() -> i32) -> Result<pid_t> {
     })?;
     match pid {
         0 => finish(child),
-        pid => Ok(pid as pid_t),
+        pid => {
+            // What the closure owns may be shared with the child, descriptors above all.
+            std::mem::forget(child);
+            Ok(pid as pid_t)
+        }
     }
 }
 
@@ -124,7 +128,10 @@ pub fn clone3(flags: u64, child: impl FnOnce() -> i32) -> Result<pid_t> {
     // SAFETY: an all-zero clone_args is a valid value of this plain C struct.
     let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
     arguments.flags = flags;
-    arguments.exit_signal = libc::SIGCHLD as u64;
+    // A sibling ends as its parent's parent was told that this process would.
+    if flags & libc::CLONE_PARENT as u64 == 0 {
+        arguments.exit_signal = libc::SIGCHLD as u64;
+    }
     // SAFETY: the struct outlives the call and its size is given; without CLONE_VM and with a
     // null stack this is fork with other sharing.
     let pid = checked(unsafe {
@@ -136,7 +143,11 @@ pub fn clone3(flags: u64, child: impl FnOnce() -> i32) -> Result<pid_t> {
     })?;
     match pid {
         0 => finish(child),
-        pid => Ok(pid as pid_t),
+        pid => {
+            // What the closure owns may be shared with the child, descriptors above all.
+            std::mem::forget(child);
+            Ok(pid as pid_t)
+        }
     }
 }
 
@@ -237,6 +248,13 @@ pub fn nap() {
     std::thread::sleep(std::time::Duration::from_millis(2));
 }
 
+/// Has the kernel kill the caller when its parent ends, so that an interrupted test leaves
+/// nothing behind.
+pub fn end_with_parent() -> Result<()> {
+    // SAFETY: this operation takes a signal and touches no memory.
+    checked(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) }).map(drop)
+}
+
 /// Reads one byte from a descriptor and touches no memory but its own stack: for a process that
 /// shares its memory with another. 1 if there was a byte.
 pub fn read_byte(descriptor: c_int) -> isize {
@@ -244,4 +262,14 @@ pub fn read_byte(descriptor: c_int) -> isize {
     // SAFETY: one byte on the stack, which outlives the call; a descriptor that is not open
     // only gives an error.
     unsafe { libc::read(descriptor, (&raw mut byte).cast(), 1) }
+}
+
+/// Has `signal` interrupt calls that wait, and do nothing else.
+pub fn interrupt_on(signal: i32) -> Result<()> {
+    extern "C" fn nothing(_signal: c_int) {}
+    // SAFETY: an all-zero sigaction is a valid value: no flags (SA_RESTART above all), no mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = nothing as extern "C" fn(c_int) as usize;
+    // SAFETY: the struct outlives the call, and the handler does nothing.
+    checked(unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) }).map(drop)
 }
