@@ -6,8 +6,10 @@
 //! calls that the kernel must refuse across jails are described once, in [`sysv`].
 
 pub mod agent;
+pub mod bench;
 pub mod demo;
 pub mod jail;
+pub mod kmsg;
 pub mod ktap;
 pub mod procfs;
 pub mod sys;

@@ -44,17 +44,26 @@ fn widen(number: libc::c_long) -> i64 {
     i64::from(number)
 }
 
-/// A system call without arguments through the 32-bit entry (`int 0x80`) of the x86-64 kernel.
-/// A kernel without that entry delivers SIGSEGV.
+/// A system call through the 32-bit entry (`int 0x80`) of the x86-64 kernel: its number and four
+/// arguments, none of which may be a pointer. A kernel without that entry delivers SIGSEGV.
 #[cfg(target_arch = "x86_64")]
-pub fn syscall32(number: i32) -> Result<i32> {
+pub fn syscall32([number, first, second, third, fourth]: [i32; 5]) -> Result<i32> {
     let result: i32;
-    // SAFETY: interrupt 0x80 enters the kernel with the number in eax; calls without arguments
-    // touch no memory of the caller, and the registers that the entry may clobber are declared.
+    // SAFETY: interrupt 0x80 enters the kernel with the number in eax and the arguments in ebx,
+    // ecx, edx and esi; by this function's contract no argument makes the kernel touch memory of
+    // the caller. rbx belongs to the compiler and is put back; what the entry may clobber is
+    // declared.
     unsafe {
         core::arch::asm!(
+            "xchg rbx, {first:r}",
             "int 0x80",
+            "xchg rbx, {first:r}",
+            first = inout(reg) i64::from(first) => _,
             inlateout("eax") number => result,
+            in("ecx") second,
+            in("edx") third,
+            in("esi") fourth,
+            in("edi") 0,
             out("r8") _, out("r9") _, out("r10") _, out("r11") _,
             options(nostack),
         );

@@ -102,3 +102,34 @@ pub fn receive(id: i32, kind: i32, room: usize, flags: i32) -> Result<(c_long, V
         checked(unsafe { libc::msgrcv(id, (&raw mut message).cast(), room, kind.into(), flags) })?;
     Ok((message.kind, message.text[..length as usize].to_vec()))
 }
+
+/// A message of 64 bytes that is sent and received again, with nothing done beside.
+#[repr(C)]
+pub struct Small {
+    kind: c_long,
+    text: [u8; 64],
+}
+
+impl Small {
+    /// A message of this type.
+    pub fn new(kind: i32) -> Small {
+        Small {
+            kind: kind.into(),
+            text: [0; 64],
+        }
+    }
+
+    /// Sends it.
+    pub fn send(&self, id: i32) -> Result<()> {
+        // SAFETY: the message has a type followed by as many bytes as are given.
+        checked(unsafe { libc::msgsnd(id, (&raw const *self).cast(), self.text.len(), 0) })
+            .map(drop)
+    }
+
+    /// Receives any message of at most this size.
+    pub fn receive(&mut self, id: i32) -> Result<()> {
+        // SAFETY: the message has room for a type and for as many bytes as are given.
+        checked(unsafe { libc::msgrcv(id, (&raw mut *self).cast(), self.text.len(), 0, 0) })
+            .map(drop)
+    }
+}

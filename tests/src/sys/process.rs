@@ -273,3 +273,10 @@ pub fn interrupt_on(signal: i32) -> Result<()> {
     // SAFETY: the struct outlives the call, and the handler does nothing.
     checked(unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) }).map(drop)
 }
+
+/// Names the caller; what is beyond 15 bytes is cut off.
+pub fn set_name(name: &str) -> Result<()> {
+    let name = std::ffi::CString::new(name).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: the string ends with a null byte and outlives the call.
+    checked(unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) }).map(drop)
+}
