@@ -5,7 +5,7 @@
 use std::ffi::c_int;
 
 use nix::errno::Errno;
-use nix::sys::signal::{kill, SigSet, SigmaskHow, Signal};
+use nix::sys::signal::{kill, killpg, SigSet, SigmaskHow, Signal};
 use nix::sys::wait::{waitpid, WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
@@ -101,14 +101,24 @@ pub fn supervise(
                 return Ok(Ending::Exited(u8::try_from(status).unwrap_or(u8::MAX)));
             }
             WaitStatus::Signaled(_, signal, _) => return Ok(Ending::Killed(signal as c_int)),
-            WaitStatus::Stopped(..) => {
+            WaitStatus::Stopped(_, signal) => {
                 if let Some(terminal) = terminal {
-                    terminal.suspend()?;
+                    stopped(terminal, signal)?;
                     resume(terminal, child)?;
                 }
             }
             _ => handle(&sys::wait_for_signal(&signals.waited_for), child, terminal)?,
         }
+    }
+}
+
+/// Stops with the child, unless all it wants is the terminal and that can be had: a shell does
+/// not say so when it puts a job that is running in the foreground.
+fn stopped(terminal: &mut Terminal, signal: Signal) -> Result<(), Errno> {
+    let wants_terminal = matches!(signal, Signal::SIGTTIN | Signal::SIGTTOU);
+    match wants_terminal && terminal.is_ours() {
+        true => Ok(()),
+        false => terminal.suspend(),
     }
 }
 
@@ -126,9 +136,11 @@ fn handle(
         (libc::SIGCHLD, _) => Ok(()),
         (libc::SIGCONT, Some(terminal)) => resume(terminal, child),
         (libc::SIGCONT, None) => Ok(()),
-        // What a terminal sends, it sends to every process of the group, the child included.
-        _ if !received.from_process => Ok(()),
-        (signal, _) => kill(child, Signal::try_from(signal)?),
+        (signal, _) if received.from_process => kill(child, Signal::try_from(signal)?),
+        // What a terminal sends, it sends to the whole group in the foreground. A child with a
+        // group of its own is not in it while the terminal is the launcher's; else it is.
+        (signal, Some(_)) => killpg(child, Signal::try_from(signal)?),
+        (_, None) => Ok(()),
     }
 }
 

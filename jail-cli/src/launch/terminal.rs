@@ -53,10 +53,15 @@ impl Terminal {
         self.lent = true;
     }
 
+    /// Whether the launcher's group is in the foreground.
+    pub fn is_ours(&self) -> bool {
+        tcgetpgrp(&self.stdin) == Ok(self.owner)
+    }
+
     /// Puts the group of `child` in the foreground again and lets it go on, after the launcher
     /// itself was continued; in the background the terminal stays with whoever has it.
     pub fn resume(&mut self, child: Pid) -> Result<(), Errno> {
-        if tcgetpgrp(&self.stdin) == Ok(self.owner) {
+        if self.is_ours() {
             tcsetpgrp(&self.stdin, child)?;
             self.lent = true;
         }
