@@ -65,7 +65,8 @@ fn list(source: &Path) -> Result<Vec<JailPath>, BuildError> {
     let call = || format!("asking {} --list-full for its applets", source.display());
     let output = Command::new(source)
         .arg("--list-full")
-        .stdin(Stdio::null())
+        // An empty pipe rather than /dev/null: an initial ramdisk need not have that.
+        .stdin(Stdio::piped())
         .output()
         .map_err(|error| BuildError::new(source, format!("{}: {error}", call())))?;
     if !output.status.success() {
