@@ -11,6 +11,7 @@ pub mod demo;
 pub mod jail;
 pub mod kmsg;
 pub mod ktap;
+pub mod launch;
 pub mod procfs;
 pub mod sys;
 pub mod sysv;

@@ -167,3 +167,10 @@ pub fn limit_locked_memory(bytes: libc::rlim_t) -> Result<()> {
     // SAFETY: the struct outlives the call.
     checked(unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &limit) }).map(drop)
 }
+
+/// Takes `capability` away for good from the programs that this process executes, root's too.
+pub fn drop_from_bounding_set(capability: u32) -> Result<()> {
+    let capability = libc::c_ulong::from(capability);
+    // SAFETY: this operation takes the number of a capability.
+    checked(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) }).map(drop)
+}

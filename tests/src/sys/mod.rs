@@ -13,6 +13,7 @@ pub mod msg;
 pub mod process;
 pub mod sem;
 pub mod shm;
+pub mod signal;
 pub mod tty;
 pub mod uring;
 

@@ -71,3 +71,15 @@ pub fn inherited(number: i32) -> Result<OwnedFd> {
     // in the process owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
+
+/// Whether the descriptor of this number is open.
+pub fn is_open(number: i32) -> bool {
+    // SAFETY: only asks about the descriptor.
+    checked(unsafe { libc::fcntl(number, libc::F_GETFD) }).is_ok()
+}
+
+/// Opens `file` under this number as well, for programs that this process executes.
+pub fn duplicate_to(file: BorrowedFd<'_>, number: i32) -> Result<()> {
+    // SAFETY: the first is open; the caller says that nobody owns the second number.
+    checked(unsafe { libc::dup2(file.as_raw_fd(), number) }).map(drop)
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What is executed in the jail: says how it finds itself.
+
+use crate::ktap::{fail, Failure};
+use crate::procfs;
+use crate::sys::{ids, jail, process, signal, tty, Errno};
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io::Write;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
+use std::process::{ExitCode, Output};
+
+/// The name under which the program is in the jail's /bin.
+const NAME: &str = "probe";
+/// Up to which descriptor open ones are looked for.
+const DESCRIPTORS: i32 = 4096;
+
+/// What the probe has said: values by name.
+pub struct Seen(BTreeMap<String, String>);
+
+impl Seen {
+    /// Takes it from what a command printed, which must have ended well.
+    pub fn from(output: &Output) -> Result<Seen, Failure> {
+        crate::check!(output.status.success(), "the command failed: {output:?}");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let lines = text.lines().filter_map(|line| line.split_once('='));
+        Ok(Seen(
+            lines
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        ))
+    }
+
+    /// A value.
+    pub fn get(&self, name: &str) -> Result<&str, Failure> {
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .ok_or_else(|| fail(format!("the probe did not say {name}: {:?}", self.0)))
+    }
+
+    /// Checks a value.
+    pub fn expect(&self, name: &str, value: impl Display) -> Result<(), Failure> {
+        crate::check_eq!(self.get(name)?, value.to_string(), "{name} in the jail");
+        Ok(())
+    }
+}
+
+/// Acts as the probe, where the program was started under that name.
+pub fn act_as_probe() -> Option<ExitCode> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let name = arguments.first()?.trim_start_matches('-');
+    if name.rsplit('/').next() != Some(NAME) {
+        return None;
+    }
+    let arguments: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
+    Some(match arguments[..] {
+        ["exit", status] => ExitCode::from(status.parse().unwrap_or(255)),
+        ["kill", number] => {
+            let _ = process::kill(process::pid(), number.parse().unwrap_or(0));
+            ExitCode::from(254)
+        }
+        ["signals"] => say_signal(),
+        ["wait"] => {
+            announce("ready");
+            loop {
+                std::thread::park();
+            }
+        }
+        _ => {
+            announce(&look_around().join("\n"));
+            ExitCode::SUCCESS
+        }
+    })
+}
+
+fn announce(text: &str) {
+    let mut out = std::io::stdout();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+fn look_around() -> Vec<String> {
+    let mut said = Vec::new();
+    let mut say = |name: &str, value: String| said.push(format!("{name}={value}"));
+    say("number", result(jail::get_jailnumber()));
+    say("argv0", std::env::args().next().unwrap_or_default());
+    let cwd = std::env::current_dir();
+    say(
+        "cwd",
+        cwd.map_or_else(|error| error.to_string(), |path| path.display().to_string()),
+    );
+    for (name, path) in [
+        ("root", "/"),
+        ("above", "/.."),
+        ("here", "."),
+        ("proc-root", "/proc/self/root"),
+    ] {
+        let place = std::fs::metadata(path);
+        let place = place.map(|place| format!("{}:{}", place.dev(), place.ino()));
+        say(name, place.unwrap_or_else(|error| error.to_string()));
+    }
+    let open: Vec<String> = (0..DESCRIPTORS)
+        .filter(|number| tty::is_open(*number))
+        .map(|number| number.to_string())
+        .collect();
+    say("descriptors", open.join(","));
+    say("uids", list(ids::users()));
+    say("gids", list(ids::groups()));
+    say("groups", list(ids::supplementary_groups()));
+    say("setuid", result(ids::set_user(0).map(|()| 0)));
+    say("setgid", result(ids::set_group(0).map(|()| 0)));
+    say(
+        "setgroups",
+        result(ids::set_supplementary_groups(&[0]).map(|()| 0)),
+    );
+    for name in ["NoNewPrivs", "CapInh", "CapPrm", "CapEff", "CapAmb"] {
+        let value = procfs::status("self", name);
+        say(name, value.unwrap_or_else(|failure| failure.message));
+    }
+    let mut environment = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        let name = String::from_utf8_lossy(&name.into_vec()).into_owned();
+        let value = String::from_utf8_lossy(&value.into_vec()).into_owned();
+        say(&format!("env {name}"), value);
+        environment.push(name);
+    }
+    environment.sort();
+    say("environment", environment.join(","));
+    said
+}
+
+fn result(value: Result<i64, Errno>) -> String {
+    value.map_or_else(|errno| errno.to_string(), |value| value.to_string())
+}
+
+fn list<T: AsRef<[u32]>>(value: Result<T, Errno>) -> String {
+    match value {
+        Ok(numbers) => {
+            let words: Vec<String> = numbers.as_ref().iter().map(u32::to_string).collect();
+            words.join(",")
+        }
+        Err(errno) => errno.to_string(),
+    }
+}
+
+/// Waits for one of the signals that the launcher forwards; the exit status tells which.
+fn say_signal() -> ExitCode {
+    let forwarded = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
+    if signal::block(&forwarded).is_err() {
+        return ExitCode::from(254);
+    }
+    announce("ready");
+    match signal::await_one(&forwarded) {
+        Ok(number) => ExitCode::from(number as u8 + 40),
+        Err(_) => ExitCode::from(254),
+    }
+}

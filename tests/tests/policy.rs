@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The kernel's policy, compiled from the very file that is built into the kernel, against the
+//! table in its documentation.
+
+// User space uses less of the file than the kernel does.
+#[allow(dead_code, missing_docs)]
+#[path = "../../kernel-module/policy.rs"]
+mod policy;
+
+use policy::{decide, may_have_children, Access, Errno, Relation, Verdict, HOST};
+
+const RELATIONS: [Relation; 3] = [Relation::Same, Relation::Down, Relation::UpOrAcross];
+const ACCESSES: [Access; 2] = [Access::UseSysvIpc, Access::ListSysvIpc];
+
+/// A jail and its ancestors, nearest first: a small tree under the host.
+const TREE: [(u32, &[u32]); 7] = [
+    (HOST, &[]),
+    (1, &[HOST]),
+    (2, &[1, HOST]),
+    (3, &[2, 1, HOST]),
+    (4, &[HOST]),
+    (5, &[4, HOST]),
+    (i32::MAX as u32, &[4, HOST]),
+];
+
+/// Fails to compile when an access or a relation is added without a row here.
+fn expected(relation: Relation, access: Access) -> Verdict {
+    match (access, relation) {
+        (Access::UseSysvIpc | Access::ListSysvIpc, Relation::Same) => Verdict::Allow,
+        (Access::UseSysvIpc, Relation::Down | Relation::UpOrAcross) => {
+            Verdict::Refuse(Errno::Access)
+        }
+        (Access::ListSysvIpc, Relation::Down | Relation::UpOrAcross) => Verdict::Hide,
+    }
+}
+
+#[test]
+fn every_access_in_every_relation_is_decided_as_documented() {
+    for relation in RELATIONS {
+        for access in ACCESSES {
+            let verdict = decide(relation, access);
+            assert_eq!(
+                verdict,
+                expected(relation, access),
+                "{relation:?} {access:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_refusal_is_the_errno_of_linux() {
+    assert_eq!(Errno::Access as i32, libc::EACCES);
+}
+
+#[test]
+fn a_jail_stands_to_every_other_as_the_tree_says() {
+    for (subject, subjects_ancestors) in TREE {
+        for (object, ancestors) in TREE {
+            let relation = Relation::between(subject, object, ancestors.iter().copied());
+            let expected = if subject == object {
+                Relation::Same
+            } else if ancestors.contains(&subject) {
+                Relation::Down
+            } else {
+                Relation::UpOrAcross
+            };
+            assert_eq!(relation, expected, "{subject} to {object}");
+            // Down one way is up the other.
+            if expected == Relation::Down {
+                let back = Relation::between(object, subject, subjects_ancestors.iter().copied());
+                assert_eq!(back, Relation::UpOrAcross, "{object} to {subject}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_order_of_ancestors_does_not_matter() {
+    assert_eq!(Relation::between(1, 3, [HOST, 1, 2]), Relation::Down);
+    assert_eq!(Relation::between(1, 3, [2, 1, HOST]), Relation::Down);
+    assert_eq!(Relation::between(4, 3, [2, HOST, 1]), Relation::UpOrAcross);
+}
+
+#[test]
+fn not_even_the_host_reaches_into_a_jail() {
+    let relation = Relation::between(HOST, 1, [HOST]);
+    assert_eq!(relation, Relation::Down);
+    assert_eq!(
+        decide(relation, Access::UseSysvIpc),
+        Verdict::Refuse(Errno::Access)
+    );
+    assert_eq!(decide(relation, Access::ListSysvIpc), Verdict::Hide);
+}
+
+#[test]
+fn only_the_host_has_children() {
+    assert!(may_have_children(HOST));
+    for number in [1, 2, 1000, i32::MAX as u32] {
+        assert!(!may_have_children(number), "jail {number}");
+    }
+}
