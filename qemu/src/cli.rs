@@ -99,6 +99,21 @@ pub struct GuestArgs {
     pub copies: Vec<Copy>,
 }
 
+impl GuestArgs {
+    /// A guest like any other.
+    pub fn plain(kernel: KernelChoice) -> Self {
+        Self {
+            kernel,
+            machine: None,
+            memory: None,
+            smp: None,
+            append: String::new(),
+            debug_kernel: false,
+            copies: Vec::new(),
+        }
+    }
+}
+
 /// `setup`
 #[derive(Args, Debug)]
 pub struct SetupArgs {

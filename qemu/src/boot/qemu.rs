@@ -43,7 +43,8 @@ impl Boot<'_> {
             .join(" ")
     }
 
-    /// QEMU, with its serial ports connected to these sockets in this order.
+    /// QEMU, with its first serial port on standard output and the others connected to these
+    /// sockets, in this order.
     pub fn command(&self, sockets: &[&Path]) -> Command {
         // QEMU must not outlive us, however we end.
         let mut qemu = command("setpriv");
@@ -64,13 +65,22 @@ impl Boot<'_> {
             "-m",
             &format!("{}M", self.memory_mib),
             "-smp",
-            &self.smp.to_string(),
+            // A socket each: the tables of the firmware name one processor a socket.
+            &format!("{0},sockets={0}", self.smp),
         ]);
         qemu.arg("-kernel")
             .arg(self.kernel)
             .arg("-initrd")
             .arg(self.initramfs);
         qemu.args(["-append", &self.kernel_arguments()]);
+        // Early in a boot the kernel does not wait long for the port, and a socket holds few
+        // of the single bytes that QEMU writes: characters got lost. A pipe holds more.
+        qemu.args([
+            "-chardev",
+            "stdio,id=console,signal=off",
+            "-serial",
+            "chardev:console",
+        ]);
         for (n, socket) in sockets.iter().enumerate() {
             qemu.arg("-chardev")
                 .arg(format!("socket,id=s{n},path={}", socket.display()));

@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -94,8 +94,9 @@ pub fn run(boot: &Boot, io: Io, limit: Option<Duration>, log: &Path) -> Result<O
         .tempdir()
         .context("temporary directory")?;
     let mut qemu = Qemu::start(boot, dir.path())?;
-    let [console, stdio, control] = qemu.ports.each_ref().map(UnixStream::try_clone);
-    let (console, stdio, control) = (console?, stdio?, control?);
+    let console = qemu.child.stdout.take().context("QEMU's standard output")?;
+    let [stdio, control] = qemu.ports.each_ref().map(UnixStream::try_clone);
+    let (stdio, control) = (stdio?, control?);
 
     let (sender, events) = mpsc::channel();
     let console_log =
@@ -192,7 +193,7 @@ impl Run {
             match &event {
                 Event::ConsoleClosed => return Ok(()),
                 Event::Control(line) if line == "shell" && interactive => {
-                    let [_, stdio, control] = &qemu.ports;
+                    let [stdio, control] = &qemu.ports;
                     self.terminal =
                         Some(Terminal::attach(stdio.try_clone()?, control.try_clone()?)?);
                 }
@@ -235,15 +236,15 @@ impl Run {
 /// A running QEMU; ended when dropped.
 struct Qemu {
     child: Child,
-    /// Console, stdio, control.
-    ports: [UnixStream; 3],
+    /// Stdio, control.
+    ports: [UnixStream; 2],
     errors: PathBuf,
     shown: String,
 }
 
 impl Qemu {
     fn start(boot: &Boot, dir: &Path) -> Result<Self> {
-        let names = ["console", "stdio", "control"].map(|name| dir.join(name));
+        let names = ["stdio", "control"].map(|name| dir.join(name));
         let errors = dir.join("errors");
         let mut listeners = Vec::new();
         for name in &names {
@@ -255,7 +256,7 @@ impl Qemu {
         let mut command = boot.command(&names.each_ref().map(PathBuf::as_path));
         let child = command
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(File::create(&errors).with_context(|| errors.display().to_string())?)
             .spawn()
             .map_err(|error| cannot_start(&command, &error))?;
@@ -267,7 +268,6 @@ impl Qemu {
         let ports = [
             starting.accept(&listeners[0])?,
             starting.accept(&listeners[1])?,
-            starting.accept(&listeners[2])?,
         ];
         starting.into_qemu(ports)
     }
@@ -323,7 +323,7 @@ impl Starting {
         }
     }
 
-    fn into_qemu(mut self, ports: [UnixStream; 3]) -> Result<Qemu> {
+    fn into_qemu(mut self, ports: [UnixStream; 2]) -> Result<Qemu> {
         let child = self.child.take().context("QEMU is running")?;
         Ok(Qemu {
             child,
@@ -343,7 +343,7 @@ impl Drop for Starting {
     }
 }
 
-fn lines(port: UnixStream, mut each: impl FnMut(String)) {
+fn lines(port: impl Read, mut each: impl FnMut(String)) {
     for line in BufReader::new(port).split(b'\n') {
         let Ok(line) = line else { return };
         each(
@@ -354,7 +354,11 @@ fn lines(port: UnixStream, mut each: impl FnMut(String)) {
     }
 }
 
-fn watch_console(port: UnixStream, mut log: File, events: Sender<Event>) -> thread::JoinHandle<()> {
+fn watch_console(
+    port: ChildStdout,
+    mut log: File,
+    events: Sender<Event>,
+) -> thread::JoinHandle<()> {
     thread::spawn(move || {
         lines(port, |line| {
             // A full disk must not lose the run: what is shown comes from memory.

@@ -25,13 +25,15 @@ pub struct Build<'a> {
     pub(super) toolchain: &'a Toolchain,
     pub(super) arch: Arch,
     pub(super) flavour: Flavour,
+    /// Tells builds of the same flavour apart: `-clippy`, or nothing.
+    pub(super) suffix: &'static str,
 }
 
 impl Build<'_> {
     /// The build directory.
     pub fn dir(&self) -> PathBuf {
         self.tree
-            .build_dir(&format!("{}-{}", self.arch, self.flavour))
+            .build_dir(&format!("{}-{}{}", self.arch, self.flavour, self.suffix))
     }
 
     /// The bootable image.
@@ -64,8 +66,10 @@ impl Build<'_> {
 
     /// A log file of this build.
     pub fn log(&self, step: &str) -> Result<PathBuf> {
-        self.project
-            .log(&format!("kernel-{}-{}-{step}.log", self.arch, self.flavour))
+        self.project.log(&format!(
+            "kernel-{}-{}{}-{step}.log",
+            self.arch, self.flavour, self.suffix
+        ))
     }
 
     fn fragments(&self) -> Vec<PathBuf> {
@@ -95,14 +99,18 @@ impl Build<'_> {
         self.check_rust()?;
         let log = self.log("config")?;
         let what = "configuring the kernel";
-        Logged::new(what, &log).run(self.make_command().arg("tinyconfig"), |_| {})?;
-        let mut merge = command(self.tree.src().join("scripts/kconfig/merge_config.sh"));
-        merge
-            .args(["-m", ".config"])
-            .args(self.fragments())
-            .current_dir(&dir);
-        Logged::new(what, &log).run(&mut merge, |_| {})?;
-        Logged::new(what, &log).run(self.make_command().arg("olddefconfig"), |_| {})?;
+        // All that the fragments do not ask for is off, what their choices make visible included;
+        // merging them into a finished configuration would leave that at its defaults.
+        let wanted = dir.join("xtask.config");
+        let mut text = String::new();
+        for fragment in self.fragments() {
+            text +=
+                &fs::read_to_string(&fragment).with_context(|| fragment.display().to_string())?;
+        }
+        files::write_whole(&wanted, text.as_bytes(), 0o644)?;
+        let mut make = self.make_command();
+        make.env("KCONFIG_ALLCONFIG", &wanted).arg("allnoconfig");
+        Logged::new(what, &log).run(&mut make, |_| {})?;
 
         let mut asked = BTreeMap::new();
         for fragment in self.fragments() {

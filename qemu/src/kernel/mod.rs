@@ -61,6 +61,15 @@ impl<'a> Kernel<'a> {
             toolchain: &self.toolchain,
             arch,
             flavour,
+            suffix: "",
+        }
+    }
+
+    /// The normal configuration once more, for `make CLIPPY=1`.
+    pub fn clippy(&self, arch: Arch) -> Build<'_> {
+        Build {
+            suffix: "-clippy",
+            ..self.build(arch, Flavour::Normal)
         }
     }
 }

@@ -75,7 +75,9 @@ impl Toolchain {
 
     /// A make command with these tools.
     pub fn make(&self) -> Command {
-        let mut make = command("make");
+        // A run that is ended must not leave make working in the tree behind the lock's back.
+        let mut make = command("setpriv");
+        make.args(["--pdeathsig", "TERM", "make"]);
         make.env("PATH", self.path());
         // bindgen loads libclang by itself, and takes the newest it finds otherwise.
         make.env("LIBCLANG_PATH", self.llvm_bin.with_file_name("lib"));

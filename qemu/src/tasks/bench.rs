@@ -1,8 +1,155 @@
-//! x
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! `cargo xtask bench`: what the module costs, counted exactly.
+//!
+//! Under `-icount shift=0` the guest's clock advances one nanosecond an instruction, so the
+//! nanoseconds that the guest's benchmark measures are instructions, and the same kernel
+//! booted with and without the module in `lsm=` gives the difference.
+
+use super::guest_run::{exit_code, Guest, Plan};
+use super::shared_buffer::SharedBuffer;
+use crate::boot::session::{Ended, Io};
+use crate::cli::{BenchArgs, GuestArgs};
+use crate::guest::userland::TOOLS_DIR;
 use crate::project::Project;
-use anyhow::Result;
+use crate::ui::{Progress, Scale};
+use anyhow::{bail, Result};
 use std::process::ExitCode;
-/// x
-pub fn run(_p: &Project, _a: &crate::cli::BenchArgs) -> Result<ExitCode> {
-    anyhow::bail!("later")
+use std::time::Duration;
+use tabled::builder::Builder;
+use tabled::settings::object::Columns;
+use tabled::settings::{Alignment, Style};
+
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// Boots twice and prints the table.
+pub fn run(project: &Project, args: &BenchArgs) -> Result<ExitCode> {
+    let guest_args = GuestArgs::plain(args.kernel.clone());
+    let guest = Guest::prepare(project, &guest_args)?;
+    let mut figures = Vec::new();
+    for (name, append) in [
+        ("bench-without", "lsm=capability"),
+        ("bench-with", "lsm=jaula"),
+    ] {
+        let progress = Progress::start(&format!("counting instructions, {append}"), Scale::Unknown);
+        let output = SharedBuffer::default();
+        let outcome = guest.boot(Plan {
+            name,
+            command: Some(format!("{TOOLS_DIR}/jaula-bench")),
+            shell: false,
+            append,
+            icount: true,
+            io: Io::Collect(Box::new(output.clone())),
+            limit: Some(LIMIT),
+        })?;
+        if outcome.ended != Ended::Normally || outcome.status != Some(0) {
+            eprint!("{}", output.text());
+            exit_code(&outcome, Some(LIMIT));
+            bail!("the benchmark failed with {append}");
+        }
+        figures.push(parse(&output.text())?);
+        progress.done();
+    }
+    println!("{}", table(&figures[0], &figures[1]));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Operations with their figures; `None` where the kernel has no such call.
+type Figures = Vec<(String, Option<f64>)>;
+
+/// Lines of a name, a tab, and nanoseconds or `-`.
+fn parse(output: &str) -> Result<Figures> {
+    let mut figures = Vec::new();
+    for line in output
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
+    {
+        let Some((name, value)) = line.split_once('\t') else {
+            bail!("the benchmark printed a line without a tab: {line}");
+        };
+        figures.push((
+            name.to_owned(),
+            match value.trim() {
+                "-" => None,
+                number => match number.parse() {
+                    Ok(number) => Some(number),
+                    Err(_) => bail!("the benchmark printed no number for {name}: {number}"),
+                },
+            },
+        ));
+    }
+    if figures.is_empty() {
+        bail!("the benchmark printed no figures");
+    }
+    Ok(figures)
+}
+
+fn table(without: &Figures, with: &Figures) -> String {
+    let mut builder = Builder::default();
+    builder.push_record(["operation", "without", "with", "difference", "percent"]);
+    let figure = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.0}"));
+    for (name, with) in with {
+        let without = without
+            .iter()
+            .find(|(other, _)| other == name)
+            .and_then(|(_, value)| *value);
+        let (difference, percent) = match (without, with) {
+            (Some(without), Some(with)) if without > 0.0 => {
+                let difference = with - without;
+                (
+                    format!("{difference:+.0}"),
+                    format!("{:+.2}", 100.0 * difference / without),
+                )
+            }
+            _ => ("-".to_owned(), "-".to_owned()),
+        };
+        builder.push_record([
+            name.clone(),
+            figure(without),
+            figure(*with),
+            difference,
+            percent,
+        ]);
+    }
+    let mut table = builder.build();
+    table
+        .with(Style::markdown())
+        .modify(Columns::new(1..), Alignment::right());
+    format!("Instructions an operation, with and without jaula in lsm=:\n\n{table}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_compared_by_name() -> Result<()> {
+        let without = parse("getppid\t200\nsemop\t1000.0\ncreate_newjail\t-\n")?;
+        let with = parse("getppid\t200\nsemop\t1010\ncreate_newjail\t5000\n")?;
+        let table = table(&without, &with);
+        let row = |name: &str| -> Vec<String> {
+            let line = table
+                .lines()
+                .find(|line| line.contains(name))
+                .unwrap_or_default();
+            line.split('|')
+                .map(|cell| cell.trim().to_owned())
+                .filter(|cell| !cell.is_empty())
+                .collect()
+        };
+        assert_eq!(row("getppid"), ["getppid", "200", "200", "+0", "+0.00"]);
+        assert_eq!(row("semop"), ["semop", "1000", "1010", "+10", "+1.00"]);
+        assert_eq!(
+            row("create_newjail"),
+            ["create_newjail", "-", "5000", "-", "-"]
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        assert!(parse("").is_err());
+        assert!(parse("getppid 200\n").is_err());
+        assert!(parse("getppid\tfast\n").is_err());
+    }
 }

@@ -9,6 +9,7 @@ pub mod guest_run;
 pub mod kernel;
 pub mod patches;
 pub mod setup;
+pub mod shared_buffer;
 pub mod shell;
 pub mod test;
 

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Running the guest's test programs: one boot for all of them, each in its turn.
+
+use crate::arch::Flavour;
+use crate::boot::session::{Ended, Io, Outcome};
+use crate::cli::{GuestArgs, KernelChoice};
+use crate::guest::userland::{self, TESTS_DIR};
+use crate::ktap::{self, Case, Verdict};
+use crate::project::Project;
+use crate::tasks::guest_run::{Guest, Plan};
+use crate::tasks::shared_buffer::SharedBuffer;
+use crate::ui::{Progress, Scale};
+use anyhow::Result;
+use std::time::Duration;
+
+/// Starts the lines with which the guest tells where a program's output begins and ends.
+const MARK: &str = "@@jaula-test@@";
+
+/// How long one program may take, in seconds, on an emulated machine under load.
+fn program_limit(flavour: Flavour) -> u64 {
+    match flavour {
+        Flavour::Normal => 300,
+        Flavour::Debug => 900,
+    }
+}
+
+/// Boots the kernel of this flavour, with the module and without, and gives every case.
+///
+/// Names are `FLAVOUR::PROGRAM::CASE`, and `FLAVOUR_without_lsm::...` for the boot without.
+/// A case `kernel_log::no_splat` stands for what each kernel said meanwhile.
+pub fn run(project: &Project, kernel: KernelChoice, flavour: Flavour) -> Result<Vec<Case>> {
+    let mut args = GuestArgs::plain(kernel);
+    args.debug_kernel = flavour == Flavour::Debug;
+    let guest = Guest::prepare(project, &args)?;
+    let mut cases = Vec::new();
+    for (module_on, suffix, name, append) in [
+        (true, "", "test", "lsm=jaula"),
+        (false, "_without_lsm", "test-without", "lsm=capability"),
+    ] {
+        let programs = userland::tests(&guest.programs, module_on);
+        if programs.is_empty() {
+            continue;
+        }
+        let prefix = format!("{flavour}{suffix}");
+        let progress = Progress::start(&format!("testing in the guest: {prefix}"), Scale::Unknown);
+        let output = SharedBuffer::default();
+        let limit = Duration::from_secs(120 + program_limit(flavour) * 2);
+        let outcome = guest.boot(Plan {
+            name,
+            command: Some(script(&programs, flavour)),
+            shell: false,
+            append,
+            icount: false,
+            io: Io::Collect(Box::new(output.clone())),
+            limit: Some(limit),
+        })?;
+        progress.done();
+        cases.extend(
+            judge(&programs, flavour, &output.text(), &outcome)
+                .into_iter()
+                .map(|case| Case {
+                    name: format!("{prefix}::{}", case.name),
+                    ..case
+                }),
+        );
+    }
+    Ok(cases)
+}
+
+/// What the guest does.
+fn script(programs: &[String], flavour: Flavour) -> String {
+    let limit = program_limit(flavour);
+    let mut script = format!(
+        "try() {{\n    echo '{MARK} begin' \"$1\"\n    timeout -s KILL {limit} {TESTS_DIR}/$1 2>&1\n    \
+         status=$?\n    echo\n    echo '{MARK} end' \"$1\" $status\n}}\n"
+    );
+    for program in programs {
+        script += &format!("try {program}\n");
+    }
+    if flavour == Flavour::Debug {
+        // An object counts as leaked once two scans have found it unchanged, and not before
+        // it is five seconds old (MSECS_MIN_AGE in mm/kmemleak.c).
+        script += &format!(
+            "leaks=/sys/kernel/debug/kmemleak\necho '{MARK} begin kmemleak'\n\
+             echo scan >$leaks && sleep 6 && echo scan >$leaks && echo scan >$leaks && cat $leaks\n\
+             status=$?\necho '{MARK} end kmemleak' $status\n"
+        );
+    }
+    script + "exit 0"
+}
+
+/// The part of the output between a program's marks, and the exit status.
+fn part<'a>(output: &'a str, program: &str) -> Option<(&'a str, Option<i32>)> {
+    let begin = format!("{MARK} begin {program}\n");
+    let rest = &output[output.find(&begin)? + begin.len()..];
+    match rest.find(&format!("{MARK} end {program} ")) {
+        Some(at) => {
+            let status = rest[at..]
+                .lines()
+                .next()
+                .and_then(|line| line.rsplit(' ').next()?.parse().ok());
+            Some((&rest[..at], status))
+        }
+        None => Some((rest, None)),
+    }
+}
+
+/// Turns a run into cases: nothing that did not happen may look like success.
+fn judge(programs: &[String], flavour: Flavour, output: &str, outcome: &Outcome) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for program in programs {
+        cases.extend(judge_program(program, output, flavour));
+    }
+    if flavour == Flavour::Debug {
+        let verdict = match part(output, "kmemleak") {
+            Some((leaks, Some(0))) if leaks.trim().is_empty() => Verdict::Passed,
+            Some((said, _)) => Verdict::Failed(said.trim().to_owned()),
+            None => Verdict::Failed("the run did not come to it".to_owned()),
+        };
+        cases.push(Case {
+            name: "kernel_log::no_leak".into(),
+            verdict,
+        });
+    }
+    let verdict = match outcome.splats.as_slice() {
+        [] => Verdict::Passed,
+        splats => Verdict::Failed(splats.join("\n\n")),
+    };
+    cases.push(Case {
+        name: "kernel_log::no_splat".into(),
+        verdict,
+    });
+    let verdict = match (outcome.ended, outcome.status) {
+        (Ended::Normally, Some(0)) => Verdict::Passed,
+        (ended, status) => Verdict::Failed(format!(
+            "{ended:?}, status {status:?}. {}",
+            outcome.tail_text()
+        )),
+    };
+    cases.push(Case {
+        name: "machine::ends_by_itself".into(),
+        verdict,
+    });
+    cases
+}
+
+fn judge_program(program: &str, output: &str, flavour: Flavour) -> Vec<Case> {
+    let failed = |name: &str, why: String| Case {
+        name: format!("{program}::{name}"),
+        verdict: Verdict::Failed(why),
+    };
+    let Some((printed, status)) = part(output, program) else {
+        return vec![failed(
+            "started",
+            "the machine ended before its turn".to_owned(),
+        )];
+    };
+    let mut cases: Vec<_> = ktap::parse(printed)
+        .into_iter()
+        .map(|case| Case {
+            name: format!(
+                "{program}::{}",
+                case.name.replace('.', "::").replace(' ', "_")
+            ),
+            ..case
+        })
+        .collect();
+    let any_failed = cases
+        .iter()
+        .any(|case| matches!(case.verdict, Verdict::Failed(_)));
+    match status {
+        Some(0) => {}
+        Some(137) => cases.push(failed(
+            "ended",
+            format!("was killed after {} s", program_limit(flavour)),
+        )),
+        Some(_) if any_failed => {}
+        Some(status) => cases.push(failed(
+            "ended",
+            format!("exit status {status}, though no case failed"),
+        )),
+        None => cases.push(failed(
+            "ended",
+            "the machine ended in the middle of it".to_owned(),
+        )),
+    }
+    cases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(ended: Ended, splats: &[&str]) -> Outcome {
+        Outcome {
+            ended,
+            status: (ended == Ended::Normally).then_some(0),
+            splats: splats.iter().map(|&text| text.to_owned()).collect(),
+            tail: Vec::new(),
+            log: "console.log".into(),
+        }
+    }
+
+    fn failed(cases: &[Case]) -> Vec<&str> {
+        let is_failed = |case: &&Case| matches!(case.verdict, Verdict::Failed(_));
+        cases
+            .iter()
+            .filter(is_failed)
+            .map(|case| case.name.as_str())
+            .collect()
+    }
+
+    fn programs() -> Vec<String> {
+        vec!["one".into(), "two".into()]
+    }
+
+    const GOOD: &str = "@@jaula-test@@ begin one\nKTAP version 1\n1..1\nok 1 a\n\n@@jaula-test@@ end one 0\n\
+                        @@jaula-test@@ begin two\nKTAP version 1\n1..1\nok 1 b\n\n@@jaula-test@@ end two 0\n";
+
+    #[test]
+    fn good_run_passes() {
+        let cases = judge(
+            &programs(),
+            Flavour::Normal,
+            GOOD,
+            &outcome(Ended::Normally, &[]),
+        );
+        assert!(failed(&cases).is_empty(), "{cases:?}");
+        assert_eq!(cases[0].name, "one::a");
+        assert_eq!(cases.len(), 4);
+    }
+
+    #[test]
+    fn splat_fails_the_run() {
+        let cases = judge(
+            &programs(),
+            Flavour::Normal,
+            GOOD,
+            &outcome(Ended::Normally, &["BUG: x"]),
+        );
+        assert_eq!(failed(&cases), ["kernel_log::no_splat"]);
+    }
+
+    #[test]
+    fn panic_fails_what_did_not_run() {
+        let output = GOOD
+            .split("@@jaula-test@@ end one")
+            .next()
+            .unwrap_or_default();
+        let cases = judge(
+            &programs(),
+            Flavour::Normal,
+            output,
+            &outcome(Ended::Panicked, &[]),
+        );
+        assert_eq!(
+            failed(&cases),
+            ["one::ended", "two::started", "machine::ends_by_itself"]
+        );
+    }
+
+    #[test]
+    fn exit_status_counts() {
+        let output = GOOD
+            .replace("end one 0", "end one 1")
+            .replace("end two 0", "end two 137");
+        let cases = judge(
+            &programs(),
+            Flavour::Normal,
+            &output,
+            &outcome(Ended::Normally, &[]),
+        );
+        assert_eq!(failed(&cases), ["one::ended", "two::ended"]);
+    }
+
+    #[test]
+    fn leaks_fail_the_debug_run() {
+        let with = |leaks: &str| {
+            format!("{GOOD}@@jaula-test@@ begin kmemleak\n{leaks}@@jaula-test@@ end kmemleak 0\n")
+        };
+        let run = |output: &str| {
+            judge(
+                &programs(),
+                Flavour::Debug,
+                output,
+                &outcome(Ended::Normally, &[]),
+            )
+        };
+        assert!(failed(&run(&with(""))).is_empty());
+        assert_eq!(
+            failed(&run(&with("unreferenced object 0xffff\n"))),
+            ["kernel_log::no_leak"]
+        );
+        assert_eq!(failed(&run(GOOD)), ["kernel_log::no_leak"]);
+    }
+}
