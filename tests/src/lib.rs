@@ -13,5 +13,6 @@ pub mod kmsg;
 pub mod ktap;
 pub mod launch;
 pub mod procfs;
+pub mod steps;
 pub mod sys;
 pub mod sysv;

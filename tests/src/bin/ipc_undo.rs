@@ -3,8 +3,9 @@
 //! Entering a jail settles what a process still holds of System V IPC, as
 //! unshare(CLONE_NEWIPC) does: each case is run with both.
 
-use jaula_tests::ktap::{fail, CaseResult, Context, Failure, Suite};
+use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
 use jaula_tests::procfs::wait_until_asleep;
+use jaula_tests::steps::Steps;
 use jaula_tests::sys::process::{self, Ended};
 use jaula_tests::sys::{ids, sem, shm, Errno};
 use jaula_tests::sysv::{Family, Object};
@@ -82,75 +83,6 @@ fn main() -> ExitCode {
     suite.run()
 }
 
-/// A child that stops at each step until it is told to go on.
-struct Steps {
-    pid: libc::pid_t,
-    stream: UnixStream,
-}
-
-impl Steps {
-    /// Runs `child` in a forked process; it calls its argument between its steps.
-    fn start(
-        child: impl FnOnce(&mut dyn FnMut() -> CaseResult) -> CaseResult,
-    ) -> Result<Steps, Failure> {
-        let (stream, mut theirs) = UnixStream::pair().context("socketpair")?;
-        let pid = process::fork(|| {
-            let mut step = || -> CaseResult {
-                theirs.write_all(b".").context("reaching a step")?;
-                theirs.read_exact(&mut [0]).context("going on")
-            };
-            match child(&mut step) {
-                Ok(()) => 0,
-                Err(failure) => {
-                    let _ = theirs.write_all(format!("{failure}\n").as_bytes());
-                    1
-                }
-            }
-        })
-        .context("fork")?;
-        let mut steps = Steps { pid, stream };
-        steps.reached()?;
-        Ok(steps)
-    }
-
-    fn reached(&mut self) -> CaseResult {
-        let mut byte = [0];
-        self.stream
-            .read_exact(&mut byte)
-            .context("waiting for a step of the child")?;
-        if byte == *b"." {
-            return Ok(());
-        }
-        // To the end of the line: other processes may hold the stream open.
-        let mut message = Vec::new();
-        while byte != *b"\n" {
-            message.push(byte[0]);
-            self.stream
-                .read_exact(&mut byte)
-                .context("hearing from the child")?;
-        }
-        Err(fail(String::from_utf8_lossy(&message)))
-    }
-
-    /// Lets the child go on to its next step.
-    fn next(&mut self) -> CaseResult {
-        self.stream
-            .write_all(b"x")
-            .context("telling the child to go on")?;
-        self.reached()
-    }
-
-    /// Lets the child go on to its end.
-    fn finish(mut self) -> CaseResult {
-        self.stream
-            .write_all(b"x")
-            .context("telling the child to go on")?;
-        let ended = process::wait(self.pid).context("waiting for the child")?;
-        check_eq!(ended, Ended::Exited(0), "the child");
-        Ok(())
-    }
-}
-
 fn new_set() -> Result<Object, Failure> {
     jail::private_tables()?;
     let set = Object::create(Family::Sem, 0o666).context("creating a set")?;
@@ -171,7 +103,7 @@ fn undone_at_once(way: Leave) -> CaseResult {
         step()
     })?;
     check_eq!(value(&set)?, 3, "the value while the operation stands");
-    child.next()?;
+    child.advance()?;
     check_eq!(
         value(&set)?,
         5,
@@ -184,21 +116,22 @@ fn undone_at_once(way: Leave) -> CaseResult {
 
 fn wakes(way: Leave) -> CaseResult {
     let set = new_set()?;
-    let child = Steps::start(|step| {
+    let mut child = Steps::start(|step| {
         sem::op(set.id, 0, -2, sem::SEM_UNDO).context("semop")?;
         step()?;
-        (way.leave)()
+        (way.leave)()?;
+        step()
     })?;
     let waiter = process::fork(|| sem::op(set.id, 0, -5, 0).map_or_else(|errno| errno.0, |()| 0))
         .context("fork")?;
     wait_until_asleep(waiter)?;
-    child.finish()?;
+    child.advance()?;
     check_eq!(
         process::wait(waiter),
         Ok(Ended::Exited(0)),
         "who waited for 5"
     );
-    Ok(())
+    child.finish()
 }
 
 fn shared_list(way: Leave) -> CaseResult {
@@ -217,7 +150,7 @@ fn shared_list(way: Leave) -> CaseResult {
         step()
     })?;
     check_eq!(value(&set)?, 3, "the value when one of the two has left");
-    child.next()?;
+    child.advance()?;
     check_eq!(value(&set)?, 5, "the value when the other has exited");
     child.finish()?;
     check_eq!(value(&set)?, 5, "the value when both have exited");
@@ -246,7 +179,7 @@ fn segment_survives(way: Leave, forced: bool, attached: bool) -> Result<bool, Fa
         true => Some(shm::attach(id, 0, 4096).context("shmat")?),
         false => None,
     };
-    child.next()?;
+    child.advance()?;
     let survives = there(id)?;
     drop(attachment);
     if attached {

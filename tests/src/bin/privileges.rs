@@ -4,7 +4,7 @@
 
 use jaula_tests::ktap::{fail, CaseResult, Context, Suite};
 use jaula_tests::sys::process::{self, Ended};
-use jaula_tests::sys::{ids, jail as call, Errno};
+use jaula_tests::sys::{ids, jail as call, shared_memory, Errno};
 use jaula_tests::{check, check_eq, jail};
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
@@ -164,7 +164,7 @@ fn thread_gone() -> CaseResult {
 fn sharing_memory(flags: i32) -> CaseResult {
     let (mut ours, theirs) = UnixStream::pair().context("socketpair")?;
     let socket = theirs.as_raw_fd();
-    let child = process::clone_sharing_memory(flags, move || {
+    let child = shared_memory::clone(flags, move || {
         let created = call::create_newjail();
         let still = call::get_jailnumber();
         // Until the parent has had its turn. System calls alone: the memory is the parent's.
@@ -189,14 +189,14 @@ fn sharing_memory(flags: i32) -> CaseResult {
 }
 
 fn vfork_child() -> CaseResult {
-    let child = process::clone_sharing_memory(libc::CLONE_VFORK | libc::SIGCHLD, || {
+    let child = shared_memory::clone(libc::CLONE_VFORK | libc::SIGCHLD, || {
         i32::from(call::create_newjail() != Err(Errno::EINVAL))
     })
     .context("clone(CLONE_VM|CLONE_VFORK)")?;
     check_eq!(process::wait(child), Ok(Ended::Exited(0)), "the child");
     #[cfg(target_arch = "x86_64")]
     check_eq!(
-        process::syscall_in_vfork(call::CREATE_NEWJAIL),
+        shared_memory::syscall_in_vfork(call::CREATE_NEWJAIL),
         Ok(-i64::from(libc::EINVAL)),
         "create_newjail in a child of vfork itself"
     );

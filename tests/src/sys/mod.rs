@@ -12,6 +12,7 @@ pub mod mount;
 pub mod msg;
 pub mod process;
 pub mod sem;
+pub mod shared_memory;
 pub mod shm;
 pub mod signal;
 pub mod tty;

@@ -6,7 +6,7 @@
 //! with [`fork`] then has a whole copy of the program and may do anything.
 
 use super::errno::{checked, Errno, Result};
-use libc::{c_int, c_void, pid_t};
+use libc::{c_int, pid_t};
 use std::io::Write;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
@@ -69,7 +69,7 @@ fn finish(child: impl FnOnce() -> i32) -> ! {
 }
 
 /// Flushes what both copies of the program would otherwise print.
-fn flush() {
+pub(super) fn flush() {
     let _ = std::io::stdout().flush();
 }
 
@@ -91,7 +91,7 @@ pub fn in_child(child: impl FnOnce() -> i32) -> Result<Ended> {
 /// The raw `clone(2)` with these flags (the lowest byte is the signal at the child's end), the
 /// child going on with a copy of the memory as after `fork`.
 ///
-/// `CLONE_VM` must not be among the flags: see [`clone_sharing_memory`].
+/// `CLONE_VM` must not be among the flags: see [`shared_memory`](super::shared_memory).
 pub fn clone(flags: c_int, child: impl FnOnce() -> i32) -> Result<pid_t> {
     if flags & libc::CLONE_VM != 0 {
         return Err(Errno::EINVAL);
@@ -149,74 +149,6 @@ pub fn clone3(flags: u64, child: impl FnOnce() -> i32) -> Result<pid_t> {
             Ok(pid as pid_t)
         }
     }
-}
-
-const STACK_SIZE: usize = 256 * 1024;
-
-extern "C" fn trampoline(argument: *mut c_void) -> c_int {
-    // SAFETY: clone_sharing_memory passes a pointer to this type, which it keeps alive.
-    let child = unsafe { &mut *argument.cast::<Box<dyn FnMut() -> i32>>() };
-    child()
-}
-
-/// A child that shares its parent's memory, with a stack of its own.
-///
-/// With `CLONE_VFORK` the parent sleeps until the child has ended. Without it both run at once:
-/// `child` must then make system calls only, on memory that the parent leaves alone, and neither
-/// allocate nor panic. The stack and the closure are leaked, as the child may outlive the call.
-pub fn clone_sharing_memory(flags: c_int, child: impl FnMut() -> i32 + 'static) -> Result<pid_t> {
-    let stack = Vec::leak(vec![0u8; STACK_SIZE]);
-    let child: &'static mut Box<dyn FnMut() -> i32> = Box::leak(Box::new(Box::new(child)));
-    flush();
-    // SAFETY: one past the end of the leaked stack, aligned down to 16 bytes as every ABI wants.
-    let top = unsafe { stack.as_mut_ptr().add(STACK_SIZE & !15) };
-    // SAFETY: the stack and the closure are never freed, and the trampoline expects just this
-    // pointer. What the closure may do is in this function's documentation.
-    checked(unsafe {
-        libc::clone(
-            trampoline,
-            top.cast(),
-            flags | libc::CLONE_VM,
-            (&raw mut *child).cast(),
-        )
-    })
-}
-
-/// The real `vfork(2)`: the result of system call `number`, without arguments, as the child got
-/// it; negative error numbers included.
-///
-/// The child makes that call and exits without having touched the stack that it borrows.
-#[cfg(target_arch = "x86_64")]
-pub fn syscall_in_vfork(number: i64) -> Result<i64> {
-    let mut answer: i64 = i64::MIN;
-    let pid: i64;
-    // SAFETY: the child uses no stack, writes to `answer` alone, which the suspended parent
-    // does not touch meanwhile, and never leaves the block.
-    unsafe {
-        core::arch::asm!(
-            "syscall",
-            "test rax, rax",
-            "jnz 2f",
-            "mov rax, {number}",
-            "syscall",
-            "mov [{answer}], rax",
-            "xor edi, edi",
-            "mov eax, {exit}",
-            "syscall",
-            "ud2",
-            "2:",
-            inlateout("rax") libc::SYS_vfork => pid,
-            number = in(reg) number,
-            answer = in(reg) &raw mut answer,
-            exit = const libc::SYS_exit,
-            out("rcx") _, out("r11") _, out("rdi") _,
-        );
-    }
-    if pid < 0 {
-        return Err(Errno(-pid as i32));
-    }
-    wait(pid as pid_t)?;
-    Ok(answer)
 }
 
 /// Sends a signal; 0 only asks whether the process exists.
