@@ -96,15 +96,18 @@ unsafe extern "C" fn jaula_ipc_lookup(
     // SAFETY: By the requirements of this function. Objects are tagged before they can be found.
     let object = unsafe { Object::from_raw(ipcp) };
 
-    // Nearly all calls are within one jail: decide those by one comparison.
+    // Nearly all calls are within one jail: decide those by one comparison. The arguments go on in
+    // the registers that they are in.
     if subject.tag().is_same(object.tag()) {
         return 0;
     }
-    ipc_lookup_across(&subject, &object, SysvCall::new(call, cmd))
+    ipc_lookup_across(object, call, cmd, subject)
 }
 
 #[cold]
-fn ipc_lookup_across(subject: &Subject, object: &Object<'_>, call: SysvCall) -> c_int {
+#[inline(never)]
+fn ipc_lookup_across(object: Object<'_>, call: c_int, cmd: c_int, subject: Subject) -> c_int {
+    let call = SysvCall::new(call, cmd);
     let access = if call.is_listing() {
         Access::ListSysvIpc
     } else {
@@ -115,7 +118,7 @@ fn ipc_lookup_across(subject: &Subject, object: &Object<'_>, call: SysvCall) -> 
     match policy::decide(relation, access) {
         Verdict::Allow => 0,
         Verdict::Refuse(errno) => {
-            refusal::log_sysv(subject, call, object);
+            refusal::log_sysv(&subject, call, &object);
             -(errno as c_int)
         }
         Verdict::Hide => -(policy::Errno::Access as c_int),

@@ -10,6 +10,7 @@ use kernel::{bindings, sync::ArcBorrow};
 /// # Invariants
 ///
 /// The object stays valid, and its tag as it is, for `'a`.
+#[repr(transparent)]
 pub(crate) struct Object<'a>(&'a bindings::kern_ipc_perm);
 
 impl<'a> Object<'a> {

@@ -63,7 +63,7 @@ impl Tag {
             return None;
         }
         // SAFETY: By the type invariant the pointer comes from `into_foreign`, and the tag keeps
-        // its reference for as long as the borrow lasts: see `replace`.
+        // its reference for as long as the borrow lasts: see `set`.
         Some(unsafe { Arc::borrow(jail) })
     }
 
@@ -72,12 +72,14 @@ impl Tag {
     /// # Safety
     ///
     /// The tag must be that of something that only the caller can see yet, and empty.
+    #[inline(always)]
     pub(crate) unsafe fn inherit(&self, maker: &Self) {
-        if let Some(jail) = maker.jail() {
-            // SAFETY: By the requirements of this function nobody has seen the tag, let alone
-            // borrowed from it.
-            unsafe { self.replace(Some(jail.into())) };
+        if maker.as_ptr().is_null() {
+            return;
         }
+        // SAFETY: By the requirements of this function nobody has seen the tag, let alone borrowed
+        // from it.
+        unsafe { self.set(maker.jail().map(Arc::from)) };
     }
 
     /// Empties the tag of something that is gone. May be called in any context.
@@ -85,17 +87,24 @@ impl Tag {
     /// # Safety
     ///
     /// Only the caller may refer to what the tag belongs to.
+    #[inline(always)]
     pub(crate) unsafe fn clear(&self) {
+        if self.as_ptr().is_null() {
+            return;
+        }
         // SAFETY: By the requirements of this function.
-        drop(unsafe { self.replace(None) });
+        unsafe { self.set(None) };
     }
 
-    /// Puts a jail into the tag and returns the one that was there.
+    /// Puts a jail into the tag. The reference to the one that was there is dropped.
+    ///
+    /// Out of line, to keep the common case short, which is the host's and has no reference.
     ///
     /// # Safety
     ///
     /// Nobody may hold a borrow of the jail that was there.
-    pub(crate) unsafe fn replace(&self, jail: Option<Arc<Jail>>) -> Option<Arc<Jail>> {
+    #[inline(never)]
+    pub(crate) unsafe fn set(&self, jail: Option<Arc<Jail>>) {
         let new = jail.map_or(ptr::null(), Arc::into_foreign);
         let place = self.0.get();
 
@@ -105,6 +114,6 @@ impl Tag {
         // INVARIANT: The new pointer has come with its reference, the old one leaves with its own.
         // SAFETY: By the type invariant the old pointer is null or comes from `into_foreign`, and
         // by the requirements of this function nobody has borrowed from it.
-        unsafe { Arc::try_from_foreign(old) }
+        drop(unsafe { Arc::<Jail>::try_from_foreign(old) });
     }
 }

@@ -11,9 +11,12 @@ use kernel::{
 
 /// The task that runs, as the one that wants something.
 ///
+/// A plain pointer to those who pass it on.
+///
 /// # Invariants
 ///
 /// `task` is the current task, and no other `Subject` of it is in use.
+#[repr(transparent)]
 pub(crate) struct Subject {
     task: *mut bindings::task_struct,
     _not_send: PhantomData<*mut ()>,
@@ -55,7 +58,7 @@ impl Subject {
     pub(crate) fn enter(self, jail: Arc<Jail>) {
         // SAFETY: Borrows of the old jail are made from a `Subject`; there is no other than this
         // one, which is consumed here, so that none is left.
-        drop(unsafe { self.tag().replace(Some(jail)) });
+        unsafe { self.tag().set(Some(jail)) };
     }
 
     /// Settles what the task holds of System V IPC, as `unshare(CLONE_NEWIPC)` does: its list of
