@@ -4,7 +4,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
-    use jaula_tests::agent::{Crew, Place};
+    use jaula_tests::crew::{Crew, Place};
     use jaula_tests::ktap::{skip, CaseResult, Suite};
     use jaula_tests::sys::jail::{self as call, syscall32};
     use jaula_tests::sys::process::{self, Ended};

@@ -3,7 +3,7 @@
 //! Across the wall of a jail every path to a System V object is refused with EACCES, and the
 //! object is as it was.
 
-use jaula_tests::agent::{Crew, Place};
+use jaula_tests::crew::{Crew, Place};
 use jaula_tests::ktap::{CaseResult, Failure, Suite};
 use jaula_tests::sysv::{Family, Moment, Object, Path, PATHS};
 use jaula_tests::{check_eq, jail};

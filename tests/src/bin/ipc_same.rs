@@ -2,7 +2,7 @@
 
 //! Within the host and within one jail, System V IPC answers exactly as Linux does.
 
-use jaula_tests::agent::{self, Crew, Member, Place};
+use jaula_tests::crew::{self, Crew, Member, Place};
 use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
 use jaula_tests::sys::{Errno, Result as SysResult};
 use jaula_tests::sysv::{Object, Path, PATHS};
@@ -70,7 +70,7 @@ const SCENARIOS: [Scenario; 6] = [
 ];
 
 fn main() -> ExitCode {
-    agent::resume_after_exec();
+    crew::resume_after_exec();
     let mut suite = Suite::new();
     for (place, place_name) in [(Place::Here, "on the host"), (Place::NewJail, "in a jail")] {
         for scenario in SCENARIOS {

@@ -7,7 +7,7 @@
 //! side from both, and prints what the kernel answered. The exit status is 0 only if every
 //! crossing was refused and every use within the jail worked.
 
-use jaula_tests::agent::{self, Crew, Place};
+use jaula_tests::crew::{self, Crew, Place};
 use jaula_tests::demo::{show, Findings, Jailed};
 use jaula_tests::ktap::Failure;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["probe"] => {
-            let status = agent::serve(std::io::stdin().lock(), std::io::stdout().lock());
+            let status = crew::serve(std::io::stdin().lock(), std::io::stdout().lock());
             ExitCode::from(u8::from(status != 0))
         }
         ["--help" | "-h"] => {

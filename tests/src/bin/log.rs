@@ -2,7 +2,7 @@
 
 //! A refusal is told in the kernel's log: who, what and whose; and not without end.
 
-use jaula_tests::agent::{Crew, Place};
+use jaula_tests::crew::{Crew, Place};
 use jaula_tests::kmsg::Kmsg;
 use jaula_tests::ktap::{fail, CaseResult, Context, Suite};
 use jaula_tests::sys::process;

@@ -2,7 +2,7 @@
 
 //! What the numbers of jails promise.
 
-use jaula_tests::agent::{Crew, Place};
+use jaula_tests::crew::{Crew, Place};
 use jaula_tests::ktap::{fail, CaseResult, Context, Failure, Suite};
 use jaula_tests::sys::{jail as call, process, Errno};
 use jaula_tests::sysv::{Family, PATHS};

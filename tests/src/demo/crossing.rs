@@ -2,7 +2,7 @@
 
 //! What is tried.
 
-use crate::agent::Member;
+use crate::crew::Member;
 use crate::ktap::Failure;
 use crate::sys::Result as SysResult;
 use crate::sysv::{Moment, Path, PATHS};

@@ -2,7 +2,7 @@
 
 //! The process inside the jail, started by `jaula` like any other command.
 
-use crate::agent::Member;
+use crate::crew::Member;
 use crate::ktap::{fail, Context, Failure};
 use crate::sys::mount;
 use std::fs;

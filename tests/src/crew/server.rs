@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 
 /// The argument after which a program of this package goes on as a member of a crew.
-const AGENT_ARGUMENT: &str = "--agent";
+const MEMBER_ARGUMENT: &str = "--member";
 
 /// The answer to a request: values, or the error number of the call that failed.
 type Answer = Result<Vec<i64>, Errno>;
@@ -44,7 +44,7 @@ pub(super) fn lead(place: Place, streams: Vec<UnixStream>) -> i32 {
 /// in `main` by every program that uses [`Member::exec`](super::Member::exec).
 pub fn resume_after_exec() {
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() != Some(AGENT_ARGUMENT) {
+    if arguments.next().as_deref() != Some(MEMBER_ARGUMENT) {
         return;
     }
     let stream = arguments
@@ -53,7 +53,7 @@ pub fn resume_after_exec() {
         .and_then(|number| tty::inherited(number).ok())
         .map(UnixStream::from);
     let Some(mut stream) = stream else {
-        eprintln!("{AGENT_ARGUMENT} needs the number of an open socket");
+        eprintln!("{MEMBER_ARGUMENT} needs the number of an open socket");
         std::process::exit(2);
     };
     let status = match answer(&mut stream, &Ok(vec![])) {
@@ -98,7 +98,7 @@ fn exec(stream: &UnixStream) -> Errno {
         return errno;
     }
     let error = std::process::Command::new("/proc/self/exe")
-        .arg(AGENT_ARGUMENT)
+        .arg(MEMBER_ARGUMENT)
         .arg(stream.as_raw_fd().to_string())
         .exec();
     Errno(error.raw_os_error().unwrap_or(libc::EIO))
