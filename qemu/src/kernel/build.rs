@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// Objects of a build from nothing, where no earlier build has counted them.
-const OBJECTS: u64 = 1700;
+const OBJECTS: u64 = 1200;
 
 /// A build directory for one architecture and flavour, with what is needed to use it.
 pub struct Build<'a> {
