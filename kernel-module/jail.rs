@@ -20,7 +20,9 @@ use kernel::{
 #[pin_data]
 pub(crate) struct Jail {
     number: Number,
-    /// [`None`] is the host.
+    /// [`None`] is the host. Dropping a jail may drop its parent within the same call: how deep
+    /// jails may lie within each other has to be bounded, and is, by
+    /// [`policy::may_have_children`].
     parent: Option<Arc<Jail>>,
     /// Of its own, so that one jail can't keep the refusals of another out of the log.
     #[pin]

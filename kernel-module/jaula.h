@@ -30,6 +30,7 @@ void jaula_ratelimit_init(struct ratelimit_state *rs);
 int jaula_number_alloc(u32 *number);
 void jaula_number_release(u32 number);
 void jaula_shm_init_task(struct task_struct *task);
+bool jaula_thread_group_leader(struct task_struct *task);
 
 /* hooks.rs */
 int jaula_task_alloc(struct task_struct *task, unsigned long clone_flags);

@@ -68,6 +68,11 @@ void jaula_shm_init_task(struct task_struct *task)
 	shm_init_task(task);
 }
 
+bool jaula_thread_group_leader(struct task_struct *task)
+{
+	return thread_group_leader(task);
+}
+
 static int hook_ipc_lookup(struct kern_ipc_perm *ipcp, int call, int cmd)
 {
 	return jaula_ipc_lookup(ipcp, call, cmd, current);

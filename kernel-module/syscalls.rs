@@ -25,7 +25,10 @@ exported!(jaula_create_newjail, jaula_get_jailnumber);
 /// To be called as a system call: in process context, with no lock held.
 #[no_mangle]
 unsafe extern "C" fn jaula_create_newjail() -> c_long {
-    to_return_value(current_subject().and_then(create_newjail))
+    // SAFETY: The subject ends with this function, which makes no other.
+    let subject = unsafe { current_subject() };
+
+    to_return_value(subject.and_then(create_newjail))
 }
 
 /// `long get_jailnumber(void)`: returns the number of the caller's jail, 0 on the host.
@@ -35,7 +38,10 @@ unsafe extern "C" fn jaula_create_newjail() -> c_long {
 /// To be called as a system call: in process context, with no lock held.
 #[no_mangle]
 unsafe extern "C" fn jaula_get_jailnumber() -> c_long {
-    to_return_value(current_subject().map(|subject| number_of(subject.jail().as_deref())))
+    // SAFETY: The subject ends with this function, which makes no other.
+    let subject = unsafe { current_subject() };
+
+    to_return_value(subject.map(|subject| number_of(subject.jail().as_deref())))
 }
 
 fn create_newjail(subject: Subject) -> Result<u32> {
@@ -46,7 +52,7 @@ fn create_newjail(subject: Subject) -> Result<u32> {
         return Err(EPERM);
     }
     // A thread that stays behind would share everything with the one that enters.
-    if !subject.is_single_threaded() {
+    if !subject.is_whole_process() {
         return Err(EINVAL);
     }
 
@@ -61,13 +67,17 @@ fn create_newjail(subject: Subject) -> Result<u32> {
 }
 
 /// Returns the caller, where the module is enabled at all.
-fn current_subject() -> Result<Subject> {
+///
+/// # Safety
+///
+/// The caller must make no second `Subject` while it has this one, and not keep it beyond the
+/// system call.
+unsafe fn current_subject() -> Result<Subject> {
     // SAFETY: Written while the kernel boots and only read afterwards.
     if !unsafe { bindings::jaula_enabled } {
         return Err(Error::from_errno(-(bindings::EOPNOTSUPP as i32)));
     }
-    // SAFETY: It is the current task; each system call makes one subject and drops it before it
-    // returns.
+    // SAFETY: It is the current task; for the rest by the requirements of this function.
     Ok(unsafe { Subject::from_current(get_current()) })
 }
 

@@ -24,13 +24,15 @@ impl SysvCall {
 
     /// Tells whether no call is made on the object: it is about to be listed.
     pub(crate) fn is_listing(self) -> bool {
-        self.call == 0
+        self.call == bindings::SECURITY_IPC_LIST
     }
 
     /// Names the kind of object that the call is about.
     pub(crate) fn object_kind(self) -> &'static str {
         match self.call {
-            bindings::SEMOP | bindings::SEMGET | bindings::SEMCTL => "semaphore set",
+            bindings::SEMOP | bindings::SEMTIMEDOP | bindings::SEMGET | bindings::SEMCTL => {
+                "semaphore set"
+            }
             bindings::MSGSND | bindings::MSGRCV | bindings::MSGGET | bindings::MSGCTL => {
                 "message queue"
             }
@@ -41,6 +43,7 @@ impl SysvCall {
     fn name(self) -> &'static str {
         match self.call {
             bindings::SEMOP => "semop",
+            bindings::SEMTIMEDOP => "semtimedop",
             bindings::SEMGET => "semget",
             bindings::SEMCTL => "semctl",
             bindings::MSGSND => "msgsnd",

@@ -82,11 +82,14 @@ impl Subject {
         unsafe { bindings::capable(capability as _) }
     }
 
-    /// Tells whether nobody else runs in the memory of the task: neither another thread of its
-    /// process nor another process that shares it (`CLONE_VM`).
-    pub(crate) fn is_single_threaded(&self) -> bool {
-        // SAFETY: The function asks about the current task, which `self` is.
-        unsafe { bindings::current_is_single_threaded() }
+    /// Tells whether the task is all there is of its process: no other thread, no other process
+    /// that shares its memory (`CLONE_VM`), and no leader of its thread group that has ended before
+    /// it and still stands for the process.
+    pub(crate) fn is_whole_process(&self) -> bool {
+        // SAFETY: Both functions are given, or ask about, the current task, which `self` is.
+        unsafe {
+            bindings::jaula_thread_group_leader(self.task) && bindings::current_is_single_threaded()
+        }
     }
 
     /// Returns the task's identifier in the initial PID namespace.

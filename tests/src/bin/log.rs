@@ -63,11 +63,7 @@ fn is_listing(path: &Path) -> bool {
 /// The call as the log is to name it: `semctl(GETVAL, bad semnum)` is a `semctl(GETVAL)`.
 fn call_name(path: &Path) -> (&str, Option<&str>) {
     let end = path.name.find(['(', ',']).unwrap_or(path.name.len());
-    // The two are one call in the kernel, which differ in whether there is a limit.
-    let call = match &path.name[..end] {
-        "semtimedop" => "semop",
-        call => call,
-    };
+    let call = &path.name[..end];
     let command = call
         .ends_with("ctl")
         .then(|| {

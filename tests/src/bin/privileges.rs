@@ -64,6 +64,10 @@ fn main() -> ExitCode {
     suite.case("a process with a second thread gets EINVAL", second_thread);
     suite.case("so does the second thread itself", from_second_thread);
     suite.case("and may make a jail once that thread has gone", thread_gone);
+    suite.case(
+        "the last thread of a process whose first one has ended gets EINVAL",
+        after_the_leader,
+    );
     suite.case("a process that shares its memory gets EINVAL", || {
         sharing_memory(libc::SIGCHLD)
     });
@@ -158,6 +162,28 @@ fn thread_gone() -> CaseResult {
         }
     }
     Err(fail("EINVAL long after the thread has gone"))
+}
+
+/// A leader that has ended stands for its process until the last thread has: its tag would say that
+/// the process is on the host.
+fn after_the_leader() -> CaseResult {
+    let ended = process::in_child(|| {
+        let leader = process::pid();
+        std::thread::spawn(move || {
+            while !is_zombie(leader) {
+                process::nap();
+            }
+            process::exit(i32::from(refused(Errno::EINVAL).is_err()))
+        });
+        process::exit_thread()
+    });
+    check_eq!(ended, Ok(Ended::Exited(0)), "the thread that was left");
+    Ok(())
+}
+
+fn is_zombie(pid: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/status"))
+        .is_ok_and(|status| status.lines().any(|line| line.starts_with("State:\tZ")))
 }
 
 /// Both sides of a shared memory are refused, and neither is in a jail then.

@@ -68,6 +68,22 @@ fn finish(child: impl FnOnce() -> i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Ends the calling process, all of its threads.
+pub fn exit(status: i32) -> ! {
+    // SAFETY: ends the process; what the program holds goes with it.
+    unsafe { libc::_exit(status) }
+}
+
+/// Ends the calling thread alone, even the first one of a process, which the C library's threads
+/// go on without.
+pub fn exit_thread() -> ! {
+    loop {
+        // SAFETY: the call does not return, so that nothing on this thread's stack goes away, and
+        // other threads that use it go on doing so.
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+    }
+}
+
 /// Flushes what both copies of the program would otherwise print.
 pub(super) fn flush() {
     let _ = std::io::stdout().flush();
