@@ -26,20 +26,32 @@ pub struct Program {
     pub guest_path: String,
 }
 
+/// What is built, and how: `jaula` as it is installed, the rest without the minutes that making it
+/// as small as it can be would take.
+const PACKAGES: [(&str, &str); 2] = [("jaula", "release"), ("jaula-tests", "guest")];
+
 /// Builds everything of ours that goes into the guest.
 pub fn build(project: &Project, arch: Arch) -> Result<Vec<Program>> {
+    let progress = Progress::start("building the user land", Scale::Unknown);
+    let mut programs = Vec::new();
+    for (package, profile) in PACKAGES {
+        programs.extend(build_package(project, arch, package, profile)?);
+    }
+    programs.sort_by(|a, b| a.guest_path.cmp(&b.guest_path));
+    drop(progress);
+    Ok(programs)
+}
+
+fn build_package(
+    project: &Project,
+    arch: Arch,
+    package: &str,
+    profile: &str,
+) -> Result<Vec<Program>> {
     let mut cargo = cargo();
     cargo
         .current_dir(project.root())
-        .args([
-            "build",
-            "--release",
-            "--bins",
-            "-p",
-            "jaula",
-            "-p",
-            "jaula-tests",
-        ])
+        .args(["build", "--bins", "-p", package, "--profile", profile])
         .args([
             "--target",
             arch.rust_target(),
@@ -51,7 +63,6 @@ pub fn build(project: &Project, arch: Arch) -> Result<Vec<Program>> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let progress = Progress::start("building the user land", Scale::Unknown);
     let mut child = cargo
         .spawn()
         .map_err(|error| cannot_start(&cargo, &error))?;
@@ -78,8 +89,6 @@ pub fn build(project: &Project, arch: Arch) -> Result<Vec<Program>> {
             errors.trim_end()
         );
     }
-    programs.sort_by(|a, b| a.guest_path.cmp(&b.guest_path));
-    drop(progress);
     Ok(programs)
 }
 
