@@ -35,11 +35,16 @@ impl Accel {
         match self {
             Accel::Kvm => &["-accel", "kvm"],
             Accel::Tcg => &["-accel", "tcg"],
+            // The same clock and the same random numbers in every run.
             Accel::Icount => &[
                 "-accel",
                 "tcg,thread=single",
                 "-icount",
                 "shift=0,sleep=off",
+                "-rtc",
+                "base=2026-01-01,clock=vm",
+                "-seed",
+                "1",
             ],
         }
     }
