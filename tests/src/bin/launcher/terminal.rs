@@ -121,10 +121,13 @@ fn shell() -> Result<(Built, Terminal), Failure> {
     Ok((root, terminal))
 }
 
-/// Waits until the shell carries out what is typed. The answer differs from what is typed.
+/// Waits until the shell carries out what is typed, and reads again. The answer differs from what
+/// is typed. Before its prompt the terminal is not in the shell's mode yet, and an end of input
+/// that nobody waits for is lost.
 fn ready(terminal: &mut Terminal) -> CaseResult {
     terminal.send("echo $((6*7))-ready\r")?;
-    terminal.expect("42-ready").map(drop)
+    terminal.expect("42-ready")?;
+    terminal.expect("$ ").map(drop)
 }
 
 /// Has the shell run a command in the foreground; the process group of the shell.
