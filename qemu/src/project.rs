@@ -38,6 +38,14 @@ impl Project {
         Ok(Self { root, cache })
     }
 
+    /// A checkout and a cache whose places are known. Both directories exist.
+    pub fn at(root: &Path, cache: &Path) -> Self {
+        Self {
+            root: root.to_path_buf(),
+            cache: cache.to_path_buf(),
+        }
+    }
+
     /// The top directory of the checkout.
     pub fn root(&self) -> &Path {
         &self.root

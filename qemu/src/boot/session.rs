@@ -48,6 +48,8 @@ pub enum Ended {
     Vanished,
     /// The person ended it.
     Escaped,
+    /// Whoever read the command's output went away, as `head` does.
+    Unread,
 }
 
 /// What a run has brought.
@@ -84,6 +86,8 @@ enum Event {
     Console(String),
     ConsoleClosed,
     Control(String),
+    /// The command's output cannot be passed on any more.
+    OutputClosed,
 }
 
 /// Boots a guest and stays with it to its end. It is ended at the time limit, if there is one.
@@ -102,9 +106,9 @@ pub fn run(boot: &Boot, io: Io, limit: Option<Duration>, log: &Path) -> Result<O
     let console_log =
         File::create(log).with_context(|| format!("{}: cannot write", log.display()))?;
     let watcher = watch_console(console, console_log, sender.clone());
-    let listener = watch_control(control, sender);
+    let listener = watch_control(control, sender.clone());
     let interactive = matches!(io, Io::Interactive);
-    let copier = copy_output(stdio, io);
+    let copier = copy_output(stdio, io, sender);
 
     let mut run = Run {
         scanner: Scanner::default(),
@@ -192,6 +196,10 @@ impl Run {
             };
             match &event {
                 Event::ConsoleClosed => return Ok(()),
+                Event::OutputClosed => {
+                    self.ended = Some(Ended::Unread);
+                    return Ok(());
+                }
                 Event::Control(line) if line == "shell" && interactive => {
                     let [stdio, control] = &qemu.ports;
                     self.terminal =
@@ -228,7 +236,7 @@ impl Run {
                     self.ended = Some(Ended::Normally);
                 }
             }
-            Event::ConsoleClosed => {}
+            Event::ConsoleClosed | Event::OutputClosed => {}
         }
     }
 }
@@ -379,7 +387,11 @@ fn watch_control(port: UnixStream, events: Sender<Event>) -> thread::JoinHandle<
     })
 }
 
-fn copy_output(mut port: UnixStream, io: Io) -> thread::JoinHandle<io::Result<()>> {
+fn copy_output(
+    mut port: UnixStream,
+    io: Io,
+    events: Sender<Event>,
+) -> thread::JoinHandle<io::Result<()>> {
     let mut output: Box<dyn Write + Send> = match io {
         Io::Collect(output) => output,
         Io::Interactive => Box::new(io::stdout()),
@@ -394,8 +406,10 @@ fn copy_output(mut port: UnixStream, io: Io) -> thread::JoinHandle<io::Result<()
                 Ok(n) => n,
                 Err(error) => return Err(error),
             };
-            output.write_all(&buffer[..n])?;
-            output.flush()?;
+            if let Err(error) = output.write_all(&buffer[..n]).and_then(|()| output.flush()) {
+                let _ = events.send(Event::OutputClosed);
+                return Err(error);
+            }
         }
     })
 }

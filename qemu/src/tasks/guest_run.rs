@@ -15,6 +15,8 @@ use crate::project::Project;
 use crate::setup::needs::busybox;
 use crate::tasks::kernel;
 use anyhow::{bail, Context, Result};
+use fs4::FileExt;
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -23,6 +25,9 @@ use std::time::Duration;
 const TIMED_OUT: u8 = 124;
 /// Exit status of a run whose kernel panicked, reported a mistake of its own, or vanished.
 const CRASHED: u8 = 125;
+
+/// Exit status of a run whose output nobody read any more: that of a program ended by SIGPIPE.
+const UNREAD: u8 = 141;
 
 /// A kernel and a user land, ready to be booted as often as needed.
 pub struct Guest<'a> {
@@ -125,12 +130,35 @@ impl<'a> Guest<'a> {
             },
             accel,
         };
-        let log = self.project.log(&format!(
-            "console-{}-{}-{}.log",
+        let name = format!(
+            "console-{}-{}-{}",
             plan.name, self.machine.name, self.flavour
-        ))?;
+        );
+        let (log, _lock) = unused_log(self.project, &name)?;
         session::run(&boot, plan.io, plan.limit, &log)
     }
+}
+
+/// A log that no other run is writing at this moment, and what keeps it ours.
+fn unused_log(project: &Project, name: &str) -> Result<(PathBuf, File)> {
+    for n in 1.. {
+        let number = if n == 1 {
+            String::new()
+        } else {
+            format!("-{n}")
+        };
+        let path = project.log(&format!("{name}{number}.log"))?;
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .with_context(|| format!("{}: cannot write", path.display()))?;
+        if FileExt::try_lock(&file).is_ok() {
+            return Ok((path, file));
+        }
+    }
+    bail!("{name}: no log file can be had")
 }
 
 /// The exit status that tells how a run went, with what a person must know printed.
@@ -140,6 +168,7 @@ pub fn exit_code(outcome: &Outcome, limit: Option<Duration>) -> ExitCode {
     }
     match outcome.ended {
         Ended::Escaped => return ExitCode::SUCCESS,
+        Ended::Unread => return UNREAD.into(),
         Ended::TimedOut => {
             let seconds = limit.unwrap_or_default().as_secs();
             eprintln!(
@@ -177,5 +206,22 @@ pub fn exit_code(outcome: &Outcome, limit: Option<Duration>) -> ExitCode {
             );
             CRASHED.into()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_runs_at_once_have_logs_of_their_own() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let project = Project::at(dir.path(), dir.path());
+        let (first, lock) = unused_log(&project, "console-exec")?;
+        let (second, _second_lock) = unused_log(&project, "console-exec")?;
+        assert_ne!(first, second);
+        drop(lock);
+        assert_eq!(unused_log(&project, "console-exec")?.0, first);
+        Ok(())
     }
 }
