@@ -70,9 +70,14 @@ fn without_privilege_it_names_the_missing_one() {
     let dir = jail();
     let arguments = [path(dir.path())];
     if is_root() {
-        // A copy where user 65534 can reach it.
+        // A copy where user 65534 can reach it. This process must not write it: a child of
+        // another test could hold it open, and it could not be executed (ETXTBSY).
         let copy = dir.path().join("jaula");
-        fs::copy(assert_cmd::cargo::cargo_bin("jaula"), &copy).expect("copy");
+        let copied = std::process::Command::new("cp")
+            .arg(assert_cmd::cargo::cargo_bin("jaula"))
+            .arg(&copy)
+            .status();
+        assert!(copied.is_ok_and(|status| status.success()), "cp");
         fs::set_permissions(
             dir.path(),
             std::os::unix::fs::PermissionsExt::from_mode(0o755),

@@ -17,6 +17,8 @@
 mod build;
 pub mod builtin;
 pub mod closure;
+#[cfg(test)]
+mod run;
 pub mod template;
 
 pub use build::{build, BuildError, Options, Summary};

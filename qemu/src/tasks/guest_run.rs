@@ -10,13 +10,12 @@ use crate::boot::terminal;
 use crate::cli::GuestArgs;
 use crate::guest::initramfs::{self, Orders};
 use crate::guest::userland::{self, Program};
+use crate::lock::LockedFile;
 use crate::machine::Machine;
 use crate::project::Project;
 use crate::setup::needs::busybox;
 use crate::tasks::kernel;
 use anyhow::{bail, Context, Result};
-use fs4::FileExt;
-use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -140,7 +139,7 @@ impl<'a> Guest<'a> {
 }
 
 /// A log that no other run is writing at this moment, and what keeps it ours.
-fn unused_log(project: &Project, name: &str) -> Result<(PathBuf, File)> {
+fn unused_log(project: &Project, name: &str) -> Result<(PathBuf, LockedFile)> {
     for n in 1.. {
         let number = if n == 1 {
             String::new()
@@ -148,14 +147,8 @@ fn unused_log(project: &Project, name: &str) -> Result<(PathBuf, File)> {
             format!("-{n}")
         };
         let path = project.log(&format!("{name}{number}.log"))?;
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .with_context(|| format!("{}: cannot write", path.display()))?;
-        if FileExt::try_lock(&file).is_ok() {
-            return Ok((path, file));
+        if let Some(lock) = LockedFile::try_new(&path)? {
+            return Ok((path, lock));
         }
     }
     bail!("{name}: no log file can be had")

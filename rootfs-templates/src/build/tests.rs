@@ -7,6 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::*;
+use crate::run;
 
 const SMALL: &str = r#"
 description = "test"
@@ -127,11 +128,12 @@ fn the_minimal_root_runs_its_shell() {
     assert_eq!(attributes(&target.join("tmp")), (0o1777, 0, 0));
     assert_eq!(attributes(&target.join("root")), (0o700, 0, 0));
     assert_eq!(attributes(&target.join("home/user")), (0o700, 1000, 1000));
-    let output = Command::new("chroot")
-        .arg(&target)
-        .args(["/bin/sh", "-c", "id user; ls /"])
-        .output()
-        .expect("chroot");
+    let output =
+        run::output(
+            Command::new("chroot")
+                .arg(&target)
+                .args(["/bin/sh", "-c", "id user; ls /"]),
+        );
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{output:?}");
     assert!(
@@ -178,11 +180,11 @@ fn a_dynamic_program_brings_what_it_needs() {
     let text =
         "description = \"t\"\n[[program]]\nsource = \"ls\"\npath = \"/bin/list\"\nlibraries = true";
     let Some(_) = place.built(text) else { return };
-    let output = Command::new("chroot")
-        .arg(place.target())
-        .args(["/bin/list", "/"])
-        .output();
-    let output = output.expect("chroot");
+    let output = run::output(
+        Command::new("chroot")
+            .arg(place.target())
+            .args(["/bin/list", "/"]),
+    );
     assert!(output.status.success(), "{output:?}");
     assert!(
         String::from_utf8_lossy(&output.stdout).contains("bin\n"),

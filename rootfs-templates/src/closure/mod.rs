@@ -123,14 +123,14 @@ mod tests {
             .filter_map(|placed| placed.parent()?.strip_prefix("/").ok())
             .map(|directory| root.path().join(directory).display().to_string())
             .collect();
-        let output = Command::new(
-            root.path()
-                .join(loader.strip_prefix("/").expect("absolute")),
-        )
-        .args(["--inhibit-cache", "--library-path", &directories.join(":")])
-        .args(["--list", "/bin/ls"])
-        .output()
-        .expect("the loader");
+        let output = crate::run::output(
+            Command::new(
+                root.path()
+                    .join(loader.strip_prefix("/").expect("absolute")),
+            )
+            .args(["--inhibit-cache", "--library-path", &directories.join(":")])
+            .args(["--list", "/bin/ls"]),
+        );
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(
             output.status.success() && !text.contains("not found"),

@@ -2,7 +2,7 @@
 
 //! The tests that cargo runs: on this machine, and by way of the driver in the guest.
 
-use super::tally::{Counts, Tally};
+use super::tally::{failed_case, Counts, Tally};
 use crate::arch::Flavour;
 use crate::cli::TestArgs;
 use crate::process::{cannot_start, cargo, shown};
@@ -59,6 +59,9 @@ fn counted(mut command: Command, name: &str, tally: &mut Tally) -> Result<()> {
     for line in BufReader::new(output).split(b'\n') {
         let line = line?;
         let text = String::from_utf8_lossy(&line);
+        if let Some(name) = failed_case(&text) {
+            tally.note_failure(name);
+        }
         if let Some(counts) = Counts::parse(&text) {
             tally.add(counts);
             sum.passed += counts.passed;

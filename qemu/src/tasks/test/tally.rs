@@ -13,6 +13,8 @@ pub struct Tally {
     passed: u64,
     failed: u64,
     skipped: u64,
+    /// The names of what failed, so that the end of a long run tells them.
+    failures: Vec<String>,
 }
 
 impl Tally {
@@ -28,6 +30,7 @@ impl Tally {
             }
             Err(error) => {
                 self.failed += 1;
+                self.failures.push(name.to_owned());
                 println!("test {name} ... FAILED ({took})\n{error:#}\n");
             }
         }
@@ -42,6 +45,11 @@ impl Tally {
         self.skipped += counts.ignored;
     }
 
+    /// Notes the name of a case that a test runner of cargo's reported as failed.
+    pub fn note_failure(&mut self, name: &str) {
+        self.failures.push(name.to_owned());
+    }
+
     /// Whether nothing failed, and something passed.
     pub fn all_passed(&self) -> bool {
         self.failed == 0 && self.passed > 0
@@ -50,6 +58,9 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for name in &self.failures {
+            writeln!(f, "failed: {name}")?;
+        }
         write!(f, "{} passed, {} failed", self.passed, self.failed)?;
         if self.skipped > 0 {
             write!(f, ", {} skipped", self.skipped)?;
@@ -67,6 +78,12 @@ pub struct Counts {
     pub failed: u64,
     /// Cases that were not tried.
     pub ignored: u64,
+}
+
+/// The name in a line `test NAME ... FAILED`.
+pub fn failed_case(line: &str) -> Option<&str> {
+    let name = line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?;
+    Some(name.trim_end())
 }
 
 impl Counts {
@@ -108,6 +125,8 @@ mod tests {
             })
         );
         assert_eq!(Counts::parse("test foo ... ok"), None);
+        assert_eq!(failed_case("test foo ... ok"), None);
+        assert_eq!(failed_case("test a::b   ... FAILED"), Some("a::b"));
     }
 
     #[test]
@@ -117,13 +136,15 @@ mod tests {
         tally.case("good", || Ok(()));
         assert!(tally.all_passed());
         tally.case("bad", || anyhow::bail!("no"));
-        assert_eq!(tally.to_string(), "1 passed, 1 failed");
+        assert_eq!(tally.to_string(), "failed: bad\n1 passed, 1 failed");
         tally.add(Counts {
             passed: 2,
             failed: 0,
             ignored: 1,
         });
-        assert_eq!(tally.to_string(), "3 passed, 1 failed, 1 skipped");
+        assert!(tally
+            .to_string()
+            .ends_with("\n3 passed, 1 failed, 1 skipped"));
         assert!(!tally.all_passed());
     }
 }
