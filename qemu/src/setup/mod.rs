@@ -5,6 +5,7 @@
 mod apt;
 mod bindgen;
 mod distro;
+pub mod foreign;
 mod install;
 pub mod needs;
 
