@@ -3,6 +3,7 @@
 //! The architectures and kernel flavours that can be built.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// An architecture that the kernel and the user land are built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum, serde::Deserialize)]
@@ -11,13 +12,21 @@ pub enum Arch {
     #[value(name = "x86_64")]
     #[serde(rename = "x86_64")]
     X86_64,
+    /// 32-bit ARMv7 with hardware floating point.
+    #[value(name = "arm")]
+    #[serde(rename = "arm")]
+    Arm,
 }
 
 impl Arch {
+    /// All of them.
+    pub const ALL: [Arch; 2] = [Arch::X86_64, Arch::Arm];
+
     /// What the harness calls it, on the command line and in file names.
     pub fn name(self) -> &'static str {
         match self {
             Arch::X86_64 => "x86_64",
+            Arch::Arm => "arm",
         }
     }
 
@@ -25,6 +34,7 @@ impl Arch {
     pub fn kernel_name(self) -> &'static str {
         match self {
             Arch::X86_64 => "x86_64",
+            Arch::Arm => "arm",
         }
     }
 
@@ -32,6 +42,7 @@ impl Arch {
     pub fn image_target(self) -> &'static str {
         match self {
             Arch::X86_64 => "bzImage",
+            Arch::Arm => "zImage",
         }
     }
 
@@ -39,6 +50,32 @@ impl Arch {
     pub fn image_path(self) -> &'static str {
         match self {
             Arch::X86_64 => "arch/x86/boot/bzImage",
+            Arch::Arm => "arch/arm/boot/zImage",
+        }
+    }
+
+    /// Where make leaves device trees, below the build directory; `None` where machines are
+    /// not described by one.
+    pub fn device_trees_path(self) -> Option<&'static str> {
+        match self {
+            Arch::X86_64 => None,
+            Arch::Arm => Some("arch/arm/boot/dts"),
+        }
+    }
+
+    /// Debian's name of it, where its packages are not this machine's own kind.
+    pub fn debian_name(self) -> &'static str {
+        match self {
+            Arch::X86_64 => "amd64",
+            Arch::Arm => "armhf",
+        }
+    }
+
+    /// Whether this machine runs its programs without emulation.
+    pub fn is_native(self) -> bool {
+        match self {
+            Arch::X86_64 => cfg!(target_arch = "x86_64"),
+            Arch::Arm => cfg!(target_arch = "arm"),
         }
     }
 
@@ -46,6 +83,7 @@ impl Arch {
     pub fn rust_target(self) -> &'static str {
         match self {
             Arch::X86_64 => "x86_64-unknown-linux-gnu",
+            Arch::Arm => "armv7-unknown-linux-gnueabihf",
         }
     }
 
@@ -53,6 +91,7 @@ impl Arch {
     pub fn qemu(self) -> &'static str {
         match self {
             Arch::X86_64 => "qemu-system-x86_64",
+            Arch::Arm => "qemu-system-arm",
         }
     }
 }
@@ -96,6 +135,18 @@ impl Flavour {
         match self {
             Flavour::Normal => 1024,
             Flavour::Debug => 2048,
+        }
+    }
+}
+
+impl FromStr for Flavour {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        match text {
+            "normal" => Ok(Flavour::Normal),
+            "debug" => Ok(Flavour::Debug),
+            _ => anyhow::bail!("{text}: no such kernel; there are: normal, debug"),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::arch::Arch;
 use crate::guest::initramfs::Copy;
+use crate::setup::Wanted;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -26,6 +27,7 @@ Examples:
   cargo xtask test                         everything that is checked, on the normal kernel
   cargo xtask exec -- 'jaula /srv/jail -- /bin/sh -c id'
                                            one command in the booted machine
+  cargo xtask demo --machine cubieboard    the same on an ARM board
   cargo xtask exec --copy ./prog -- /root/prog
                                            run a program of yours in it
   cargo xtask shell                        a root shell in it; Ctrl-] ends it
@@ -57,15 +59,25 @@ pub enum Task {
 /// Which kernel.
 #[derive(Args, Clone, Debug)]
 pub struct KernelChoice {
-    /// The architecture
-    #[arg(long, value_enum, default_value = "x86_64")]
-    pub arch: Arch,
+    /// The architecture [default: the machine's, else x86_64]
+    #[arg(long, value_enum)]
+    pub arch: Option<Arch>,
     /// An unpatched 6.12 kernel of your own: a directory (it is copied, never changed) or a tarball
     #[arg(long, value_name = "DIR|TARBALL")]
     pub source: Option<PathBuf>,
     /// How many jobs make runs at once [default: one a processor]
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
+}
+
+impl KernelChoice {
+    /// What building it for these architectures takes.
+    pub fn wanted<'a>(&self, archs: &'a [Arch]) -> Wanted<'a> {
+        Wanted {
+            archs,
+            own_source: self.source.is_some(),
+        }
+    }
 }
 
 /// What the guest is given.
@@ -77,7 +89,7 @@ pub struct GuestArgs {
     /// The emulated machine [default: the architecture's usual one]
     #[arg(long, value_name = "NAME")]
     pub machine: Option<String>,
-    /// Guest memory in MiB [default: 1024; 2048 with --debug-kernel]
+    /// Guest memory in MiB [default: the machine's, else 1024, or 2048 with --debug-kernel]
     #[arg(long, value_name = "MIB")]
     pub memory: Option<u32>,
     /// Number of processors [default: the machine's]
@@ -161,8 +173,12 @@ pub struct TestArgs {
     /// Which kernel
     #[command(flatten)]
     pub kernel: KernelChoice,
-    /// Run the guest's tests on the debug kernel as well
-    #[arg(long)]
+    /// Run the guest's tests on one machine only
+    #[arg(long, value_name = "NAME")]
+    pub machine: Option<String>,
+    /// Run the guest's tests on every machine (of the architecture, where one is named), and on
+    /// the debug kernel as well
+    #[arg(long, conflicts_with = "machine")]
     pub all: bool,
     /// Run the guest's tests on the debug kernel instead
     #[arg(long, conflicts_with = "all")]

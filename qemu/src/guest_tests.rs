@@ -7,11 +7,17 @@ use crate::boot::session::{Ended, Io, Outcome};
 use crate::cli::{GuestArgs, KernelChoice};
 use crate::guest::userland::{self, TESTS_DIR};
 use crate::ktap::{self, Case, Verdict};
+use crate::machine::Machine;
 use crate::project::Project;
 use crate::tasks::guest_run::{Guest, Plan};
 use crate::tasks::shared_buffer::SharedBuffer;
 use crate::ui::{Progress, Scale};
-use anyhow::Result;
+use anyhow::{anyhow, Context, Result};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::time::Duration;
 
 /// Starts the lines with which the guest tells where a program's output begins and ends.
@@ -25,14 +31,94 @@ fn program_limit(flavour: Flavour) -> u64 {
     }
 }
 
-/// Boots the kernel of this flavour, with the module and without, and gives every case.
+/// A machine and the kernel it boots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The machine's name.
+    pub machine: String,
+    /// The kernel.
+    pub flavour: Flavour,
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.machine, self.flavour)
+    }
+}
+
+impl FromStr for Setting {
+    type Err = anyhow::Error;
+
+    /// `MACHINE-KERNEL`, as in `pc-debug`.
+    fn from_str(text: &str) -> Result<Self> {
+        let (machine, flavour) = text
+            .rsplit_once('-')
+            .with_context(|| format!("{text}: is not of the form MACHINE-KERNEL"))?;
+        Ok(Self {
+            machine: Machine::named(machine)?.name,
+            flavour: flavour.parse()?,
+        })
+    }
+}
+
+/// Runs the tests in each setting, as many at one time as there are processors to share, and gives
+/// the cases in the order of the settings.
 ///
-/// Names are `FLAVOUR::PROGRAM::CASE`, and `FLAVOUR_without_lsm::...` for the boot without.
-/// A case `kernel_log::no_splat` stands for what each kernel said meanwhile.
-pub fn run(project: &Project, kernel: KernelChoice, flavour: Flavour) -> Result<Vec<Case>> {
-    let mut args = GuestArgs::plain(kernel);
-    args.debug_kernel = flavour == Flavour::Debug;
-    let guest = Guest::prepare(project, &args)?;
+/// Names are `MACHINE-KERNEL::PROGRAM::CASE`, and `MACHINE-KERNEL_without_lsm::...` for the boot
+/// without the module. A case `kernel_log::no_splat` stands for what each kernel said meanwhile.
+pub fn run_all(
+    project: &Project,
+    kernel: &KernelChoice,
+    settings: &[Setting],
+) -> Vec<Result<Vec<Case>>> {
+    let arguments: Vec<_> = settings
+        .iter()
+        .map(|setting| {
+            let mut args = GuestArgs::plain(kernel.clone());
+            args.machine = Some(setting.machine.clone());
+            args.debug_kernel = setting.flavour == Flavour::Debug;
+            args
+        })
+        .collect();
+    // Builds use all processors by themselves: one after the other.
+    let guests: Vec<_> = arguments
+        .iter()
+        .map(|args| Guest::prepare(project, args))
+        .collect();
+    let mut order: Vec<_> = (0..settings.len()).collect();
+    // What takes longest begins first.
+    order.sort_by_key(|&n| settings[n].flavour != Flavour::Debug);
+    let next = AtomicUsize::new(0);
+    let workers = std::thread::available_parallelism().map_or(1, |n| n.get().min(settings.len()));
+    let (sender, results) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(&n) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let cases = match &guests[n] {
+                        Ok(guest) => run(guest, &settings[n]),
+                        Err(error) => Err(anyhow!("{error:#}")),
+                    };
+                    // Fails only if nobody wants to know any more.
+                    let _ = sender.send((n, cases));
+                }
+            });
+        }
+    });
+    drop(sender);
+    let mut cases: BTreeMap<_, _> = results.into_iter().collect();
+    (0..settings.len())
+        .map(|n| {
+            cases
+                .remove(&n)
+                .unwrap_or_else(|| Err(anyhow!("it was not run")))
+        })
+        .collect()
+}
+
+/// Boots the machine with the module and without.
+fn run(guest: &Guest, setting: &Setting) -> Result<Vec<Case>> {
+    let flavour = setting.flavour;
     let mut cases = Vec::new();
     for (module_on, suffix, name, append) in [
         (true, "", "test", "lsm=jaula"),
@@ -42,7 +128,7 @@ pub fn run(project: &Project, kernel: KernelChoice, flavour: Flavour) -> Result<
         if programs.is_empty() {
             continue;
         }
-        let prefix = format!("{flavour}{suffix}");
+        let prefix = format!("{setting}{suffix}");
         let progress = Progress::start(&format!("testing in the guest: {prefix}"), Scale::Unknown);
         let output = SharedBuffer::default();
         let limit = Duration::from_secs(120 + program_limit(flavour) * 2);
@@ -217,6 +303,17 @@ mod tests {
 
     const GOOD: &str = "@@jaula-test@@ begin one\nKTAP version 1\n1..1\nok 1 a\n\n@@jaula-test@@ end one 0\n\
                         @@jaula-test@@ begin two\nKTAP version 1\n1..1\nok 1 b\n\n@@jaula-test@@ end two 0\n";
+
+    #[test]
+    fn settings_are_named_by_machine_and_kernel() -> Result<()> {
+        let setting: Setting = "pc-debug".parse()?;
+        assert_eq!(setting.to_string(), "pc-debug");
+        assert_eq!(setting.flavour, Flavour::Debug);
+        for wrong in ["pc", "toaster-debug", "pc-slow"] {
+            assert!(wrong.parse::<Setting>().is_err(), "{wrong}");
+        }
+        Ok(())
+    }
 
     #[test]
     fn good_run_passes() {

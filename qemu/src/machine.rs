@@ -6,7 +6,11 @@ use crate::arch::Arch;
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
-const FILES: [(&str, &str); 1] = [("pc", include_str!("../machines/pc.toml"))];
+const FILES: [(&str, &str); 3] = [
+    ("pc", include_str!("../machines/pc.toml")),
+    ("virt", include_str!("../machines/virt.toml")),
+    ("cubieboard", include_str!("../machines/cubieboard.toml")),
+];
 
 /// One emulated machine.
 #[derive(Clone, Debug, Deserialize)]
@@ -21,14 +25,29 @@ pub struct Machine {
     /// QEMU's `-cpu` under TCG; absent for QEMU's own default.
     #[serde(default)]
     pub cpu: Option<String>,
-    /// The guest's devices behind the machine's serial ports, in the order of QEMU's
-    /// `-serial` options.
+    /// The device tree that the kernel is given, as make calls it; absent where QEMU or the
+    /// firmware describes the machine.
+    #[serde(default)]
+    pub device_tree: Option<String>,
+    /// The guest's names for the ports by which the harness talks to it.
     pub serial: Serial,
+    /// QEMU's `-serial` options: which of the character devices `console`, `stdio` and
+    /// `control` are the machine's own ports, in their order.
+    pub ports: Vec<String>,
+    /// QEMU's `-device` options, for those that the machine has no port of its own for.
+    #[serde(default)]
+    pub devices: Vec<String>,
     /// Kernel arguments that this machine needs.
     #[serde(default)]
     pub append: String,
     /// Number of processors unless `--smp` says otherwise.
     pub smp: u32,
+    /// Whether it can have another number of them.
+    #[serde(default)]
+    pub smp_fixed: bool,
+    /// The size of its memory in MiB, where it is soldered on.
+    #[serde(default)]
+    pub memory_mib: Option<u32>,
     /// Whether the guest can end QEMU by itself, by powering off or by a reboot under
     /// `-no-reboot`. Where it cannot, the harness ends QEMU when the guest has reported.
     pub powers_off: bool,
@@ -56,10 +75,45 @@ impl Machine {
         parse(text).with_context(|| format!("qemu/machines/{name}.toml"))
     }
 
+    /// Every machine of an architecture.
+    pub fn all_of(arch: Arch) -> Result<Vec<Self>> {
+        let mut machines = Vec::new();
+        for (name, _) in FILES {
+            let machine = Self::named(name)?;
+            if machine.arch == arch {
+                machines.push(machine);
+            }
+        }
+        Ok(machines)
+    }
+
+    /// The machine that was asked for by name or architecture, or else the usual one.
+    pub fn choose(name: Option<&str>, arch: Option<Arch>) -> Result<Self> {
+        let Some(name) = name else {
+            return Self::default_for(arch.unwrap_or(Arch::X86_64));
+        };
+        let machine = Self::named(name)?;
+        match arch {
+            Some(arch) if arch != machine.arch => {
+                let fitting: Vec<_> = Self::all_of(arch)?
+                    .into_iter()
+                    .map(|machine| machine.name)
+                    .collect();
+                bail!(
+                    "machine {name} is {}, not {arch}; machines that are: {}",
+                    machine.arch,
+                    fitting.join(", ")
+                )
+            }
+            _ => Ok(machine),
+        }
+    }
+
     /// The machine that an architecture's kernel boots on unless another is asked for.
     pub fn default_for(arch: Arch) -> Result<Self> {
         match arch {
             Arch::X86_64 => Self::named("pc"),
+            Arch::Arm => Self::named("virt"),
         }
     }
 }
@@ -82,7 +136,9 @@ mod tests {
 
     #[test]
     fn default_machine_has_the_architecture() -> Result<()> {
-        assert_eq!(Machine::default_for(Arch::X86_64)?.arch, Arch::X86_64);
+        for arch in Arch::ALL {
+            assert_eq!(Machine::default_for(arch)?.arch, arch);
+        }
         Ok(())
     }
 
@@ -92,6 +148,37 @@ mod tests {
             .expect_err("no such machine")
             .to_string();
         assert!(error.contains("toaster") && error.contains("pc"), "{error}");
+    }
+
+    #[test]
+    fn machine_decides_on_the_architecture() -> Result<()> {
+        assert_eq!(Machine::choose(None, None)?.name, "pc");
+        assert_eq!(Machine::choose(None, Some(Arch::Arm))?.name, "virt");
+        assert_eq!(Machine::choose(Some("cubieboard"), None)?.arch, Arch::Arm);
+        let error = Machine::choose(Some("pc"), Some(Arch::Arm))
+            .expect_err("another architecture")
+            .to_string();
+        assert!(
+            error.contains("pc is x86_64, not arm") && error.contains("cubieboard"),
+            "{error}"
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn every_channel_is_a_port_or_a_device() -> Result<()> {
+        for (name, _) in FILES {
+            let machine = Machine::named(name)?;
+            for channel in ["console", "stdio", "control"] {
+                let port = machine.ports.iter().any(|port| port == channel);
+                let device = machine
+                    .devices
+                    .iter()
+                    .any(|device| device.contains(&format!("={channel}")));
+                assert!(port != device, "{name}: {channel}");
+            }
+        }
+        Ok(())
     }
 
     #[test]

@@ -4,16 +4,16 @@
 //!
 //! `cargo test -p jaula-tests --test guest [FILTER]`, or all of it with `cargo xtask test`.
 //! Which cases there are is known once the guest has run, so a filter chooses what is
-//! shown, not what is run. `JAULA_GUEST_KERNELS` lists the kernels (`normal`, `debug`;
-//! `normal` if it is not set), `JAULA_KERNEL_SOURCE` names an unpatched source of one's own.
+//! shown, not what is run. `JAULA_GUESTS` lists the machines and their kernels, as in
+//! `pc-normal,virt-debug`; `pc-normal` if it is not set. `JAULA_KERNEL_SOURCE` names an
+//! unpatched source of one's own.
 
-use anyhow::{bail, Context, Result};
+use anyhow::{Context, Result};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::env;
 use std::process::ExitCode;
-use xtask::arch::{Arch, Flavour};
 use xtask::cli::KernelChoice;
-use xtask::guest_tests;
+use xtask::guest_tests::{self, Setting};
 use xtask::ktap::{Case, Verdict};
 use xtask::project::Project;
 
@@ -21,40 +21,39 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // The results are there already; in order they are easier to read.
     arguments.test_threads = Some(1);
-    let trials = match flavours() {
-        Ok(flavours) => flavours.into_iter().flat_map(trials).collect(),
-        Err(error) => vec![failing("guest::kernels", &error)],
+    let trials = match trials() {
+        Ok(trials) => trials,
+        Err(error) => vec![failing("guest::machines", &error)],
     };
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn flavours() -> Result<Vec<Flavour>> {
-    let names = env::var("JAULA_GUEST_KERNELS").unwrap_or_else(|_| "normal".to_owned());
-    names
-        .split(',')
-        .map(|name| match name {
-            "normal" => Ok(Flavour::Normal),
-            "debug" => Ok(Flavour::Debug),
-            _ => bail!("JAULA_GUEST_KERNELS: {name}: no such kernel; there are normal and debug"),
-        })
-        .collect()
+fn settings() -> Result<Vec<Setting>> {
+    let names = env::var("JAULA_GUESTS").unwrap_or_else(|_| "pc-normal".to_owned());
+    let setting = |name: &str| {
+        name.parse()
+            .with_context(|| format!("JAULA_GUESTS={names}"))
+    };
+    names.split(',').map(setting).collect()
 }
 
-fn trials(flavour: Flavour) -> Vec<Trial> {
-    match run(flavour) {
-        Ok(cases) => cases.into_iter().map(trial).collect(),
-        Err(error) => vec![failing(&format!("{flavour}::boot"), &error)],
-    }
-}
-
-fn run(flavour: Flavour) -> Result<Vec<Case>> {
+fn trials() -> Result<Vec<Trial>> {
+    let settings = settings()?;
     let project = Project::locate()?;
     let kernel = KernelChoice {
-        arch: Arch::X86_64,
+        arch: None,
         source: env::var_os("JAULA_KERNEL_SOURCE").map(Into::into),
         jobs: None,
     };
-    guest_tests::run(&project, kernel, flavour).with_context(|| format!("the {flavour} kernel"))
+    let results = guest_tests::run_all(&project, &kernel, &settings);
+    Ok(settings
+        .iter()
+        .zip(results)
+        .flat_map(|(setting, cases)| match cases {
+            Ok(cases) => cases.into_iter().map(trial).collect(),
+            Err(error) => vec![failing(&format!("{setting}::boot"), &error)],
+        })
+        .collect())
 }
 
 fn trial(case: Case) -> Trial {

@@ -59,7 +59,7 @@ impl Accel {
     /// A node /dev/kvm proves nothing: it may open, and the guest hang all the same. The
     /// answer is kept until the host boots again.
     pub fn best(project: &Project, machine: &Machine, kernel: &Path) -> Result<Self> {
-        let native = machine.arch == Arch::X86_64 && cfg!(target_arch = "x86_64");
+        let native = machine.arch == Arch::X86_64 && machine.arch.is_native();
         let node = fs::File::options().read(true).write(true).open("/dev/kvm");
         if !native || node.is_err() {
             return Ok(Accel::Tcg);
@@ -98,10 +98,17 @@ fn probe(project: &Project, machine: &Machine, kernel: &Path) -> Result<bool> {
         shell: false,
         variables: super::terminal::variables(machine),
     };
-    initramfs::write(&initramfs, &busybox()?, &[], &[], &orders)?;
+    initramfs::write(
+        &initramfs,
+        &busybox(project, machine.arch)?,
+        &[],
+        &[],
+        &orders,
+    )?;
     let boot = Boot {
         machine,
         kernel,
+        device_tree: None,
         initramfs: &initramfs,
         append: "",
         memory_mib: 256,

@@ -15,6 +15,8 @@ pub struct Boot<'a> {
     pub machine: &'a Machine,
     /// The kernel's image.
     pub kernel: &'a Path,
+    /// The machine's device tree, where the kernel needs to be given one.
+    pub device_tree: Option<&'a Path>,
     /// The initramfs.
     pub initramfs: &'a Path,
     /// Kernel arguments beside those that the machine needs.
@@ -43,9 +45,9 @@ impl Boot<'_> {
             .join(" ")
     }
 
-    /// QEMU, with its first serial port on standard output and the others connected to these
-    /// sockets, in this order.
-    pub fn command(&self, sockets: &[&Path]) -> Command {
+    /// QEMU, with the guest's console on standard output and its other channels connected to
+    /// these sockets.
+    pub fn command(&self, sockets: &[(&str, &Path)]) -> Command {
         // QEMU must not outlive us, however we end.
         let mut qemu = command("setpriv");
         qemu.args(["--pdeathsig", "KILL", self.machine.arch.qemu()]);
@@ -61,30 +63,31 @@ impl Boot<'_> {
         if let Some(cpu) = self.accel.cpu().or(self.machine.cpu.as_deref()) {
             qemu.args(["-cpu", cpu]);
         }
-        qemu.args([
-            "-m",
-            &format!("{}M", self.memory_mib),
-            "-smp",
-            // A socket each: the tables of the firmware name one processor a socket.
-            &format!("{0},sockets={0}", self.smp),
-        ]);
+        qemu.args(["-m", &format!("{}M", self.memory_mib)]);
+        if !self.machine.smp_fixed {
+            // A socket each: the tables of a PC's firmware name one processor a socket.
+            qemu.args(["-smp", &format!("{0},sockets={0}", self.smp)]);
+        }
         qemu.arg("-kernel")
             .arg(self.kernel)
             .arg("-initrd")
             .arg(self.initramfs);
         qemu.args(["-append", &self.kernel_arguments()]);
+        if let Some(device_tree) = self.device_tree {
+            qemu.arg("-dtb").arg(device_tree);
+        }
         // Early in a boot the kernel does not wait long for the port, and a socket holds few
         // of the single bytes that QEMU writes: characters got lost. A pipe holds more.
-        qemu.args([
-            "-chardev",
-            "stdio,id=console,signal=off",
-            "-serial",
-            "chardev:console",
-        ]);
-        for (n, socket) in sockets.iter().enumerate() {
+        qemu.args(["-chardev", "stdio,id=console,signal=off"]);
+        for (channel, socket) in sockets {
             qemu.arg("-chardev")
-                .arg(format!("socket,id=s{n},path={}", socket.display()));
-            qemu.args(["-serial", &format!("chardev:s{n}")]);
+                .arg(format!("socket,id={channel},path={}", socket.display()));
+        }
+        for port in &self.machine.ports {
+            qemu.args(["-serial", &format!("chardev:{port}")]);
+        }
+        for device in &self.machine.devices {
+            qemu.args(["-device", device]);
         }
         qemu
     }

@@ -252,7 +252,8 @@ struct Qemu {
 
 impl Qemu {
     fn start(boot: &Boot, dir: &Path) -> Result<Self> {
-        let names = ["stdio", "control"].map(|name| dir.join(name));
+        const CHANNELS: [&str; 2] = ["stdio", "control"];
+        let names = CHANNELS.map(|name| dir.join(name));
         let errors = dir.join("errors");
         let mut listeners = Vec::new();
         for name in &names {
@@ -261,7 +262,8 @@ impl Qemu {
             listener.set_nonblocking(true)?;
             listeners.push(listener);
         }
-        let mut command = boot.command(&names.each_ref().map(PathBuf::as_path));
+        let [stdio, control] = &names;
+        let mut command = boot.command(&[(CHANNELS[0], stdio), (CHANNELS[1], control)]);
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

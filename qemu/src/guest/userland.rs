@@ -2,8 +2,11 @@
 
 //! Building `jaula`, the guest's test programs and its tools.
 
+use super::compiler::Compiler;
 use crate::arch::Arch;
-use crate::process::{cannot_start, cargo, shown};
+use crate::kernel::files;
+use crate::lock::CacheLock;
+use crate::process::{cannot_start, shown};
 use crate::project::Project;
 use crate::ui::{Progress, Scale};
 use anyhow::{bail, Context, Result};
@@ -32,26 +35,46 @@ const PACKAGES: [(&str, &str); 2] = [("jaula", "release"), ("jaula-tests", "gues
 
 /// Builds everything of ours that goes into the guest.
 pub fn build(project: &Project, arch: Arch) -> Result<Vec<Program>> {
-    let progress = Progress::start("building the user land", Scale::Unknown);
+    let compiler = Compiler::find(arch)?;
+    let what = format!("building the user land for {arch}");
+    let progress = Progress::start(&what, Scale::Unknown);
+    // Another checkout may build there too, and would replace what this one has built.
+    let lock = CacheLock::acquire(project)?;
     let mut programs = Vec::new();
     for (package, profile) in PACKAGES {
-        programs.extend(build_package(project, arch, package, profile)?);
+        programs.extend(build_package(project, arch, &compiler, package, profile)?);
     }
+    if compiler != Compiler::Own {
+        take_home(project, arch, &mut programs)?;
+    }
+    drop(lock);
     programs.sort_by(|a, b| a.guest_path.cmp(&b.guest_path));
     drop(progress);
     Ok(programs)
 }
 
+/// Copies programs from a directory that checkouts share into this one's own.
+fn take_home(project: &Project, arch: Arch, programs: &mut [Program]) -> Result<()> {
+    let home = project.target_dir().join("user-land").join(arch.name());
+    for program in programs {
+        let copy = home.join(program.guest_path.trim_start_matches('/'));
+        files::make_equal(&program.file, &copy)?;
+        program.file = copy;
+    }
+    Ok(())
+}
+
 fn build_package(
     project: &Project,
     arch: Arch,
+    compiler: &Compiler,
     package: &str,
     profile: &str,
 ) -> Result<Vec<Program>> {
-    let mut cargo = cargo();
+    let mut cargo = compiler.cargo("build");
     cargo
         .current_dir(project.root())
-        .args(["build", "--bins", "-p", package, "--profile", profile])
+        .args(["--bins", "-p", package, "--profile", profile])
         .args([
             "--target",
             arch.rust_target(),
@@ -59,7 +82,7 @@ fn build_package(
             "json-render-diagnostics",
             "--target-dir",
         ])
-        .arg(project.target_dir())
+        .arg(compiler.target_dir(project))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

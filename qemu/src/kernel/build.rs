@@ -6,6 +6,7 @@ use super::toolchain::Toolchain;
 use super::tree::Tree;
 use super::{config, files};
 use crate::arch::{Arch, Flavour};
+use crate::machine::Machine;
 use crate::process::{capture, command, output, Logged};
 use crate::project::Project;
 use crate::ui::{self, Progress, Scale};
@@ -17,6 +18,36 @@ use std::process::Command;
 
 /// Objects of a build from nothing, where no earlier build has counted them.
 const OBJECTS: u64 = 1200;
+
+/// What a build leaves that can be booted.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// The kernel.
+    pub kernel: PathBuf,
+    device_trees: Option<PathBuf>,
+}
+
+impl Image {
+    /// The device tree of this name, as make calls it.
+    pub fn device_tree(&self, name: &str) -> Result<PathBuf> {
+        let dir = self.device_trees.as_ref();
+        let path = dir.with_context(|| format!("{name}: this architecture has no device trees"))?;
+        Ok(path.join(name))
+    }
+
+    fn is_whole(&self, device_trees: &[String]) -> bool {
+        let has = |name: &String| self.device_tree(name).is_ok_and(|path| path.exists());
+        self.kernel.exists() && device_trees.iter().all(has)
+    }
+}
+
+/// The device trees that are made for an architecture: those of its machines.
+fn device_trees(arch: Arch) -> Result<Vec<String>> {
+    Ok(Machine::all_of(arch)?
+        .into_iter()
+        .filter_map(|machine| machine.device_tree)
+        .collect())
+}
 
 /// A build directory for one architecture and flavour, with what is needed to use it.
 pub struct Build<'a> {
@@ -36,21 +67,31 @@ impl Build<'_> {
             .build_dir(&format!("{}-{}{}", self.arch, self.flavour, self.suffix))
     }
 
-    /// The bootable image.
-    pub fn image(&self) -> PathBuf {
-        self.dir().join(self.arch.image_path())
+    /// The bootable image, and where its device trees are.
+    fn image(&self) -> Image {
+        let dir = self.dir();
+        Image {
+            kernel: dir.join(self.arch.image_path()),
+            device_trees: self.arch.device_trees_path().map(|path| dir.join(path)),
+        }
     }
 
     /// Makes the image unless it is there and nothing it was made of has changed.
-    pub fn run(&self, jobs: usize) -> Result<PathBuf> {
+    pub fn run(&self, jobs: usize) -> Result<Image> {
         let stamp = self.dir().join("xtask.built");
-        let wanted = format!("{}{}", self.inputs()?, self.tree.generation()?);
+        let device_trees = device_trees(self.arch)?;
+        let wanted = format!(
+            "{}{}{}",
+            self.inputs()?,
+            device_trees.join("\n"),
+            self.tree.generation()?
+        );
         let built = files::read(&stamp)?.is_some_and(|(text, _)| text == wanted.as_bytes());
-        if built && self.image().exists() {
+        if built && self.image().is_whole(&device_trees) {
             return Ok(self.image());
         }
         self.configure()?;
-        self.make(jobs)?;
+        self.make(jobs, &device_trees)?;
         files::write_whole(&stamp, wanted.as_bytes(), 0o644)?;
         Ok(self.image())
     }
@@ -149,7 +190,7 @@ impl Build<'_> {
         Ok(())
     }
 
-    fn make(&self, jobs: usize) -> Result<()> {
+    fn make(&self, jobs: usize, device_trees: &[String]) -> Result<()> {
         let counted = self.dir().join("xtask.objects");
         let first = !counted.exists();
         let scale = if first {
@@ -161,7 +202,9 @@ impl Build<'_> {
         let progress = Progress::start(&what, scale);
         let mut objects = 0;
         let mut make = self.make_command();
-        make.arg(format!("-j{jobs}")).arg(self.arch.image_target());
+        make.arg(format!("-j{jobs}"))
+            .arg(self.arch.image_target())
+            .args(device_trees);
         let log = self.log("build")?;
         Logged::new(&what, &log).run(&mut make, |line| {
             // Lines like "  CC      kernel/fork.o", whatever the tool.
@@ -173,10 +216,11 @@ impl Build<'_> {
         if first {
             files::write_whole(&counted, objects.to_string().as_bytes(), 0o644)?;
         }
-        if !self.image().exists() {
+        if !self.image().is_whole(device_trees) {
             bail!(
-                "{what}: make succeeded, but there is no {}; see {}",
-                self.image().display(),
+                "{what}: make succeeded, but {} or one of {} is not there; see {}",
+                self.image().kernel.display(),
+                device_trees.join(", "),
                 log.display()
             );
         }

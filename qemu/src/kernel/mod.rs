@@ -18,10 +18,10 @@ use crate::arch::{Arch, Flavour};
 use crate::lock::CacheLock;
 use crate::project::Project;
 use anyhow::Result;
-use build::Build;
+use build::{Build, Image};
 use series::Series;
 use source::Source;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use toolchain::Toolchain;
 use tree::Tree;
 
@@ -74,14 +74,14 @@ impl<'a> Kernel<'a> {
     }
 }
 
-/// Makes the kernel image of an architecture and flavour up to date; gives its path.
+/// Makes the kernel image of an architecture and flavour up to date.
 pub fn image(
     project: &Project,
     source: Option<&Path>,
     arch: Arch,
     flavour: Flavour,
     jobs: usize,
-) -> Result<PathBuf> {
+) -> Result<Image> {
     let lock = CacheLock::acquire(project)?;
     Kernel::prepare(project, &lock, source)?
         .build(arch, flavour)

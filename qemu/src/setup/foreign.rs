@@ -32,6 +32,11 @@ const TRANSIENT: [&str; 6] = [
     "Could not connect",
 ];
 
+/// Where [`fetch`] puts a package.
+pub fn place(project: &Project, package: &str, arch: &str) -> PathBuf {
+    project.cache().join("foreign").join(arch).join(package)
+}
+
 /// Gives a directory with the unpacked files of `package` for `arch` (both as Debian calls
 /// them), downloading it into the cache first unless it is there.
 ///
@@ -61,7 +66,7 @@ fn fetch_with(
     tools: impl FnOnce() -> Result<Tools>,
 ) -> Result<PathBuf> {
     let top = project.cache().join("foreign").join(arch);
-    let place = top.join(package);
+    let place = place(project, package, arch);
     if place.is_dir() {
         return Ok(place);
     }

@@ -9,6 +9,7 @@ pub mod foreign;
 mod install;
 pub mod needs;
 
+use crate::arch::Arch;
 use crate::lock::CacheLock;
 use crate::project::Project;
 use crate::ui;
@@ -35,15 +36,22 @@ pub enum Found {
     Gaps,
 }
 
+/// What a set-up is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The architectures that kernels and user lands are built for.
+    pub archs: &'a [Arch],
+    /// The user has a kernel source of their own.
+    pub own_source: bool,
+}
+
 /// Checks everything and, in [`Mode::Install`], installs what is missing.
-///
-/// `own_source` is for a user who has a kernel source of their own.
-pub fn run(project: &Project, mode: Mode, own_source: bool) -> Result<Found> {
+pub fn run(project: &Project, mode: Mode, wanted: &Wanted) -> Result<Found> {
     // Two runs must not install at once; apt has a lock of its own, but the answer to "what
     // is missing" would be out of date.
-    let _lock = CacheLock::acquire(project)?;
+    let lock = CacheLock::acquire(project)?;
     let distro = Distro::detect();
-    let missing = missing(project, own_source, &distro);
+    let missing = missing(project, wanted, &distro);
     if missing.is_empty() {
         return Ok(Found::Everything);
     }
@@ -58,14 +66,25 @@ pub fn run(project: &Project, mode: Mode, own_source: bool) -> Result<Found> {
     install::packages(project, &packages, mode)?;
     if missing
         .iter()
-        .any(|(need, _)| need.packages(&distro).is_empty())
+        .any(|(need, _)| need.packages(&distro).is_empty() && need.foreign().is_none())
     {
         bindgen::install(project, mode)?;
+    }
+    // It takes the lock by itself.
+    drop(lock);
+    for (package, arch) in missing.iter().filter_map(|(need, _)| need.foreign()) {
+        if mode == Mode::DryRun {
+            println!(
+                "apt-get download {package}:{arch}    # unpacked into the cache, not installed"
+            );
+        } else {
+            foreign::fetch(project, package, arch)?;
+        }
     }
     if mode == Mode::DryRun {
         return Ok(Found::Gaps);
     }
-    let left = self::missing(project, own_source, &distro);
+    let left = self::missing(project, wanted, &distro);
     if !left.is_empty() {
         let lines: Vec<_> = left
             .iter()
@@ -76,10 +95,11 @@ pub fn run(project: &Project, mode: Mode, own_source: bool) -> Result<Found> {
     Ok(Found::Gaps)
 }
 
-fn missing(project: &Project, own_source: bool, distro: &Distro) -> Vec<(&'static Need, String)> {
+fn missing(project: &Project, wanted: &Wanted, distro: &Distro) -> Vec<(&'static Need, String)> {
     NEEDS
         .iter()
-        .filter(|need| !(own_source && need.packages(distro).contains(&SOURCE_PACKAGE)))
+        .filter(|need| need.is_for(wanted.archs))
+        .filter(|need| !(wanted.own_source && need.packages(distro).contains(&SOURCE_PACKAGE)))
         .filter_map(|need| {
             need.check(project)
                 .err()

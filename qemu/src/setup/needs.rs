@@ -4,6 +4,8 @@
 //! brings it.
 
 use super::distro::Distro;
+use super::foreign;
+use crate::arch::Arch;
 use crate::kernel::source::DEBIAN_TARBALL;
 use crate::kernel::toolchain;
 use crate::process::{capture, cargo, command};
@@ -19,8 +21,12 @@ enum Check {
     Programs(&'static [&'static str]),
     /// This file is there.
     File(&'static str),
-    /// A C program with these headers compiles and links statically.
+    /// A C program with this header compiles and links statically.
     Headers(&'static str),
+    /// The same with the compiler for another architecture.
+    CrossCompiler(&'static str),
+    /// This program of a package for the architecture is in the cache.
+    Foreign(&'static str),
     /// Something more.
     Test(fn(&Project) -> Result<()>),
 }
@@ -29,6 +35,8 @@ enum Check {
 pub struct Need {
     /// What it is, for people.
     pub name: &'static str,
+    /// The architecture that it is for, where the others can do without.
+    arch: Option<Arch>,
     check: Check,
     debian12: &'static [&'static str],
     debian13: &'static [&'static str],
@@ -77,15 +85,35 @@ pub const NEEDS: &[Need] = &[
         &["perl", "python3"],
     ),
     same("setpriv", Check::Programs(&["setpriv"]), &["util-linux"]),
-    same(
+    only(
+        Arch::X86_64,
         "busybox, statically linked",
         Check::Test(static_busybox),
         &["busybox-static"],
     ),
-    same(
+    only(
+        Arch::X86_64,
         "QEMU for x86-64",
         Check::Programs(&["qemu-system-x86_64"]),
         &["qemu-system-x86"],
+    ),
+    only(
+        Arch::Arm,
+        "QEMU for ARM",
+        Check::Programs(&["qemu-system-arm"]),
+        &["qemu-system-arm"],
+    ),
+    only(
+        Arch::Arm,
+        "a C compiler for ARM, with static libraries",
+        Check::CrossCompiler("arm-linux-gnueabihf-gcc"),
+        &["gcc-arm-linux-gnueabihf", "libc6-dev-armhf-cross"],
+    ),
+    only(
+        Arch::Arm,
+        "busybox for ARM, statically linked",
+        Check::Foreign(BUSYBOX_PACKAGE),
+        &[],
     ),
     same(
         "the source of Linux 6.12",
@@ -93,6 +121,7 @@ pub const NEEDS: &[Need] = &[
         &[SOURCE_PACKAGE],
     ),
     Need {
+        arch: None,
         name: "Rust for the kernel, with library sources, rustfmt and clippy",
         check: Check::Test(|_| toolchain::find_rust().map(drop)),
         debian12: &[
@@ -104,12 +133,14 @@ pub const NEEDS: &[Need] = &[
         debian13: &["rustc", "rust-src", "rustfmt", "rust-clippy"],
     },
     Need {
+        arch: None,
         name: "LLVM for the kernel",
         check: Check::Test(|_| toolchain::find_llvm().map(drop)),
         debian12: &["clang-19", "lld-19", "llvm-19", "libclang1-19"],
         debian13: &["clang", "lld", "llvm", "libclang1"],
     },
     Need {
+        arch: None,
         name: "bindgen",
         check: Check::Test(|project| toolchain::find_bindgen(project).map(drop)),
         // Debian 12's is too old: see bindgen.rs.
@@ -117,6 +148,7 @@ pub const NEEDS: &[Need] = &[
         debian13: &["bindgen"],
     },
     Need {
+        arch: None,
         name: "cargo fmt and cargo clippy",
         check: Check::Test(cargo_components),
         debian12: &["rustfmt-web", "rust-web-clippy"],
@@ -124,15 +156,33 @@ pub const NEEDS: &[Need] = &[
     },
 ];
 
+/// The package of the guest's busybox.
+const BUSYBOX_PACKAGE: &str = "busybox-static";
+/// Where that package has it.
+const BUSYBOX_PATHS: [&str; 2] = ["bin/busybox", "usr/bin/busybox"];
+
 /// The package of [`DEBIAN_TARBALL`].
 pub const SOURCE_PACKAGE: &str = "linux-source-6.12";
 
 const fn same(name: &'static str, check: Check, packages: &'static [&'static str]) -> Need {
     Need {
         name,
+        arch: None,
         check,
         debian12: packages,
         debian13: packages,
+    }
+}
+
+const fn only(
+    arch: Arch,
+    name: &'static str,
+    check: Check,
+    packages: &'static [&'static str],
+) -> Need {
+    Need {
+        arch: Some(arch),
+        ..same(name, check, packages)
     }
 }
 
@@ -153,8 +203,30 @@ impl Need {
             }
             Check::File(path) if Path::new(path).exists() => Ok(()),
             Check::File(path) => bail!("not found: {path}"),
-            Check::Headers(header) => compiles(header),
+            Check::Headers(header) => compiles("cc", header),
+            Check::CrossCompiler(compiler) => compiles(compiler, "stdio.h"),
+            Check::Foreign(package) => {
+                let arch = self.arch.map_or("", Arch::debian_name);
+                if !foreign::place(project, package, arch).is_dir() {
+                    bail!("not fetched yet: package {package}:{arch}");
+                }
+                Ok(())
+            }
             Check::Test(test) => test(project),
+        }
+    }
+
+    /// Whether it takes this to work with these architectures.
+    pub fn is_for(&self, archs: &[Arch]) -> bool {
+        self.arch.is_none_or(|arch| archs.contains(&arch))
+    }
+
+    /// The package that brings it and Debian's name of the architecture, where it is one to be
+    /// unpacked and not installed.
+    pub fn foreign(&self) -> Option<(&'static str, &'static str)> {
+        match (self.check, self.arch) {
+            (Check::Foreign(package), Some(arch)) => Some((package, arch.debian_name())),
+            _ => None,
         }
     }
 
@@ -176,7 +248,7 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-fn compiles(header: &str) -> Result<()> {
+fn compiles(compiler: &str, header: &str) -> Result<()> {
     let dir = tempfile::tempdir().context("temporary directory")?;
     let source = dir.path().join("probe.c");
     fs::write(
@@ -184,19 +256,29 @@ fn compiles(header: &str) -> Result<()> {
         format!("#include <{header}>\nint main(void) {{ return 0; }}\n"),
     )
     .with_context(|| source.display().to_string())?;
-    capture(
-        command("cc")
-            .arg("-static")
-            .arg("-o")
-            .arg(dir.path().join("probe"))
-            .arg(&source),
-    )
-    .map(drop)
+    let mut compile = command(compiler);
+    compile
+        .arg("-static")
+        .arg("-o")
+        .arg(dir.path().join("probe"))
+        .arg(&source);
+    capture(&mut compile)
+        .map(drop)
+        .with_context(|| format!("{compiler} cannot build a program with <{header}>"))
 }
 
-/// Finds a busybox that needs no shared library.
-pub fn busybox() -> Result<PathBuf> {
-    let program = find_program("busybox").context("busybox: not found")?;
+/// Finds a busybox for the architecture that needs no shared library.
+pub fn busybox(project: &Project, arch: Arch) -> Result<PathBuf> {
+    let program = if arch.is_native() {
+        find_program("busybox").context("busybox: not found")?
+    } else {
+        let dir = foreign::fetch(project, BUSYBOX_PACKAGE, arch.debian_name())?;
+        BUSYBOX_PATHS
+            .iter()
+            .map(|path| dir.join(path))
+            .find(|path| path.exists())
+            .with_context(|| format!("{}: has no busybox", dir.display()))?
+    };
     let content = fs::read(&program).with_context(|| program.display().to_string())?;
     // The dynamic linker's path stands in the file as PT_INTERP.
     if content.windows(7).any(|window| window == b"/ld-lin") {
@@ -208,8 +290,8 @@ pub fn busybox() -> Result<PathBuf> {
     Ok(program)
 }
 
-fn static_busybox(_: &Project) -> Result<()> {
-    busybox().map(drop)
+fn static_busybox(project: &Project) -> Result<()> {
+    busybox(project, Arch::X86_64).map(drop)
 }
 
 fn cargo_components(project: &Project) -> Result<()> {

@@ -34,6 +34,9 @@ pub struct Guest<'a> {
     args: &'a GuestArgs,
     machine: Machine,
     kernel: PathBuf,
+    device_tree: Option<PathBuf>,
+    busybox: PathBuf,
+    accel: Accel,
     flavour: Flavour,
     /// Our programs in it.
     pub programs: Vec<Program>,
@@ -60,16 +63,12 @@ pub struct Plan {
 impl<'a> Guest<'a> {
     /// Sets up and builds what is missing.
     pub fn prepare(project: &'a Project, args: &'a GuestArgs) -> Result<Self> {
-        let machine = match &args.machine {
-            Some(name) => Machine::named(name)?,
-            None => Machine::default_for(args.kernel.arch)?,
-        };
-        if machine.arch != args.kernel.arch {
+        let machine = Machine::choose(args.machine.as_deref(), args.kernel.arch)?;
+        if machine.smp_fixed && args.smp.is_some_and(|smp| smp != machine.smp) {
             bail!(
-                "machine {} is {}, not {}",
+                "--smp: machine {} has {} processor and no other number of them",
                 machine.name,
-                machine.arch,
-                args.kernel.arch
+                machine.smp
             );
         }
         for copy in &args.copies {
@@ -78,13 +77,20 @@ impl<'a> Guest<'a> {
                 .with_context(|| format!("--copy {}", copy.from.display()))?;
         }
         let flavour = Flavour::from_flag(args.debug_kernel);
-        let kernel = kernel::image(project, &args.kernel, flavour)?;
-        let programs = userland::build(project, args.kernel.arch)?;
+        let image = kernel::image(project, &args.kernel, machine.arch, flavour)?;
+        let device_tree = machine.device_tree.as_deref();
+        let device_tree = device_tree
+            .map(|name| image.device_tree(name))
+            .transpose()?;
+        let programs = userland::build(project, machine.arch)?;
         Ok(Self {
             project,
             args,
+            busybox: busybox(project, machine.arch)?,
+            accel: Accel::best(project, &machine, &image.kernel)?,
             machine,
-            kernel,
+            kernel: image.kernel,
+            device_tree,
             flavour,
             programs,
         })
@@ -104,7 +110,7 @@ impl<'a> Guest<'a> {
         };
         initramfs::write(
             &initramfs,
-            &busybox()?,
+            &self.busybox,
             &self.programs,
             &self.args.copies,
             &orders,
@@ -112,15 +118,20 @@ impl<'a> Guest<'a> {
         let accel = if plan.icount {
             Accel::Icount
         } else {
-            Accel::best(self.project, &self.machine, &self.kernel)?
+            self.accel
         };
         let append = format!("{} {}", plan.append, self.args.append);
         let boot = Boot {
             machine: &self.machine,
             kernel: &self.kernel,
+            device_tree: self.device_tree.as_deref(),
             initramfs: &initramfs,
             append: append.trim(),
-            memory_mib: self.args.memory.unwrap_or(self.flavour.memory_mib()),
+            memory_mib: self
+                .args
+                .memory
+                .or(self.machine.memory_mib)
+                .unwrap_or(self.flavour.memory_mib()),
             // Instructions are counted on one processor only.
             smp: if plan.icount {
                 1

@@ -2,9 +2,10 @@
 
 //! `cargo xtask setup`
 
+use crate::arch::Arch;
 use crate::cli::SetupArgs;
 use crate::project::Project;
-use crate::setup::{self, Mode};
+use crate::setup::{self, Mode, Wanted};
 use crate::ui;
 use anyhow::Result;
 use std::process::ExitCode;
@@ -16,7 +17,11 @@ pub fn run(project: &Project, args: &SetupArgs) -> Result<ExitCode> {
     } else {
         Mode::Install
     };
-    if setup::run(project, mode, false)? == setup::Found::Everything {
+    let wanted = Wanted {
+        archs: &Arch::ALL,
+        own_source: false,
+    };
+    if setup::run(project, mode, &wanted)? == setup::Found::Everything {
         ui::note("everything that is needed is installed");
     }
     Ok(ExitCode::SUCCESS)

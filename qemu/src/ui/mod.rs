@@ -11,7 +11,7 @@ use std::io::{stderr, IsTerminal};
 
 /// Says one thing worth knowing.
 pub fn note(text: &str) {
-    eprintln!("xtask: {text}");
+    progress::say(&format!("xtask: {text}"));
 }
 
 /// Whether colours, bars and redrawn lines are wanted.

@@ -3,8 +3,9 @@
 //! Progress of one long step: a bar on a terminal, a line now and then elsewhere.
 
 use super::{duration, fancy};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::cell::Cell;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// Without a terminal, how long to stay silent between two lines.
@@ -19,6 +20,24 @@ pub enum Scale {
     Bytes(u64),
     /// Nothing that has a known end.
     Unknown,
+}
+
+/// Every bar there is: steps may go on beside each other, and what is said in between must not
+/// be drawn over.
+fn bars() -> &'static MultiProgress {
+    static BARS: OnceLock<MultiProgress> = OnceLock::new();
+    BARS.get_or_init(|| {
+        MultiProgress::with_draw_target(if fancy() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        })
+    })
+}
+
+/// Prints a line above the bars.
+pub(super) fn say(line: &str) {
+    bars().suspend(|| eprintln!("{line}"));
 }
 
 /// A step under way; ends with [`Progress::done`], or silently when dropped on an error.
@@ -40,18 +59,14 @@ impl Progress {
             Scale::Bytes(n) => (Some(n), "{msg} [{bar:30}] {bytes}/{total_bytes} {elapsed}"),
             Scale::Unknown => (None, "{msg} {spinner} {elapsed}"),
         };
-        let target = if plain {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr()
-        };
-        let bar = ProgressBar::with_draw_target(length, target)
+        let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::hidden())
             .with_message(what.to_owned())
             .with_style(
                 ProgressStyle::with_template(template)
                     .unwrap_or_else(|_| ProgressStyle::default_bar())
                     .progress_chars("=> "),
             );
+        let bar = bars().add(bar);
         bar.enable_steady_tick(Duration::from_millis(200));
         Self {
             what: what.to_owned(),
@@ -77,11 +92,11 @@ impl Progress {
     /// The step is finished; says how long it took.
     pub fn done(self) {
         self.bar.finish_and_clear();
-        eprintln!(
+        say(&format!(
             "xtask: {}: done in {}",
             self.what,
             duration(self.started.elapsed())
-        );
+        ));
     }
 
     fn speak_sometimes(&self, position: u64) {
@@ -94,16 +109,17 @@ impl Progress {
             Scale::Steps(n) | Scale::Bytes(n) if n > 0 => format!("{} %, ", position * 100 / n),
             _ => String::new(),
         };
-        eprintln!(
+        say(&format!(
             "xtask: {}: {far}{}",
             self.what,
             duration(self.started.elapsed())
-        );
+        ));
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+        bars().remove(&self.bar);
     }
 }

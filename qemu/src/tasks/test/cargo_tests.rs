@@ -3,16 +3,16 @@
 //! The tests that cargo runs: on this machine, and by way of the driver in the guest.
 
 use super::tally::{failed_case, Counts, Tally};
-use crate::arch::Flavour;
 use crate::cli::TestArgs;
+use crate::guest_tests::Setting;
 use crate::process::{cannot_start, cargo, shown};
 use crate::project::Project;
 use anyhow::{bail, Context, Result};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-/// Tells the driver which kernels to boot: names of flavours, separated by commas.
-pub const FLAVOURS_VARIABLE: &str = "JAULA_GUEST_KERNELS";
+/// Tells the driver what to boot: names of settings, separated by commas.
+pub const SETTINGS_VARIABLE: &str = "JAULA_GUESTS";
 /// Tells the driver of a kernel source of the user's own.
 pub const SOURCE_VARIABLE: &str = "JAULA_KERNEL_SOURCE";
 
@@ -30,15 +30,15 @@ pub fn host(project: &Project, tally: &mut Tally) -> Result<()> {
 pub fn guest(
     project: &Project,
     args: &TestArgs,
-    flavours: &[Flavour],
+    settings: &[Setting],
     tally: &mut Tally,
 ) -> Result<()> {
     let mut command = cargo();
     command
         .args(["test", "-p", "jaula-tests", "--test", "guest"])
         .current_dir(project.root());
-    let names: Vec<_> = flavours.iter().map(|flavour| flavour.name()).collect();
-    command.env(FLAVOURS_VARIABLE, names.join(","));
+    let names: Vec<_> = settings.iter().map(Setting::to_string).collect();
+    command.env(SETTINGS_VARIABLE, names.join(","));
     if let Some(source) = &args.kernel.source {
         let source = std::path::absolute(source).with_context(|| source.display().to_string())?;
         command.env(SOURCE_VARIABLE, source);
