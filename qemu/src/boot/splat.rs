@@ -36,7 +36,8 @@ const STARTS: &[&str] = &[
     "sysfs: cannot create duplicate",
     "kobject_add_internal failed",
     "unreferenced object ",
-    "BUG kmalloc",
+    "BUG ",
+    "8<--- cut here ---",
     "memory leak",
 ];
 
@@ -155,6 +156,9 @@ mod tests {
             "[    1.5] rust_kernel: panicked at security/jaula/lib.rs:1:1:",
             "[    1.5] Oops: general protection fault, probably for non-canonical address 0x1",
             "[    1.5] UBSAN: array-index-out-of-bounds in ipc/sem.c:1:2",
+            "[    1.5] BUG kmalloc-64 (Not tainted): Right Redzone overwritten",
+            "[    1.5] BUG task_struct (Tainted: G    B): Poison overwritten",
+            "[    1.5] 8<--- cut here ---",
             "[    1.5] Kernel panic - not syncing: Attempted to kill init!",
         ] {
             assert_eq!(scan(line).reports().len(), 1, "{line}");
