@@ -107,7 +107,7 @@ impl fmt::Display for Arch {
 pub enum Flavour {
     /// As a distribution would configure it.
     Normal,
-    /// With KASAN, lockdep, atomic-sleep and list checks, and kmemleak.
+    /// With lockdep, atomic-sleep and list checks, kmemleak, and KASAN where it can be had.
     Debug,
 }
 

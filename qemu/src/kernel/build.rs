@@ -114,9 +114,9 @@ impl Build<'_> {
     }
 
     fn fragments(&self) -> Vec<PathBuf> {
-        let mut names = vec!["jaula", self.arch.name()];
+        let mut names = vec!["jaula".to_owned(), self.arch.name().to_owned()];
         if self.flavour == Flavour::Debug {
-            names.push("debug");
+            names.extend(["debug".to_owned(), format!("{}-debug", self.arch)]);
         }
         names
             .iter()
