@@ -11,6 +11,7 @@ pub mod boot;
 pub mod cli;
 pub mod guest;
 pub mod guest_tests;
+pub mod image;
 pub mod kernel;
 pub mod ktap;
 pub mod lock;
