@@ -13,6 +13,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
 const INIT: &str = include_str!("../../guest/init");
+const CARD_INIT: &str = include_str!("../../guest/init-card");
+const CARD_PROFILE: &str = include_str!("../../guest/profile-card");
+const CARD_MOTD: &str = include_str!("../../guest/motd-card");
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n";
 const GROUP: &str = "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n";
 
@@ -82,7 +85,7 @@ pub struct Orders {
     pub variables: Vec<(&'static str, String)>,
 }
 
-/// Writes the archive of everything that goes into the guest.
+/// Writes the archive of everything that goes into a guest of the harness.
 pub fn write(
     path: &Path,
     busybox: &Path,
@@ -90,36 +93,57 @@ pub fn write(
     copies: &[Copy],
     orders: &Orders,
 ) -> Result<()> {
-    let file =
-        fs::File::create(path).with_context(|| format!("{}: cannot write", path.display()))?;
-    let mut archive = Archive {
-        out: BufWriter::new(file),
-        inode: 0,
-        dirs: BTreeSet::new(),
-    };
-    for (name, mode) in DIRS {
-        archive.dir(name, mode)?;
-    }
-    archive.file("init", INIT.as_bytes(), 0o755)?;
-    archive.file("etc/passwd", PASSWD.as_bytes(), 0o644)?;
-    archive.file("etc/group", GROUP.as_bytes(), 0o644)?;
-    archive.host_file("bin/busybox", busybox)?;
-    for program in programs {
-        archive.host_file(program.guest_path.trim_start_matches('/'), &program.file)?;
-    }
+    let mut archive = Archive::start(path, INIT, busybox, programs)?;
     archive.orders(orders)?;
     for copy in copies {
         archive.host_file(copy.to.trim_start_matches('/'), &copy.from)?;
     }
-    let mut out = trailer(archive.out).with_context(|| path.display().to_string())?;
-    out.flush()
-        .with_context(|| format!("{}: cannot write", path.display()))
+    archive.finish(path)
+}
+
+/// Writes the archive for a board's card, which needs nobody at the other end of its console.
+pub fn write_card(path: &Path, busybox: &Path, programs: &[Program]) -> Result<()> {
+    let mut archive = Archive::start(path, CARD_INIT, busybox, programs)?;
+    archive.dir("data", 0o755)?;
+    archive.file("etc/profile", CARD_PROFILE.as_bytes(), 0o644)?;
+    archive.file("etc/motd", CARD_MOTD.as_bytes(), 0o644)?;
+    archive.finish(path)
 }
 
 struct Archive<W: Write> {
     out: W,
     inode: u32,
     dirs: BTreeSet<PathBuf>,
+}
+
+impl Archive<BufWriter<fs::File>> {
+    /// An archive with what every system has.
+    fn start(path: &Path, init: &str, busybox: &Path, programs: &[Program]) -> Result<Self> {
+        let file =
+            fs::File::create(path).with_context(|| format!("{}: cannot write", path.display()))?;
+        let mut archive = Self {
+            out: BufWriter::new(file),
+            inode: 0,
+            dirs: BTreeSet::new(),
+        };
+        for (name, mode) in DIRS {
+            archive.dir(name, mode)?;
+        }
+        archive.file("init", init.as_bytes(), 0o755)?;
+        archive.file("etc/passwd", PASSWD.as_bytes(), 0o644)?;
+        archive.file("etc/group", GROUP.as_bytes(), 0o644)?;
+        archive.host_file("bin/busybox", busybox)?;
+        for program in programs {
+            archive.host_file(program.guest_path.trim_start_matches('/'), &program.file)?;
+        }
+        Ok(archive)
+    }
+
+    fn finish(self, path: &Path) -> Result<()> {
+        let mut out = trailer(self.out).with_context(|| path.display().to_string())?;
+        out.flush()
+            .with_context(|| format!("{}: cannot write", path.display()))
+    }
 }
 
 impl<W: Write> Archive<W> {
@@ -254,6 +278,28 @@ mod tests {
         assert_eq!(found["etc/jaula/command"].1, b"echo 'a b'\n");
         assert_eq!(found["etc/jaula/boot"].1, b"TERM='it'\\''s'\n");
         assert!(!found.contains_key("etc/jaula/shell"));
+        Ok(())
+    }
+
+    #[test]
+    fn card_has_an_init_of_its_own_and_the_same_bytes_each_time() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let program = dir.path().join("prog");
+        fs::write(&program, b"\x7fELF")?;
+        let programs = [Program {
+            file: program.clone(),
+            guest_path: "/usr/bin/jaula".into(),
+        }];
+        let (one, two) = (dir.path().join("1"), dir.path().join("2"));
+        write_card(&one, &program, &programs)?;
+        write_card(&two, &program, &programs)?;
+        assert_eq!(fs::read(&one)?, fs::read(&two)?);
+
+        let found = read_back(&one)?;
+        assert_eq!(found["init"], (0o100755, CARD_INIT.as_bytes().to_vec()));
+        assert_eq!(found["data"].0, 0o040755);
+        assert!(found.contains_key("usr/bin/jaula") && found.contains_key("etc/profile"));
+        assert!(!found.contains_key("etc/jaula/boot"));
         Ok(())
     }
 

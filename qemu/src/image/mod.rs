@@ -14,7 +14,9 @@ pub mod extlinux;
 pub mod fat;
 pub mod firmware;
 pub mod layout;
+mod raw;
 mod rom;
+mod short_names;
 pub mod target;
 
 use anyhow::{bail, Context, Result};
@@ -60,10 +62,8 @@ fn fill(image: &File, files: &[CardFile]) -> Result<()> {
     layout::write_table(image)?;
     // No label here: it would take the first directory entry, which is MLO's.
     fat::format(image, &layout::BOOT, None)?;
-    let (first, others) = files.split_at(1);
-    fat::add_files(image, &layout::BOOT, first)?;
-    rom::make_first(image, &layout::BOOT)?;
-    fat::add_files(image, &layout::BOOT, others)?;
+    fat::add_files(image, &layout::BOOT, files)?;
+    short_names::keep_only_needed(image, &layout::BOOT)?;
     fat::format(image, &layout::DATA, Some(layout::DATA_LABEL))?;
     image.sync_all()?;
     Ok(())

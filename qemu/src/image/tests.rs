@@ -2,6 +2,7 @@
 
 //! Cards with made-up parts, written, read back, and spoilt.
 
+use super::raw::BootSector;
 use super::*;
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -209,6 +210,10 @@ fn spoilt_cards_are_told() -> Result<()> {
         (root + 26, 9, "begins in cluster 9"),
         (boot + 512 + 2 * 3, 200, "in pieces"),
     ];
+    let extlinux = BootSector::read(&image, &layout::BOOT)?.offset(directory_cluster(&files));
+    let cases = cases
+        .into_iter()
+        .chain([(extlinux, b'A', "begin with `.`")]);
     for (at, byte, words) in cases {
         let mut good = [0];
         image.read_exact_at(&mut good, at)?;
@@ -283,6 +288,16 @@ fn entry_that_leads_nowhere_is_told() -> Result<()> {
     }
     check::file(&out)?;
     Ok(())
+}
+
+/// The directory is made when all files before its own have been written.
+fn directory_cluster(files: &std::collections::BTreeMap<String, Vec<u8>>) -> u16 {
+    let clusters: usize = files
+        .iter()
+        .filter(|(name, _)| !name.contains('/'))
+        .map(|(_, content)| content.len().div_ceil(2048))
+        .sum();
+    2 + clusters as u16
 }
 
 fn root_directory(image: &File, boot: u64) -> Result<u64> {
