@@ -23,7 +23,8 @@ pub struct Board {
     pub title: String,
     /// The kernel's `console=`.
     pub console: String,
-    /// The device trees; of several, U-Boot takes the one for the board's revision.
+    /// The device trees, as the kernel's make calls them. Of several, U-Boot takes the one for
+    /// the board's revision.
     pub device_trees: Vec<String>,
     /// What runs before the kernel.
     pub firmware: Firmware,
@@ -48,6 +49,18 @@ impl Board {
         };
         toml::from_str(text).with_context(|| format!("qemu/boards/{name}.toml"))
     }
+
+    /// Every board.
+    pub fn all() -> Result<Vec<Self>> {
+        FILES.iter().map(|(name, _)| Self::named(name)).collect()
+    }
+}
+
+/// What a device tree is called on the card: make's directories are the kernel's own affair.
+pub fn name_on_card(device_tree: &str) -> &str {
+    device_tree
+        .rsplit_once('/')
+        .map_or(device_tree, |(_, name)| name)
 }
 
 #[cfg(test)]
@@ -56,9 +69,8 @@ mod tests {
 
     #[test]
     fn every_file_parses_and_bears_its_name() -> Result<()> {
-        for (name, _) in FILES {
-            let board = Board::named(name)?;
-            assert_eq!(board.name, name);
+        for ((name, _), board) in FILES.iter().zip(Board::all()?) {
+            assert_eq!(board.name, *name);
             assert!(!board.device_trees.is_empty(), "{name}");
         }
         Ok(())

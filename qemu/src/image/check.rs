@@ -12,7 +12,7 @@ use std::fs::File;
 use std::path::Path;
 
 /// What is on a card.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Found {
     /// The files of the boot partition, by their paths.
     pub files: BTreeMap<String, Vec<u8>>,

@@ -2,7 +2,7 @@
 
 //! The files of the boot partition.
 
-use super::{extlinux, Parts};
+use super::{board, extlinux, Parts};
 use anyhow::{ensure, Context, Result};
 use std::fs;
 use std::path::Path;
@@ -47,8 +47,8 @@ pub fn gather(parts: &Parts) -> Result<Vec<CardFile>> {
         add(name, &parts.firmware.join(name))?;
     }
     add(KERNEL, parts.zimage)?;
-    for name in &parts.board.device_trees {
-        add(name, &parts.device_trees.join(name))?;
+    for (name, from) in parts.board.device_trees.iter().zip(parts.device_trees) {
+        add(board::name_on_card(name), from)?;
     }
     add(INITRAMFS, parts.initramfs)?;
     files.push(CardFile {

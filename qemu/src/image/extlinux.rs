@@ -2,7 +2,7 @@
 
 //! `extlinux.conf`, which tells U-Boot what to boot.
 
-use super::board::Board;
+use super::board::{name_on_card, Board};
 use super::content::{INITRAMFS, KERNEL};
 
 /// Where U-Boot looks for it.
@@ -11,7 +11,7 @@ pub const PATH: &str = "extlinux/extlinux.conf";
 /// The file for a board, with `append` as further kernel arguments.
 pub fn config(board: &Board, append: &str) -> String {
     let device_tree = match &board.device_trees[..] {
-        [only] => format!("fdt /{only}"),
+        [only] => format!("fdt /{}", name_on_card(only)),
         // U-Boot adds the name that goes with the board's revision.
         _ => "fdtdir /".to_owned(),
     };

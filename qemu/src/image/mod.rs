@@ -23,7 +23,7 @@ use anyhow::{bail, Context, Result};
 use board::Board;
 use content::CardFile;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use target::Target;
 
 /// What a card is made of.
@@ -35,8 +35,8 @@ pub struct Parts<'a> {
     pub firmware: &'a Path,
     /// The compressed kernel image.
     pub zimage: &'a Path,
-    /// The directory with the device trees that the board names.
-    pub device_trees: &'a Path,
+    /// The device trees that the board names.
+    pub device_trees: &'a [PathBuf],
     /// The initramfs.
     pub initramfs: &'a Path,
     /// Kernel arguments beside the console's.
