@@ -31,6 +31,8 @@ Examples:
   cargo xtask exec --copy ./prog -- /root/prog
                                            run a program of yours in it
   cargo xtask shell                        a root shell in it; Ctrl-] ends it
+  cargo xtask image beagleboard --out card.img
+                                           an SD card for a BeagleBoard
   cargo xtask kernel --source ~/linux      build your own 6.12 tree with the series
   cargo xtask setup --dry-run              see what would be installed";
 
@@ -49,6 +51,8 @@ pub enum Task {
     Exec(ExecArgs),
     /// Check formatting, lints, patches and sizes; run all tests, on this machine and in the guest
     Test(TestArgs),
+    /// Write an SD card that a board boots, as a file or onto the card itself
+    Image(ImageArgs),
     /// Count what the module costs, in instructions, with and without it in `lsm=`
     Bench(BenchArgs),
     /// Work with the kernel series
@@ -183,6 +187,37 @@ pub struct TestArgs {
     /// Run the guest's tests on the debug kernel instead
     #[arg(long, conflicts_with = "all")]
     pub debug_kernel: bool,
+}
+
+/// `image`
+#[derive(Args, Debug)]
+pub struct ImageArgs {
+    /// The board: beagleboard or beagleboard-xm
+    #[arg(value_name = "BOARD")]
+    pub board: String,
+    /// The image file to write, or the block device of a card (/dev/sdX)
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Replace a file that is there; overwrite a card with all that is on it
+    #[arg(long)]
+    pub force: bool,
+    /// A directory with MLO and u-boot.img [default: Debian's package for the board]
+    #[arg(long, value_name = "DIR")]
+    pub firmware: Option<PathBuf>,
+    /// Further kernel arguments
+    #[arg(
+        long,
+        value_name = "KERNEL_ARGS",
+        default_value = "",
+        allow_hyphen_values = true
+    )]
+    pub append: String,
+    /// An unpatched 6.12 kernel of your own: a directory (it is copied, never changed) or a tarball
+    #[arg(long, value_name = "DIR|TARBALL")]
+    pub source: Option<PathBuf>,
+    /// How many jobs make runs at once [default: one a processor]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
 }
 
 /// `bench`

@@ -2,6 +2,7 @@
 
 //! The boards that cards are made for, described in `qemu/boards/*.toml`.
 
+use crate::arch::Arch;
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
@@ -21,6 +22,8 @@ pub struct Board {
     pub name: String,
     /// Its name for people.
     pub title: String,
+    /// The architecture of its processor.
+    pub arch: Arch,
     /// The kernel's `console=`.
     pub console: String,
     /// The device trees, as the kernel's make calls them. Of several, U-Boot takes the one for
@@ -50,9 +53,16 @@ impl Board {
         toml::from_str(text).with_context(|| format!("qemu/boards/{name}.toml"))
     }
 
-    /// Every board.
-    pub fn all() -> Result<Vec<Self>> {
-        FILES.iter().map(|(name, _)| Self::named(name)).collect()
+    /// Every board of an architecture.
+    pub fn all_of(arch: Arch) -> Result<Vec<Self>> {
+        let mut boards = Vec::new();
+        for (name, _) in FILES {
+            let board = Self::named(name)?;
+            if board.arch == arch {
+                boards.push(board);
+            }
+        }
+        Ok(boards)
     }
 }
 
@@ -69,8 +79,9 @@ mod tests {
 
     #[test]
     fn every_file_parses_and_bears_its_name() -> Result<()> {
-        for ((name, _), board) in FILES.iter().zip(Board::all()?) {
-            assert_eq!(board.name, *name);
+        for (name, _) in FILES {
+            let board = Board::named(name)?;
+            assert_eq!(board.name, name);
             assert!(!board.device_trees.is_empty(), "{name}");
         }
         Ok(())

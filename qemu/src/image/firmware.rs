@@ -9,9 +9,6 @@ use crate::setup::foreign;
 use anyhow::{bail, Context, Result};
 use std::path::{Path, PathBuf};
 
-/// Debian's name for the architecture of the packages.
-const DEBIAN_ARCH: &str = "armhf";
-
 /// The directory with the boot loader: the user's own, or that of Debian's package.
 pub fn find(project: &Project, board: &Board, own: Option<&Path>) -> Result<PathBuf> {
     if let Some(dir) = own {
@@ -19,7 +16,7 @@ pub fn find(project: &Project, board: &Board, own: Option<&Path>) -> Result<Path
         return Ok(dir.to_path_buf());
     }
     let package = &board.firmware.package;
-    let files = foreign::fetch(project, package, DEBIAN_ARCH).with_context(|| {
+    let files = foreign::fetch(project, package, board.arch.debian_name()).with_context(|| {
         format!(
             "no boot loader for the {}; give a directory that has it with --firmware, or let the \
              package be fetched",
@@ -36,9 +33,10 @@ fn check(dir: &Path, board: &Board) -> Result<()> {
         let path = dir.join(name);
         if !path.is_file() {
             bail!(
-                "{}: not found; Debian's package {} for {DEBIAN_ARCH} has it in /{}",
+                "{}: not found; Debian's package {} for {} has it in /{}",
                 path.display(),
                 board.firmware.package,
+                board.arch.debian_name(),
                 board.firmware.directory
             );
         }

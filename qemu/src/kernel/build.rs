@@ -6,6 +6,7 @@ use super::toolchain::Toolchain;
 use super::tree::Tree;
 use super::{config, files};
 use crate::arch::{Arch, Flavour};
+use crate::image::board::Board;
 use crate::machine::Machine;
 use crate::process::{capture, command, output, Logged};
 use crate::project::Project;
@@ -41,11 +42,13 @@ impl Image {
     }
 }
 
-/// The device trees that are made for an architecture: those of its machines.
+/// The device trees that are made for an architecture: those of its machines and boards.
 fn device_trees(arch: Arch) -> Result<Vec<String>> {
-    Ok(Machine::all_of(arch)?
-        .into_iter()
+    let machines = Machine::all_of(arch)?.into_iter();
+    let boards = Board::all_of(arch)?.into_iter();
+    Ok(machines
         .filter_map(|machine| machine.device_tree)
+        .chain(boards.flat_map(|board| board.device_trees))
         .collect())
 }
 

@@ -6,6 +6,7 @@ pub mod bench;
 pub mod demo;
 pub mod exec;
 pub mod guest_run;
+pub mod image;
 pub mod kernel;
 pub mod patches;
 pub mod setup;
@@ -28,6 +29,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Task::Shell(args) => shell::run(&project, &args),
         Task::Exec(args) => exec::run(&project, &args),
         Task::Test(args) => test::run(&project, &args),
+        Task::Image(args) => image::run(&project, &args),
         Task::Bench(args) => bench::run(&project, &args),
         Task::Patches(PatchesTask::Export(args)) => patches::run(&project, &args),
     }
