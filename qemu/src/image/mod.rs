@@ -49,7 +49,7 @@ pub struct Parts<'a> {
 pub fn write(target: Target, parts: &Parts) -> Result<check::Found> {
     let files = content::gather(parts)?;
     let work = target.work_file()?;
-    let name = work.path().display().to_string();
+    let name = target.name();
     fill(work.as_file(), &files).with_context(|| format!("{name}: cannot write the image"))?;
     let found = verify(work.as_file(), &files)
         .with_context(|| format!("{name}: the image does not read back as it was written"))?;

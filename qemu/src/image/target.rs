@@ -74,6 +74,14 @@ impl Target {
         Ok(Self(kind))
     }
 
+    /// What it is called in messages.
+    pub fn name(&self) -> String {
+        match &self.0 {
+            Kind::File { path, .. } => path.display().to_string(),
+            Kind::Device(device) => device.path.display().to_string(),
+        }
+    }
+
     /// A file to make the image in; it goes when it is dropped.
     pub fn work_file(&self) -> Result<NamedTempFile> {
         let dir = match &self.0 {
@@ -166,4 +174,58 @@ fn compare(mut image: &File, mut card: &File) -> Result<()> {
     }
     progress.done();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file that stands in for a card which has more room than the image takes.
+    fn card(dir: &Path) -> Result<Device> {
+        let path = dir.join("card");
+        let file = File::options()
+            .create_new(true)
+            .read(true)
+            .write(true)
+            .open(&path)?;
+        (&file).write_all(&vec![0xee; CHUNK])?;
+        file.set_len(IMAGE_SIZE + 2 * CHUNK as u64)?;
+        (&file).seek(SeekFrom::Start(IMAGE_SIZE))?;
+        (&file).write_all(b"beyond")?;
+        (&file).seek(SeekFrom::Start(0))?;
+        Ok(Device { path, file })
+    }
+
+    fn image() -> Result<NamedTempFile> {
+        let image = NamedTempFile::new()?;
+        image.as_file().set_len(IMAGE_SIZE - 3)?;
+        image.as_file().seek(SeekFrom::End(0))?;
+        image.as_file().write_all(b"end")?;
+        Ok(image)
+    }
+
+    #[test]
+    fn card_gets_the_image_and_nothing_beyond_is_touched() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let card = card(dir.path())?;
+        let mut reader = File::open(&card.path)?;
+        Target(Kind::Device(card)).commit(image()?)?;
+        let mut start = vec![1; CHUNK];
+        reader.read_exact(&mut start)?;
+        assert!(start.iter().all(|byte| *byte == 0));
+        reader.seek(SeekFrom::Start(IMAGE_SIZE - 3))?;
+        let mut around_the_end = [0; 9];
+        reader.read_exact(&mut around_the_end)?;
+        assert_eq!(&around_the_end, b"endbeyond");
+        Ok(())
+    }
+
+    #[test]
+    fn card_that_forgets_is_told() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let card = card(dir.path())?;
+        let error = compare(image()?.as_file(), &card.file).expect_err("0xee is not 0");
+        assert!(error.to_string().contains("from byte 0 on"), "{error}");
+        Ok(())
+    }
 }
