@@ -110,6 +110,7 @@ fn probe(project: &Project, machine: &Machine, kernel: &Path) -> Result<bool> {
         kernel,
         device_tree: None,
         initramfs: &initramfs,
+        card: None,
         append: "",
         memory_mib: 256,
         smp: machine.smp,

@@ -19,6 +19,8 @@ pub struct Boot<'a> {
     pub device_tree: Option<&'a Path>,
     /// The initramfs.
     pub initramfs: &'a Path,
+    /// The image of a card in the machine's slot; what the guest writes there is lost.
+    pub card: Option<&'a Path>,
     /// Kernel arguments beside those that the machine needs.
     pub append: &'a str,
     /// Guest memory in MiB.
@@ -75,6 +77,14 @@ impl Boot<'_> {
         qemu.args(["-append", &self.kernel_arguments()]);
         if let Some(device_tree) = self.device_tree {
             qemu.arg("-dtb").arg(device_tree);
+        }
+        if let Some(card) = self.card {
+            // In an option a comma is written twice.
+            let card = card.display().to_string().replace(',', ",,");
+            qemu.args([
+                "-drive",
+                &format!("if=sd,format=raw,snapshot=on,file={card}"),
+            ]);
         }
         // Early in a boot the kernel does not wait long for the port, and a socket holds few
         // of the single bytes that QEMU writes: characters got lost. A pipe holds more.

@@ -33,6 +33,9 @@ pub enum Io {
     Collect(Box<dyn Write + Send>),
     /// Output goes to standard output, and once the guest has a shell, standard input to it.
     Interactive,
+    /// The guest knows only of its console: the run ends with a line there that begins like
+    /// this, and has succeeded if the line ends in `pass`.
+    Console(&'static str),
 }
 
 /// How a run ended.
@@ -107,7 +110,11 @@ pub fn run(boot: &Boot, io: Io, limit: Option<Duration>, log: &Path) -> Result<O
         File::create(log).with_context(|| format!("{}: cannot write", log.display()))?;
     let watcher = watch_console(console, console_log, sender.clone());
     let listener = watch_control(control, sender.clone());
-    let interactive = matches!(io, Io::Interactive);
+    let ending = match io {
+        Io::Interactive => Ending::OfShell,
+        Io::Collect(_) => Ending::OfCommand,
+        Io::Console(mark) => Ending::OnConsole(mark),
+    };
     let copier = copy_output(stdio, io, sender);
 
     let mut run = Run {
@@ -118,7 +125,7 @@ pub fn run(boot: &Boot, io: Io, limit: Option<Duration>, log: &Path) -> Result<O
         deadline: limit.map(|limit| started + limit),
         terminal: None,
     };
-    run.follow(&mut qemu, &events, interactive, boot.machine.powers_off)?;
+    run.follow(&mut qemu, &events, ending, boot.machine.powers_off)?;
     qemu.end();
     // The ports are closed now; what was on the way is still to be read.
     let _ = (watcher.join(), listener.join());
@@ -154,6 +161,24 @@ pub fn run(boot: &Boot, io: Io, limit: Option<Duration>, log: &Path) -> Result<O
     })
 }
 
+/// What ends a run by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    OfCommand,
+    OfShell,
+    OnConsole(&'static str),
+}
+
+impl Ending {
+    /// Whether a line of the console is the last one, and tells of success.
+    fn verdict(self, line: &str) -> Option<bool> {
+        match self {
+            Ending::OnConsole(mark) => line.strip_prefix(mark).map(|rest| rest.trim() == "pass"),
+            _ => None,
+        }
+    }
+}
+
 struct Run {
     scanner: Scanner,
     tail: VecDeque<String>,
@@ -169,7 +194,7 @@ impl Run {
         &mut self,
         qemu: &mut Qemu,
         events: &Receiver<Event>,
-        interactive: bool,
+        ending: Ending,
         powers_off: bool,
     ) -> Result<()> {
         loop {
@@ -200,7 +225,15 @@ impl Run {
                     self.ended = Some(Ended::Unread);
                     return Ok(());
                 }
-                Event::Control(line) if line == "shell" && interactive => {
+                Event::Console(line) => {
+                    if let Some(passed) = ending.verdict(line) {
+                        self.status = Some(i32::from(!passed));
+                        self.ended = Some(Ended::Normally);
+                        self.take(event);
+                        return Ok(());
+                    }
+                }
+                Event::Control(line) if line == "shell" && ending == Ending::OfShell => {
                     let [stdio, control] = &qemu.ports;
                     self.terminal =
                         Some(Terminal::attach(stdio.try_clone()?, control.try_clone()?)?);
@@ -397,6 +430,7 @@ fn copy_output(
     let mut output: Box<dyn Write + Send> = match io {
         Io::Collect(output) => output,
         Io::Interactive => Box::new(io::stdout()),
+        Io::Console(_) => Box::new(io::sink()),
     };
     thread::spawn(move || {
         let mut buffer = [0; 4096];
@@ -414,4 +448,19 @@ fn copy_output(
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_marked_line_of_the_console_ends_a_run() {
+        let ending = Ending::OnConsole("jaula-demo: ");
+        assert_eq!(ending.verdict("jaula-demo: pass"), Some(true));
+        assert_eq!(ending.verdict("jaula-demo: fail"), Some(false));
+        assert_eq!(ending.verdict("jaula-demo: passing by"), Some(false));
+        assert_eq!(ending.verdict("[    1.0] jaula-demo[7] in jail 1"), None);
+        assert_eq!(Ending::OfCommand.verdict("jaula-demo: pass"), None);
+    }
 }

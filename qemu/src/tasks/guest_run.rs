@@ -126,6 +126,7 @@ impl<'a> Guest<'a> {
             kernel: &self.kernel,
             device_tree: self.device_tree.as_deref(),
             initramfs: &initramfs,
+            card: None,
             append: append.trim(),
             memory_mib: self
                 .args

@@ -2,6 +2,7 @@
 
 //! `cargo xtask test`: everything that is checked, one named case each.
 
+mod cards;
 mod cargo_tests;
 mod kernel_checks;
 mod lints;
@@ -10,6 +11,7 @@ mod tally;
 use crate::arch::{Arch, Flavour};
 use crate::cli::TestArgs;
 use crate::guest_tests::Setting;
+use crate::image::board::Board;
 use crate::kernel::build::default_jobs;
 use crate::kernel::Kernel;
 use crate::lock::CacheLock;
@@ -52,7 +54,28 @@ fn everything(project: &Project, args: &TestArgs, tally: &mut Tally) -> Result<(
             kernel_checks::jaula_size(project, *arch)
         });
     }
+    for arch in &archs {
+        cards(project, args, *arch, tally)?;
+    }
     cargo_tests::guest(project, args, &settings, tally)
+}
+
+/// The cards of an architecture's boards. They differ in their device trees: one is booted.
+fn cards(project: &Project, args: &TestArgs, arch: Arch, tally: &mut Tally) -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    for (n, board) in Board::all_of(arch)?.iter().enumerate() {
+        let mut card = None;
+        tally.case(&format!("card::{}_reads_back", board.name), || {
+            card = Some(cards::make(project, &args.kernel, board, dir.path())?);
+            Ok(())
+        });
+        if let Some(card) = card.filter(|_| n == 0) {
+            tally.case(&format!("card::{}_boots", board.name), || {
+                cards::boot(project, &args.kernel, &card)
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Checks the series and the module, and builds what the settings boot.
