@@ -5,7 +5,9 @@
 //! The tests do not go through the `jaula` library here: what is compared is the number that the
 //! kernel returned, before anybody has interpreted it.
 
-use super::errno::{checked, Errno, Result};
+#[cfg(target_arch = "x86_64")]
+use super::errno::Errno;
+use super::errno::{checked, Result};
 
 /// `create_newjail(2)`, the same number on every architecture.
 pub const CREATE_NEWJAIL: libc::c_long = 1000;
@@ -21,8 +23,7 @@ pub fn create_newjail() -> Result<i64> {
 /// [`create_newjail`] with garbage in all six argument registers.
 pub fn create_newjail_with_arguments() -> Result<i64> {
     // SAFETY: the call ignores its arguments and touches no memory of the caller.
-    checked(unsafe { libc::syscall(CREATE_NEWJAIL, -1i64, 2i64, !0u64, 4i64, 5i64, 6i64) })
-        .map(widen)
+    checked(unsafe { syscall_with_garbage(CREATE_NEWJAIL) }).map(widen)
 }
 
 /// The number of the caller's jail, 0 on the host.
@@ -34,8 +35,18 @@ pub fn get_jailnumber() -> Result<i64> {
 /// [`get_jailnumber`] with garbage in all six argument registers.
 pub fn get_jailnumber_with_arguments() -> Result<i64> {
     // SAFETY: the call ignores its arguments and touches no memory of the caller.
-    checked(unsafe { libc::syscall(GET_JAILNUMBER, -1i64, 2i64, !0u64, 4i64, 5i64, 6i64) })
-        .map(widen)
+    checked(unsafe { syscall_with_garbage(GET_JAILNUMBER) }).map(widen)
+}
+
+/// A system call with all six argument registers filled.
+///
+/// # Safety
+///
+/// The call must ignore its arguments.
+unsafe fn syscall_with_garbage(number: libc::c_long) -> libc::c_long {
+    let [a, b, c, d, e, f]: [libc::c_long; 6] = [-1, 2, !0, 4, 5, 6];
+    // SAFETY: by this function's requirements nothing is done with the arguments.
+    unsafe { libc::syscall(number, a, b, c, d, e, f) }
 }
 
 // `long` has 32 bits on 32-bit architectures.

@@ -135,15 +135,33 @@ pub fn clone(flags: c_int, child: impl FnOnce() -> i32) -> Result<pid_t> {
     }
 }
 
+/// `struct clone_args` of `linux/sched.h`, which the C library has not got on every architecture.
+#[repr(C, align(8))]
+#[derive(Default)]
+struct CloneArgs {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
+}
+
 /// The raw `clone3(2)` as [`clone`] does it.
 pub fn clone3(flags: u64, child: impl FnOnce() -> i32) -> Result<pid_t> {
     if flags & libc::CLONE_VM as u64 != 0 {
         return Err(Errno::EINVAL);
     }
     flush();
-    // SAFETY: an all-zero clone_args is a valid value of this plain C struct.
-    let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
-    arguments.flags = flags;
+    let mut arguments = CloneArgs {
+        flags,
+        ..CloneArgs::default()
+    };
     // A sibling ends as its parent's parent was told that this process would.
     if flags & libc::CLONE_PARENT as u64 == 0 {
         arguments.exit_signal = libc::SIGCHLD as u64;

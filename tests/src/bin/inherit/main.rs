@@ -12,7 +12,9 @@ mod made;
 use executed::{core_dump_handler, print_number, printed, record_number, script, PRINT, RECORD};
 use jaula_tests::ktap::Suite;
 use jaula_tests::sys::process::{self, Ended};
-use jaula_tests::sys::{ids, jail as call, shared_memory};
+#[cfg(target_arch = "x86_64")]
+use jaula_tests::sys::shared_memory;
+use jaula_tests::sys::{ids, jail as call};
 use jaula_tests::sysv::Family;
 use jaula_tests::{check_eq, jail};
 use keeps::{identities, ipc_namespaces, worker_lists};
