@@ -86,7 +86,7 @@ pub fn boot(project: &Project, kernel: &KernelChoice, card: &Path) -> Result<()>
     if !outcome.splats.is_empty() {
         bail!("{}", outcome.splats.join("\n\n"));
     }
-    if said.contains("init: /data") {
+    if !said.contains("init: /data is on /dev/mmcblk") {
         bail!(
             "the card's second partition was not mounted: {}",
             log.display()
