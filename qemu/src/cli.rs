@@ -63,7 +63,7 @@ pub enum Task {
 /// Which kernel.
 #[derive(Args, Clone, Debug)]
 pub struct KernelChoice {
-    /// The architecture [default: the machine's, else x86_64]
+    /// The architecture [default: that of the machine, which is x86_64 unless named]
     #[arg(long, value_enum)]
     pub arch: Option<Arch>,
     /// An unpatched 6.12 kernel of your own: a directory (it is copied, never changed) or a tarball
@@ -107,7 +107,7 @@ pub struct GuestArgs {
         allow_hyphen_values = true
     )]
     pub append: String,
-    /// Use the kernel with KASAN, lockdep and the other checks
+    /// Use the kernel with lockdep and the other checks, and KASAN where there is one (x86_64)
     #[arg(long)]
     pub debug_kernel: bool,
     /// Put a file of this machine into the guest; DEST is absolute [default: /root/]
@@ -144,7 +144,7 @@ pub struct KernelArgs {
     /// Which kernel
     #[command(flatten)]
     pub kernel: KernelChoice,
-    /// Build the one with KASAN, lockdep and the other checks
+    /// Build the one with lockdep and the other checks, and KASAN where there is one (x86_64)
     #[arg(long)]
     pub debug_kernel: bool,
 }

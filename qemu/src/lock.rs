@@ -5,7 +5,7 @@
 use crate::project::Project;
 use crate::ui;
 use anyhow::{Context, Result};
-use fs4::FileExt;
+use fs4::{FileExt, TryLockError};
 use std::fs::File;
 use std::path::Path;
 
@@ -19,7 +19,13 @@ impl LockedFile {
     /// Opens or makes the file and locks it; `None` where another has the lock.
     pub fn try_new(path: &Path) -> Result<Option<Self>> {
         let file = open(path)?;
-        Ok(FileExt::try_lock(&file).is_ok().then_some(Self(file)))
+        match FileExt::try_lock(&file) {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("{}: cannot lock", path.display()))
+            }
+        }
     }
 }
 

@@ -46,6 +46,12 @@ pub fn examine(path: &Path, force: bool) -> Result<Device> {
     let name = format!("{}:{}", major(number), minor(number));
     may_be_written(&kernel, &name, force).with_context(|| path.display().to_string())?;
     let file = open(path).with_context(|| format!("{}: cannot be written", path.display()))?;
+    // The name may lead to another device by now, if somebody has changed the card.
+    ensure!(
+        file.metadata()?.rdev() == number,
+        "{}: has become another device meanwhile",
+        path.display()
+    );
     let size = (&file).seek(SeekFrom::End(0))?;
     ensure!(
         size >= IMAGE_SIZE,

@@ -27,7 +27,7 @@ const TRANSIENT: [&str; 6] = [
     "unexpected size",
     "Hash Sum mismatch",
     "Failed to fetch",
-    "404",
+    "404  Not Found",
     "Temporary failure",
     "Could not connect",
 ];

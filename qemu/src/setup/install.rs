@@ -55,7 +55,7 @@ pub fn packages(project: &Project, names: &[String], mode: Mode) -> Result<()> {
                     "unexpected size",
                     "Hash Sum mismatch",
                     "Failed to fetch",
-                    "404",
+                    "404  Not Found",
                     "Temporary failure",
                     "Could not get lock",
                 ];

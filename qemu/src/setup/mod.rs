@@ -60,7 +60,7 @@ pub fn run(project: &Project, mode: Mode, wanted: &Wanted) -> Result<Found> {
         ui::note(&format!("missing: {} ({why})", need.name));
     }
     if let Distro::Other(name) = &distro {
-        bail!("{}", advice(name, &missing));
+        bail!("{}", advice(project, name, &missing));
     }
     let packages = packages(missing.iter().map(|(need, _)| *need), &distro);
     install::packages(project, &packages, mode)?;
@@ -119,15 +119,21 @@ fn packages<'a>(needs: impl Iterator<Item = &'a Need>, distro: &Distro) -> Vec<S
 }
 
 /// What to tell on a distribution whose package manager the harness does not drive.
-fn advice(distro: &str, missing: &[(&Need, String)]) -> String {
+fn advice(project: &Project, distro: &str, missing: &[(&Need, String)]) -> String {
     let lines: Vec<_> = missing
         .iter()
         .map(|(need, why)| {
-            let on_debian = need.packages(&Distro::Debian13).join(" ");
-            format!(
-                "  {}\n      {why}\n      (on Debian 13: {on_debian})",
-                need.name
-            )
+            let how = match need.foreign() {
+                Some((package, arch)) => format!(
+                    "unpack Debian's package {package}:{arch} into {}",
+                    foreign::place(project, package, arch).display()
+                ),
+                None => format!(
+                    "on Debian 13: {}",
+                    need.packages(&Distro::Debian13).join(" ")
+                ),
+            };
+            format!("  {}\n      {why}\n      ({how})", need.name)
         })
         .collect();
     format!(
@@ -139,6 +145,7 @@ fn advice(distro: &str, missing: &[(&Need, String)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     #[test]
     fn fresh_debian_12_takes_the_backported_toolchain() {
@@ -151,6 +158,9 @@ mod tests {
             "llvm-19",
             "linux-source-6.12",
             "qemu-system-x86",
+            "qemu-system-arm",
+            "gcc-arm-linux-gnueabihf",
+            "libc6-dev-armhf-cross",
         ] {
             assert!(packages.iter().any(|p| p == name), "{name} in {packages:?}");
         }
@@ -179,12 +189,19 @@ mod tests {
     fn elsewhere_the_missing_are_listed() {
         let missing: Vec<_> = NEEDS
             .iter()
-            .take(2)
             .map(|need| (need, "not found: x".to_owned()))
             .collect();
-        let text = advice("Fedora Linux 42", &missing);
-        for part in ["Fedora Linux 42", "make", "not found: x", "libc6-dev"] {
+        let project = Project::at(Path::new("/checkout"), Path::new("/cache"));
+        let text = advice(&project, "Fedora Linux 42", &missing);
+        for part in [
+            "Fedora Linux 42",
+            "make",
+            "not found: x",
+            "libc6-dev",
+            "busybox-static:armhf into /cache/foreign/armhf/busybox-static",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
+        assert!(!text.contains(": )"), "{text}");
     }
 }

@@ -151,7 +151,7 @@ impl<'a> Guest<'a> {
 }
 
 /// A log that no other run is writing at this moment, and what keeps it ours.
-fn unused_log(project: &Project, name: &str) -> Result<(PathBuf, LockedFile)> {
+pub(super) fn unused_log(project: &Project, name: &str) -> Result<(PathBuf, LockedFile)> {
     for n in 1.. {
         let number = if n == 1 {
             String::new()

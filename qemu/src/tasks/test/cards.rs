@@ -10,6 +10,7 @@ use crate::image::content::{INITRAMFS, KERNEL};
 use crate::image::{board::Board, check};
 use crate::machine::Machine;
 use crate::project::Project;
+use crate::tasks::guest_run::unused_log;
 use crate::tasks::image;
 use crate::ui;
 use anyhow::{bail, Context, Result};
@@ -61,7 +62,7 @@ pub fn boot(project: &Project, kernel: &KernelChoice, card: &Path) -> Result<()>
     let device_tree = machine.device_tree.as_deref().context("has none")?;
     let built =
         crate::tasks::kernel::image(project, kernel, machine.arch, crate::arch::Flavour::Normal)?;
-    let log = project.log(&format!("console-card-{STAND_IN}.log"))?;
+    let (log, _lock) = unused_log(project, &format!("console-card-{STAND_IN}"))?;
     let started = Instant::now();
     let outcome = session::run(
         &Boot {
