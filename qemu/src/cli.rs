@@ -28,7 +28,7 @@ Examples:
   cargo xtask exec -- 'jaula /srv/jail -- /bin/sh -c id'
                                            one command in the booted machine
   cargo xtask demo --machine cubieboard    the same on an ARM board
-  cargo xtask exec --copy ./prog -- /root/prog
+  cargo xtask exec --copy ./prog -- /opt/prog
                                            run a program of yours in it
   cargo xtask shell                        a root shell in it; Ctrl-] ends it
   cargo xtask image beagleboard --out card.img
@@ -110,7 +110,7 @@ pub struct GuestArgs {
     /// Use the kernel with lockdep and the other checks, and KASAN where there is one (x86_64)
     #[arg(long)]
     pub debug_kernel: bool,
-    /// Put a file of this machine into the guest; DEST is absolute [default: /root/]
+    /// Put a file of this machine into the guest; DEST is absolute [default: /opt/]
     #[arg(long = "copy", value_name = "FILE[:DEST]")]
     pub copies: Vec<Copy>,
 }

@@ -50,10 +50,10 @@ pub struct Copy {
 impl std::str::FromStr for Copy {
     type Err = anyhow::Error;
 
-    /// `FILE` or `FILE:DEST`; without DEST it goes to /root under its own name, as it does
+    /// `FILE` or `FILE:DEST`; without DEST it goes to /opt under its own name, as it does
     /// below a DEST that ends in a slash.
     fn from_str(text: &str) -> Result<Self> {
-        let (from, to) = text.split_once(':').unwrap_or((text, "/root/"));
+        let (from, to) = text.split_once(':').unwrap_or((text, "/opt/"));
         let from = PathBuf::from(from);
         if !to.starts_with('/')
             || Path::new(to)
@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn copies_are_parsed() -> Result<()> {
         let parse = |text: &str| text.parse::<Copy>();
-        assert_eq!(parse("a/b")?.to, "/root/b");
+        assert_eq!(parse("a/b")?.to, "/opt/b");
         assert_eq!(parse("a/b:/usr/bin/c")?.to, "/usr/bin/c");
         assert_eq!(parse("a/b:/usr/bin/")?.to, "/usr/bin/b");
         assert!(parse("a/b:relative").is_err());
@@ -320,7 +320,7 @@ mod tests {
         let dir = tempfile::tempdir()?;
         let copies = [Copy {
             from: "/no/such/file".into(),
-            to: "/root/file".into(),
+            to: "/opt/file".into(),
         }];
         let busybox = dir.path().join("busybox");
         fs::write(&busybox, "")?;

@@ -37,7 +37,11 @@ pub fn examine(path: &Path, force: bool) -> Result<Device> {
         .with_context(|| path.display().to_string())?
         .rdev();
     let mounts = fs::read_to_string("/proc/self/mountinfo").context("/proc/self/mountinfo")?;
-    let swaps = fs::read_to_string("/proc/swaps").unwrap_or_default();
+    let swaps = match fs::read_to_string("/proc/swaps") {
+        // A kernel that cannot swap.
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        read => read.context("/proc/swaps")?,
+    };
     let kernel = Kernel {
         devices: Path::new("/sys/dev/block"),
         mounts: &mounts,

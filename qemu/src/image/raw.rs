@@ -53,6 +53,12 @@ impl BootSector {
                 partition.number
             );
         }
+        ensure!(
+            bytes[0x0d].is_power_of_two(),
+            "partition {}: {} sectors per cluster",
+            partition.number,
+            bytes[0x0d]
+        );
         let reserved = u64::from(le16(&bytes, 0x0e));
         let tables = u64::from(bytes[0x10]) * u64::from(le16(&bytes, 0x16));
         Ok(Self {

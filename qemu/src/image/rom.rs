@@ -5,7 +5,7 @@
 use super::content::FIRST_STAGE;
 use super::layout::Partition;
 use super::raw::{le16, le32, BootSector, DIRECTORY, DIR_ENTRY};
-use anyhow::{ensure, Result};
+use anyhow::{ensure, Context, Result};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
@@ -22,11 +22,15 @@ pub fn check(image: &File, partition: &Partition) -> Result<()> {
     );
     let first = le16(&entry, 26);
     ensure!(first == 2, "{FIRST_STAGE} begins in cluster {first}, not 2");
-    let clusters = u64::from(le32(&entry, 28)).div_ceil(fat.cluster) as u16;
-    for cluster in first..first + clusters {
+    let size = u64::from(le32(&entry, 28));
+    let clusters = u16::try_from(size.div_ceil(fat.cluster)).unwrap_or(u16::MAX);
+    let end = first.checked_add(clusters);
+    let end = end.filter(|end| *end > first);
+    let end = end.with_context(|| format!("{FIRST_STAGE} has {size} bytes"))?;
+    for cluster in first..end {
         let next = fat.next(image, cluster)?;
         ensure!(
-            if cluster == first + clusters - 1 {
+            if cluster == end - 1 {
                 fat.is_last(image, cluster)?
             } else {
                 next == cluster + 1

@@ -208,13 +208,16 @@ fn spoilt_cards_are_told() -> Result<()> {
         (0x1fe, 0x00, "signature"),   // of the table
         (0x1d2, 0x83, "partition 2"), // type
         (0x1e2, 0x0c, "partition 3"), // which is not there
+        (boot + 0x0d, 0, "0 sectors per cluster"),
         (boot + 0x18, 32, "sectors per track"),
         (boot + 0x1a, 16, "heads"),
         (boot + 0x1c, 0, "hidden sectors"),
         (boot + 0x1ff, 0, "signature"),
         (root, b'X', "first directory entry"),
         (root + 26, 9, "begins in cluster 9"),
+        (root + 31, 0xff, "MLO has 4278"), // the size: more than there are clusters for
         (boot + 512 + 2 * 3, 200, "in pieces"),
+        (layout::DATA.bytes().0 + 0x1ff, 0, "partition 2"),
     ];
     let extlinux = BootSector::read(&image, &layout::BOOT)?.offset(directory_cluster(&files));
     let cases = cases

@@ -2,6 +2,7 @@
 
 //! The SD card images: every board's is made and read back, and what can be booted of one is.
 
+use crate::arch::Flavour;
 use crate::boot::accel::Accel;
 use crate::boot::qemu::Boot;
 use crate::boot::session::{self, Ended, Io};
@@ -11,7 +12,7 @@ use crate::image::{board::Board, check};
 use crate::machine::Machine;
 use crate::project::Project;
 use crate::tasks::guest_run::unused_log;
-use crate::tasks::image;
+use crate::tasks::{self, image};
 use crate::ui;
 use anyhow::{bail, Context, Result};
 use std::fs;
@@ -38,7 +39,7 @@ pub fn make(
         out: out.clone(),
         force: false,
         firmware: None,
-        append: "jaula.demo".to_owned(),
+        append: String::new(),
         source: kernel.source.clone(),
         jobs: kernel.jobs,
     };
@@ -55,13 +56,18 @@ pub fn boot(project: &Project, kernel: &KernelChoice, card: &Path) -> Result<()>
     let dir = card.parent().context("a card is in a directory")?;
     let taken = |name: &str| -> Result<PathBuf> {
         let path = dir.join(format!("booted-{name}"));
-        let content = found.files.get(name).context("is not on the card")?;
+        let content = found
+            .files
+            .get(name)
+            .with_context(|| format!("{}: {name} is not on the card", card.display()))?;
         fs::write(&path, content).with_context(|| path.display().to_string())?;
         Ok(path)
     };
-    let device_tree = machine.device_tree.as_deref().context("has none")?;
-    let built =
-        crate::tasks::kernel::image(project, kernel, machine.arch, crate::arch::Flavour::Normal)?;
+    let device_tree = machine
+        .device_tree
+        .as_deref()
+        .with_context(|| format!("machine {STAND_IN} has no device tree"))?;
+    let built = tasks::kernel::image(project, kernel, machine.arch, Flavour::Normal)?;
     let (log, _lock) = unused_log(project, &format!("console-card-{STAND_IN}"))?;
     let started = Instant::now();
     let outcome = session::run(
