@@ -16,3 +16,4 @@ pub mod procfs;
 pub mod steps;
 pub mod sys;
 pub mod sysv;
+pub mod wait;

@@ -3,7 +3,7 @@
 //! What the tests read in /proc.
 
 use crate::ktap::{fail, Context, Failure};
-use crate::sys::process;
+use crate::wait;
 use std::fs;
 
 /// The value of a `Name: value` line of `/proc/PID/status`; `who` may be `self`.
@@ -29,13 +29,9 @@ pub fn state(pid: libc::pid_t) -> Result<char, Failure> {
 /// Waits until a process sleeps, having been told to do something that blocks.
 pub fn wait_until_asleep(pid: libc::pid_t) -> Result<(), Failure> {
     let mut asleep = 0;
-    for _ in 0..5000 {
+    wait::until(&format!("process {pid} is blocked"), || {
         // Several times in a row: a page fault may put it to sleep for a moment, too.
         asleep = if state(pid)? == 'S' { asleep + 1 } else { 0 };
-        if asleep == 10 {
-            return Ok(());
-        }
-        process::nap();
-    }
-    Err(fail(format!("process {pid} does not block")))
+        Ok(asleep == 10)
+    })
 }

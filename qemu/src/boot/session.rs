@@ -19,9 +19,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long QEMU may take to connect its ports.
-const START_LIMIT: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(120);
 /// How long a guest that has reported, or panicked, may take to end.
-const END_LIMIT: Duration = Duration::from_secs(15);
+const END_LIMIT: Duration = Duration::from_secs(60);
 /// How many lines of the console a failure shows.
 const TAIL: usize = 30;
 /// How often to look whether the person has asked to end the machine.

@@ -7,12 +7,12 @@ use jaula_tests::kmsg::Kmsg;
 use jaula_tests::ktap::{fail, CaseResult, Context, Suite};
 use jaula_tests::sys::process;
 use jaula_tests::sysv::{Family, Object, Path, PATHS};
+use jaula_tests::wait::PATIENCE;
 use jaula_tests::{check, check_eq, jail};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// A limit on the rate of messages that the kernel may have is over by then.
-const PATIENCE: Duration = Duration::from_secs(15);
 const MANY: usize = 1000;
 /// Few enough that a jail cannot fill the log, many enough that each is of use.
 const FEW: usize = 100;

@@ -5,7 +5,7 @@
 use jaula_tests::ktap::{fail, CaseResult, Context, Suite};
 use jaula_tests::sys::process::{self, Ended};
 use jaula_tests::sys::{ids, jail as call, shared_memory, Errno};
-use jaula_tests::{check, check_eq, jail};
+use jaula_tests::{check, check_eq, jail, wait};
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
@@ -155,13 +155,10 @@ fn from_second_thread() -> CaseResult {
 fn thread_gone() -> CaseResult {
     with_second_thread(|| Ok(()))?;
     // The C library knows of the end of a thread a little earlier than the kernel is done.
-    for _ in 0..1000 {
-        match call::create_newjail() {
-            Err(Errno::EINVAL) => process::nap(),
-            other => return other.map(drop).context("create_newjail"),
-        }
-    }
-    Err(fail("EINVAL long after the thread has gone"))
+    wait::until("no EINVAL any more", || match call::create_newjail() {
+        Err(Errno::EINVAL) => Ok(false),
+        other => other.map(|_| true).context("create_newjail"),
+    })
 }
 
 /// A leader that has ended stands for its process until the last thread has: its tag would say that

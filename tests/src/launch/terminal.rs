@@ -5,13 +5,13 @@
 use crate::ktap::{fail, Context, Failure};
 use crate::sys::process::{self, Ended};
 use crate::sys::tty;
+use crate::wait::PATIENCE;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-const PATIENCE: Duration = Duration::from_secs(60);
 /// What the session leader adds to the status of its command when it did not get its terminal
 /// back.
 const NOT_GIVEN_BACK: i32 = 200;

@@ -6,13 +6,13 @@ use super::object::VALUES;
 use super::{Family, Object, Path};
 use crate::sys::sem::{self, Stat};
 use crate::sys::{ids, Errno, Result};
+use crate::wait::PATIENCE;
 use libc::{IPC_CREAT, IPC_EXCL};
 use std::time::Duration;
 
 const NSEMS: i32 = VALUES.len() as i32;
 const BEYOND: i32 = NSEMS;
 const ZERO: u16 = VALUES.len() as u16 - 1;
-const LIMIT: Duration = Duration::from_secs(5);
 
 const fn path(name: &'static str, attempt: fn(&Object) -> Result<()>) -> Path {
     Path::new(Family::Sem, name, attempt)
@@ -111,17 +111,17 @@ pub(super) const PATHS: [Path; 35] = [
     })
     .fails(Errno::ERANGE),
     path("semtimedop(up)", |set| {
-        sem::timed_op(set.id, 0, 1, 0, LIMIT)
+        sem::timed_op(set.id, 0, 1, 0, PATIENCE)
     }),
     path("semtimedop(down)", |set| {
-        sem::timed_op(set.id, 0, -1, 0, LIMIT)
+        sem::timed_op(set.id, 0, -1, 0, PATIENCE)
     }),
     path("semtimedop, would time out", |set| {
         sem::timed_op(set.id, ZERO, -1, 0, Duration::from_millis(1))
     })
     .fails(Errno::EAGAIN),
     path("semtimedop(bad semnum)", |set| {
-        sem::timed_op(set.id, BEYOND as u16, 1, 0, LIMIT)
+        sem::timed_op(set.id, BEYOND as u16, 1, 0, PATIENCE)
     })
     .fails(Errno::EFBIG)
     .whatever_the_mode(),

@@ -5,7 +5,7 @@
 use jaula_tests::ktap::{fail, skip, CaseResult, Context, Failure};
 use jaula_tests::sys::jail as call;
 use jaula_tests::sys::process::{self, Ended};
-use jaula_tests::{check, check_eq, jail};
+use jaula_tests::{check, check_eq, jail, wait};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, ExitCode};
 
@@ -88,16 +88,10 @@ pub fn core_dump_handler() -> CaseResult {
         Ok(Ended::Signaled(libc::SIGABRT)),
         "the process that dumps core"
     );
-    let mut recorded = Err(fail("the kernel did not start the program"));
-    for _ in 0..1000 {
-        if let Ok(text) = std::fs::read_to_string(record_path()) {
-            if !text.is_empty() {
-                recorded = Ok(text);
-                break;
-            }
-        }
-        process::nap();
-    }
+    let recorded = wait::until_some("the program that the kernel starts has run", || {
+        let text = std::fs::read_to_string(record_path());
+        Ok(text.ok().filter(|text| !text.is_empty()))
+    });
     let _ = std::fs::remove_file(record_path());
     check_eq!(
         recorded?,

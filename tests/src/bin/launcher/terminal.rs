@@ -5,7 +5,7 @@
 use jaula_tests::ktap::{fail, CaseResult, Context, Failure, Suite};
 use jaula_tests::launch::{complaint, jaula, run, Terminal};
 use jaula_tests::sys::process;
-use jaula_tests::{check, check_eq};
+use jaula_tests::{check, check_eq, procfs, wait};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -73,7 +73,7 @@ pub fn add(suite: &mut Suite) {
         ready(&mut terminal)?;
         terminal.send("fg\r")?;
         terminal.expect("sleep 1000")?;
-        wait_for_another_foreground(&terminal, shell)?;
+        wait_for_job(&terminal, shell)?;
         terminal.send("\u{3}")?;
         ready(&mut terminal)?;
         quit(terminal, 7)
@@ -134,19 +134,32 @@ fn ready(terminal: &mut Terminal) -> CaseResult {
 fn start_sleeping(terminal: &mut Terminal) -> Result<libc::pid_t, Failure> {
     let shell = terminal.foreground()?;
     terminal.send("sleep 1000\r")?;
-    wait_for_another_foreground(terminal, shell)?;
+    wait_for_job(terminal, shell)?;
     Ok(shell)
 }
 
-/// Waits until the shell has given the terminal to what it runs.
-fn wait_for_another_foreground(terminal: &Terminal, shell: libc::pid_t) -> CaseResult {
-    for _ in 0..5000 {
-        if terminal.foreground()? != shell {
-            return Ok(());
+/// Waits until the shell has given the terminal to what it runs, and that can be stopped and
+/// interrupted from there: the child of a shell takes the foreground first and gives up the
+/// shell's own treatment of the signals after that.
+fn wait_for_job(terminal: &Terminal, shell: libc::pid_t) -> CaseResult {
+    wait::until("the command has the terminal", || {
+        let job = terminal.foreground()?;
+        Ok(job != shell && treats_by_default(job, &[libc::SIGTSTP, libc::SIGINT])?)
+    })
+}
+
+/// Whether a process neither ignores nor handles the signals.
+fn treats_by_default(pid: libc::pid_t, signals: &[i32]) -> Result<bool, Failure> {
+    let who = pid.to_string();
+    for name in ["SigIgn", "SigCgt"] {
+        let mask = procfs::status(&who, name)?;
+        let mask = u64::from_str_radix(&mask, 16)
+            .map_err(|error| fail(format!("{name} of process {pid}: {error}: {mask}")))?;
+        if signals.iter().any(|signal| mask >> (signal - 1) & 1 == 1) {
+            return Ok(false);
         }
-        process::nap();
     }
-    Err(fail("the command did not get the terminal"))
+    Ok(true)
 }
 
 fn quit(mut terminal: Terminal, status: i32) -> CaseResult {
