@@ -5,27 +5,33 @@
 use crate::{
     exported::exported,
     ipc::{self, Object},
-    jail::relation,
+    jail::{number_of, relation},
     policy::{self, Access, Verdict},
-    refusal,
+    rcu, refusal,
     sysv_call::SysvCall,
     task::{self, Subject},
 };
 use kernel::{
     bindings::{get_current, kern_ipc_perm, task_struct},
-    ffi::{c_int, c_ulong},
+    error::Result,
+    ffi::{c_int, c_long, c_ulong},
 };
 
 exported!(
     jaula_task_alloc,
+    jaula_task_exit,
     jaula_task_free,
     jaula_ipc_alloc,
     jaula_ipc_free,
     jaula_ipc_lookup,
+    jaula_ipc_addid,
+    jaula_ipc_rmid,
+    jaula_task_number,
 );
 
-/// Tags a new task with the jail of the current one, whatever made it: `fork`, `vfork`, `clone`, a thread or the kernel on behalf
-/// of the current task, as for the workers of io_uring.
+/// Puts a new task into the jail of the current one, whatever made it: `fork`, `vfork`, `clone`, a
+/// thread or the kernel on behalf of the current task, as for the workers of io_uring. A jail that
+/// takes in no more tasks makes it fail.
 ///
 /// # Safety
 ///
@@ -36,11 +42,22 @@ unsafe extern "C" fn jaula_task_alloc(task: *mut task_struct, _clone_flags: c_ul
     let parent = unsafe { Subject::from_current(get_current()) };
 
     // SAFETY: By the requirements of this function; a task in the making is its maker's alone.
-    unsafe { task::tag_of(task).inherit(parent.tag()) };
-    0
+    to_return_value(unsafe { task::admit(task, &parent) })
 }
 
-/// Takes the tag from a task that is gone. Can be called from an interrupt.
+/// Takes a task that has exited from its jail.
+///
+/// # Safety
+///
+/// `task` must be the current task.
+#[no_mangle]
+unsafe extern "C" fn jaula_task_exit(task: *mut task_struct) {
+    // SAFETY: By the requirements of this function.
+    unsafe { task::remove(task) };
+}
+
+/// Takes the tag from a task that is gone. Can be called from an interrupt, but for one that could
+/// not be made, which has never exited.
 ///
 /// # Safety
 ///
@@ -48,6 +65,8 @@ unsafe extern "C" fn jaula_task_alloc(task: *mut task_struct, _clone_flags: c_ul
 #[no_mangle]
 unsafe extern "C" fn jaula_task_free(task: *mut task_struct) {
     // SAFETY: By the requirements of this function.
+    unsafe { task::remove(task) };
+    // SAFETY: As above.
     unsafe { task::tag_of(task).clear() };
 }
 
@@ -78,6 +97,30 @@ unsafe extern "C" fn jaula_ipc_free(ipcp: *mut kern_ipc_perm) {
     unsafe { ipc::tag_of(ipcp).clear() };
 }
 
+/// Takes a new object into the jail of its maker, before others can find it.
+///
+/// # Safety
+///
+/// `ipcp` must be a tagged object of the current task that is about to enter the table of its
+/// namespace.
+#[no_mangle]
+unsafe extern "C" fn jaula_ipc_addid(ipcp: *mut kern_ipc_perm, call: c_int, size: usize) -> c_int {
+    // SAFETY: By the requirements of this function.
+    to_return_value(unsafe { ipc::admit(ipcp, call as u32, size) })
+}
+
+/// Takes an object that leaves the table of its namespace from its jail. Called with the object
+/// locked: may not sleep.
+///
+/// # Safety
+///
+/// `ipcp` must be an object for which [`jaula_ipc_addid`] has returned 0.
+#[no_mangle]
+unsafe extern "C" fn jaula_ipc_rmid(ipcp: *mut kern_ipc_perm) {
+    // SAFETY: By the requirements of this function.
+    unsafe { ipc::remove(ipcp) };
+}
+
 /// Decides whether the current task, `subject`, may find an object. Called under RCU, sometimes
 /// with the object locked: may not sleep.
 ///
@@ -104,6 +147,26 @@ unsafe extern "C" fn jaula_ipc_lookup(
     ipc_lookup_across(object, call, cmd, subject)
 }
 
+/// Returns the number of the jail that a task is in, or, for one in a jail that the current task may
+/// not see, an error. For one that has been waited for it is the last jail that it was in.
+///
+/// # Safety
+///
+/// `task` must be valid.
+#[no_mangle]
+unsafe extern "C" fn jaula_task_number(task: *mut task_struct) -> c_long {
+    // SAFETY: The task is the current one; the value ends with this function.
+    let subject = unsafe { Subject::from_current(get_current()) };
+    let rcu = rcu::Guard::new();
+    // SAFETY: By the requirements of this function. The tag is read as that of another task.
+    let jail = unsafe { task::tag_of(task) }.jail_of_other(&rcu);
+
+    match policy::decide(relation(subject.jail(), jail), Access::SeeJail) {
+        Verdict::Allow => number_of(jail) as c_long,
+        Verdict::Refuse(_) | Verdict::Hide => -(policy::Errno::Access as c_long),
+    }
+}
+
 #[cold]
 #[inline(never)]
 fn ipc_lookup_across(object: Object<'_>, call: c_int, cmd: c_int, subject: Subject) -> c_int {
@@ -113,7 +176,7 @@ fn ipc_lookup_across(object: Object<'_>, call: c_int, cmd: c_int, subject: Subje
     } else {
         Access::UseSysvIpc
     };
-    let relation = relation(subject.jail().as_deref(), object.jail().as_deref());
+    let relation = relation(subject.jail(), object.jail());
 
     match policy::decide(relation, access) {
         Verdict::Allow => 0,
@@ -123,4 +186,8 @@ fn ipc_lookup_across(object: Object<'_>, call: c_int, cmd: c_int, subject: Subje
         }
         Verdict::Hide => -(policy::Errno::Access as c_int),
     }
+}
+
+fn to_return_value(result: Result) -> c_int {
+    result.map_or_else(|error| error.to_errno(), |()| 0)
 }

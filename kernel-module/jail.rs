@@ -3,52 +3,142 @@
 //! The jail itself.
 
 use crate::{
+    destroy::{Gone, Work},
+    members::Members,
     number::Number,
     policy::{self, Relation},
     ratelimit::Ratelimit,
+    tree::Branch,
 };
+use core::{mem::offset_of, ptr::NonNull};
 use kernel::{
+    bindings, new_spinlock,
     prelude::*,
-    sync::{Arc, ArcBorrow},
+    sync::SpinLock,
+    types::{ARef, AlwaysRefCounted, Opaque},
 };
 
 /// A jail other than the host.
 ///
-/// It lives as long as a task, an IPC object or a child jail refers to it, and its number is not
-/// given out again before that. The last reference may be dropped where nothing may sleep: tasks
-/// and IPC objects are freed by RCU callbacks.
+/// Its memory lives as long as a task, an IPC object or a child jail refers to it, and its number is
+/// not given out again before that. The jail as such ends before: see [`crate::members::State`].
+/// Until then there is one reference more, which [`crate::tree`] gives and takes.
 #[pin_data]
 pub(crate) struct Jail {
+    #[pin]
+    references: Opaque<bindings::refcount_t>,
+    #[pin]
+    rcu: Opaque<bindings::callback_head>,
     number: Number,
-    /// [`None`] is the host. Dropping a jail may drop its parent within the same call: how deep
-    /// jails may lie within each other has to be bounded, and is, by
-    /// [`policy::may_have_children`].
-    parent: Option<Arc<Jail>>,
+    /// [`None`] is the host. Dropping a jail drops its parent in turn: how deep jails may lie
+    /// within each other is bounded.
+    parent: Option<ARef<Jail>>,
+    /// How many jails this one is in.
+    depth: u32,
+    /// Nanoseconds since boot.
+    pub(crate) created: u64,
     /// Of its own, so that one jail can't keep the refusals of another out of the log.
     #[pin]
     pub(crate) ratelimit: Ratelimit,
+    #[pin]
+    pub(crate) members: SpinLock<Members>,
+    pub(crate) branch: Branch,
+    #[pin]
+    pub(crate) work: Work,
+    #[pin]
+    pub(crate) gone: Gone,
+}
+
+// SAFETY: What can be changed through a shared reference has locks, and nothing of it belongs to a
+// thread.
+unsafe impl Send for Jail {}
+
+// SAFETY: As above.
+unsafe impl Sync for Jail {}
+
+// SAFETY: The count is one of the kernel's, and the jail lives until it has come to zero.
+unsafe impl AlwaysRefCounted for Jail {
+    fn inc_ref(&self) {
+        // SAFETY: The count is initialised, and above zero, since there is a reference.
+        unsafe { bindings::refcount_inc(self.references.get()) };
+    }
+
+    /// May be called in any context.
+    unsafe fn dec_ref(jail: NonNull<Self>) {
+        let jail = jail.as_ptr();
+
+        // SAFETY: By the requirements of this function the jail is valid.
+        if unsafe {
+            bindings::refcount_dec_and_test(Opaque::raw_get(&raw const (*jail).references))
+        } {
+            // SAFETY: This was the last reference, and nobody can get another: the number of a jail
+            // without references names none. Who has found the jail before is under RCU.
+            unsafe { bindings::call_rcu(Opaque::raw_get(&raw const (*jail).rcu), Some(free)) };
+        }
+    }
+}
+
+/// Frees a jail, its number with it. Called by RCU, in softirq context.
+///
+/// # Safety
+///
+/// `head` must be the field of a jail to which there are no references since a grace period.
+unsafe extern "C" fn free(head: *mut bindings::callback_head) {
+    // SAFETY: By the requirements of this function. `Opaque` is transparent.
+    let jail = unsafe { head.byte_sub(offset_of!(Jail, rcu)).cast::<Jail>() };
+    // SAFETY: The jail was made as a `KBox` by `Jail::new`, and is nobody's any more.
+    drop(unsafe { KBox::from_raw(jail) });
 }
 
 impl Jail {
-    /// Makes a jail within `parent`, with nothing in it yet.
+    /// Makes a jail within `parent`, and room in it for its first task.
     ///
-    /// May sleep.
+    /// Nobody can find it before [`crate::tree::plant`]. May sleep.
     ///
     /// # Errors
     ///
-    /// Those of [`Number::new`], and `ENOMEM`.
-    pub(crate) fn new(parent: Option<ArcBorrow<'_, Jail>>) -> Result<Arc<Self>> {
+    /// Those of [`Number::new`], `EAGAIN` where jails would lie too deep within each other, and
+    /// `ENOMEM`.
+    pub(crate) fn new(parent: Option<&Jail>) -> Result<ARef<Self>> {
+        let depth = parent.map_or(0, |parent| parent.depth) + 1;
+        if depth > policy::MAX_DEPTH {
+            return Err(EAGAIN);
+        }
         let number = Number::new()?;
-        let parent = parent.map(Arc::from);
+        // SAFETY: May be called in any context.
+        let created = unsafe { bindings::ktime_get_with_offset(bindings::tk_offsets_TK_OFFS_BOOT) };
 
-        Arc::pin_init(
+        let jail = KBox::pin_init(
             pin_init!(Self {
+                // SAFETY: A plain function over a plain value.
+                references: Opaque::new(unsafe { bindings::REFCOUNT_INIT(1) }),
+                rcu: Opaque::uninit(),
                 number,
-                parent,
+                parent: parent.map(ARef::from),
+                depth,
+                created: created as u64,
                 ratelimit <- Ratelimit::new(),
+                members <- new_spinlock!(Members::new(), "jaula_members"),
+                branch: Branch::new(),
+                work <- Work::new(),
+                gone <- Gone::new(),
             }),
             GFP_KERNEL,
-        )
+        )?;
+        // SAFETY: The value stays where it is until `free`.
+        let jail = KBox::into_raw(unsafe { Pin::into_inner_unchecked(jail) });
+        // SAFETY: It comes from a box, and with one reference.
+        Ok(unsafe { ARef::from_raw(NonNull::new_unchecked(jail)) })
+    }
+
+    /// Takes a reference, unless the last one is gone.
+    pub(crate) fn try_get(&self) -> Option<ARef<Self>> {
+        // SAFETY: The count is initialised, and valid as the jail is.
+        if !unsafe { bindings::jaula_refcount_inc_not_zero(self.references.get()) } {
+            return None;
+        }
+        // SAFETY: The reference has just been taken.
+        Some(unsafe { ARef::from_raw(NonNull::from(self)) })
     }
 
     /// Returns the jail's number, which is never [`policy::HOST`].
@@ -56,13 +146,14 @@ impl Jail {
         self.number.get()
     }
 
+    /// Returns the jail that this one is in, [`None`] for the host.
+    pub(crate) fn parent(&self) -> Option<&Jail> {
+        self.parent.as_deref()
+    }
+
     /// Returns the numbers of the jails that this one is in, innermost first, the host last.
     fn ancestors(&self) -> impl Iterator<Item = u32> + '_ {
         core::iter::successors(Some(self.parent()), |jail| jail.map(Jail::parent)).map(number_of)
-    }
-
-    fn parent(&self) -> Option<&Jail> {
-        self.parent.as_deref()
     }
 }
 

@@ -9,15 +9,37 @@
 #define _SECURITY_JAULA_H
 
 #include <linux/capability.h>
+#include <linux/completion.h>
 #include <linux/ipc.h>
+#include <linux/ipc_namespace.h>
 #include <linux/lsm_hooks.h>
 #include <linux/msg.h>
 #include <linux/ratelimit.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/sem.h>
 #include <linux/shm.h>
+#include <linux/spinlock.h>
+#include <linux/timekeeping.h>
+#include <linux/workqueue.h>
 #include <uapi/linux/shm.h>
+
+/* The file outside of the directories of jails. */
+#define JAULA_FILE_VERSION "version"
+
+/* How long what a file holds may be, and what is written to it. */
+#define JAULA_FILE_MAX 80
+
+/* What the Rust half keeps in the blobs: a tag, a list node, and the rest. */
+struct jaula_task_blob {
+	void *words[5];
+};
+
+struct jaula_ipc_blob {
+	void *words[8];
+};
 
 /* setup.c: state of the module, constant after boot */
 extern bool jaula_enabled;
@@ -25,23 +47,60 @@ extern unsigned int jaula_max_jails;
 extern struct lsm_blob_sizes jaula_blob_sizes;
 
 /* setup.c: what only C can do, because it is a macro or an inline function */
+extern spinlock_t jaula_tree_lock;
 extern struct ratelimit_state jaula_host_ratelimit;
 void jaula_ratelimit_init(struct ratelimit_state *rs);
 int jaula_number_alloc(u32 *number);
 void jaula_number_release(u32 number);
+void jaula_number_set(u32 number, void *jail);
+void *jaula_number_find(u32 number);
+void *jaula_number_next(u32 *number);
+void jaula_rcu_read_lock(void);
+void jaula_rcu_read_unlock(void);
+bool jaula_refcount_inc_not_zero(refcount_t *count);
+void jaula_completion_init(struct completion *completion);
+void jaula_work_init(struct delayed_work *work);
+bool jaula_work_queue(struct delayed_work *work, u32 per_second);
+void jaula_cond_resched(void);
+void jaula_kill(struct task_struct *task);
+struct ipc_namespace *jaula_current_ipc_namespace(void);
+bool jaula_ipc_namespace_get(struct ipc_namespace *ns);
+int jaula_print_number(char *buffer, size_t size, u64 number);
+int jaula_print_time(char *buffer, size_t size, u64 nanoseconds);
 void jaula_shm_init_task(struct task_struct *task);
 bool jaula_thread_group_leader(struct task_struct *task);
 
 /* hooks.rs */
 int jaula_task_alloc(struct task_struct *task, unsigned long clone_flags);
+void jaula_task_exit(struct task_struct *task);
 void jaula_task_free(struct task_struct *task);
 int jaula_ipc_alloc(struct kern_ipc_perm *ipcp);
 void jaula_ipc_free(struct kern_ipc_perm *ipcp);
+int jaula_ipc_addid(struct kern_ipc_perm *ipcp, int call, size_t size);
+void jaula_ipc_rmid(struct kern_ipc_perm *ipcp);
 int jaula_ipc_lookup(struct kern_ipc_perm *ipcp, int call, int cmd,
 		     struct task_struct *subject);
+long jaula_task_number(struct task_struct *task);
 
 /* syscalls.rs */
 long jaula_create_newjail(void);
 long jaula_get_jailnumber(void);
+long jaula_attach_jail(int number);
+long jaula_destroy_jail(int number);
+
+/* destroy.rs */
+void jaula_destroy_work(struct delayed_work *work);
+
+/* files.rs, for securityfs.c */
+u32 jaula_fs_lookup(const char *name, size_t length);
+u32 jaula_fs_next(u32 first);
+int jaula_fs_revalidate(u32 number);
+int jaula_fs_find(const char *name, size_t length);
+const char *jaula_fs_name(int index);
+umode_t jaula_fs_mode(int index);
+int jaula_fs_open(u32 number, bool write, void **jail);
+void jaula_fs_close(void *jail);
+int jaula_fs_read(void *jail, int index, char *buffer, size_t size);
+int jaula_fs_write(void *jail, int index, const char *text, size_t length);
 
 #endif /* _SECURITY_JAULA_H */

@@ -8,20 +8,28 @@
 //!
 //! Registration, system call entries and inline functions are in `setup.c`, since they are macros
 //! there; [`hooks`] and [`syscalls`] is where the kernel comes in. [`tag`], [`task`], [`ipc`],
-//! [`number`] and [`ratelimit`] are the layer over the kernel's structures. Everything above that
-//! layer is safe code.
+//! [`list`], [`number`], [`rcu`] and [`ratelimit`] are the layer over the kernel's structures, and
+//! [`jail`], [`tree`], [`members`] and [`destroy`] what is made of it: jails that are born, found,
+//! filled and ended. Everything above is safe code.
 
+mod destroy;
 mod exported;
+mod files;
 mod hooks;
 mod ipc;
 mod jail;
+mod list;
+mod members;
 mod number;
 mod policy;
 mod ratelimit;
+mod rcu;
 mod refusal;
 mod syscalls;
 mod sysv_call;
 mod tag;
 mod task;
+mod tree;
+mod value;
 
 const __LOG_PREFIX: &[u8] = b"jaula\0";

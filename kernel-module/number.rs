@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The numbers of jails.
+//! The numbers of jails, and how jails are found by them.
 
-use core::sync::atomic::{AtomicU32, Ordering};
-use kernel::{bindings, error::to_result, prelude::*};
+use crate::{jail::Jail, rcu};
+use core::{
+    ptr,
+    sync::atomic::{AtomicU32, Ordering},
+};
+use kernel::{bindings, error::to_result, prelude::*, types::ARef};
 
 /// How many numbers are in use; at most `jaula_max_jails`.
 static IN_USE: AtomicU32 = AtomicU32::new(0);
@@ -66,5 +70,48 @@ impl Drop for Number {
         // SAFETY: By the type invariant the number is allocated, and it is ours to release.
         unsafe { bindings::jaula_number_release(self.0) };
         IN_USE.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Has the jail found by its number.
+///
+/// May be called with locks held. The jail must be withdrawn before the last reference to it goes.
+pub(crate) fn publish(jail: &Jail) {
+    // SAFETY: The number is allocated; the pointer is valid until it is withdrawn.
+    unsafe { bindings::jaula_number_set(jail.number(), ptr::from_ref(jail).cast_mut().cast()) };
+}
+
+/// Has the jail no longer found by its number, which it keeps.
+pub(crate) fn withdraw(jail: &Jail) {
+    // SAFETY: The number is allocated.
+    unsafe { bindings::jaula_number_set(jail.number(), ptr::null_mut()) };
+}
+
+/// Finds the jail that has a number.
+pub(crate) fn find(number: u32) -> Option<ARef<Jail>> {
+    let _rcu = rcu::Guard::new();
+    // SAFETY: What is found can be used while under RCU.
+    let jail = unsafe { bindings::jaula_number_find(number) };
+
+    // SAFETY: It is null or a jail, whose memory is valid for a grace period after the last
+    // reference is gone.
+    unsafe { jail.cast::<Jail>().as_ref() }?.try_get()
+}
+
+/// Finds the jail that has the lowest number from `first` on.
+pub(crate) fn find_from(first: u32) -> Option<ARef<Jail>> {
+    let mut number = first;
+
+    loop {
+        let _rcu = rcu::Guard::new();
+        // SAFETY: `number` is valid for writing; what is found can be used while under RCU.
+        let jail = unsafe { bindings::jaula_number_next(&mut number) };
+        // SAFETY: It is null or a jail, whose memory is valid for a grace period after the last
+        // reference is gone.
+        let jail = unsafe { jail.cast::<Jail>().as_ref() }?;
+        if let Some(jail) = jail.try_get() {
+            return Some(jail);
+        }
+        number += 1;
     }
 }

@@ -8,6 +8,9 @@
 /// The number that stands for the host, which is the root of all jails.
 pub(crate) const HOST: u32 = 0;
 
+/// How many jails a jail may lie in, itself included.
+pub(crate) const MAX_DEPTH: u32 = 8;
+
 /// How the jail of a subject stands to the jail of the object that it wants to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Relation {
@@ -45,6 +48,10 @@ pub(crate) enum Access {
     UseSysvIpc,
     /// See such an object in a listing.
     ListSysvIpc,
+    /// See that a jail exists, and what is known about it.
+    SeeJail,
+    /// Enter a jail, destroy it, name it or change its limits.
+    AdministerJail,
 }
 
 /// The error that a refused call returns.
@@ -53,6 +60,8 @@ pub(crate) enum Access {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub(crate) enum Errno {
+    /// `EPERM`
+    Perm = 1,
     /// `EACCES`
     Access = 13,
 }
@@ -70,16 +79,65 @@ pub(crate) enum Verdict {
 
 /// Decides about an access.
 ///
-/// System V IPC is symmetric: not even the host reaches into a jail's objects.
+/// System V IPC is symmetric: not even the host reaches into a jail's objects. Jails are administered
+/// from above only: a jail can't do to itself what its ancestors decide about.
 pub(crate) const fn decide(relation: Relation, access: Access) -> Verdict {
     match (relation, access) {
-        (Relation::Same, _) => Verdict::Allow,
+        (Relation::Same, Access::UseSysvIpc | Access::ListSysvIpc) => Verdict::Allow,
+        (Relation::Same | Relation::Down, Access::SeeJail) => Verdict::Allow,
+        (Relation::Down, Access::AdministerJail) => Verdict::Allow,
+        (Relation::Same, Access::AdministerJail) => Verdict::Refuse(Errno::Perm),
         (_, Access::UseSysvIpc) => Verdict::Refuse(Errno::Access),
         (_, Access::ListSysvIpc) => Verdict::Hide,
+        (_, Access::SeeJail | Access::AdministerJail) => Verdict::Hide,
     }
 }
 
-/// Tells whether a jail may have jails within it: none may, but the host.
-pub(crate) const fn may_have_children(jail: u32) -> bool {
-    jail == HOST
+/// What a jail can have so much of, and no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Resource {
+    /// Tasks that have not exited, threads included.
+    Tasks,
+    /// Semaphore sets.
+    Sem,
+    /// Shared memory segments.
+    Shm,
+    /// Message queues.
+    Msg,
+    /// The sum of the sizes of its shared memory segments, as they were asked for.
+    ShmBytes,
+    /// Jails directly within it.
+    Children,
+}
+
+impl Resource {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 6;
+
+    /// All, in the order of their values.
+    pub(crate) const ALL: [Self; Self::COUNT] = [
+        Self::Tasks,
+        Self::Sem,
+        Self::Shm,
+        Self::Msg,
+        Self::ShmBytes,
+        Self::Children,
+    ];
+
+    /// Returns the limit of a jail for which nobody has set one.
+    pub(crate) const fn default_limit(self) -> u64 {
+        match self {
+            Self::Children => 0,
+            _ => u64::MAX,
+        }
+    }
+}
+
+/// Tells whether `more` can come to what is `used` of a resource that there may be `max` of.
+pub(crate) const fn fits(used: u64, more: u64, max: u64) -> bool {
+    match used.checked_add(more) {
+        Some(sum) => sum <= max,
+        None => false,
+    }
 }

@@ -13,7 +13,10 @@ use kernel::prelude::*;
 #[cold]
 pub(crate) fn log_sysv(subject: &Subject, call: SysvCall, object: &Object<'_>) {
     let (jail, owner) = (subject.jail(), object.jail());
-    let ratelimit = match jail.as_deref() {
+    if let Some(jail) = jail {
+        jail.count_refusal();
+    }
+    let ratelimit = match jail {
         Some(jail) => &jail.ratelimit,
         None => Ratelimit::of_host(),
     };
@@ -23,12 +26,12 @@ pub(crate) fn log_sysv(subject: &Subject, call: SysvCall, object: &Object<'_>) {
             "{}[{}] in jail {}: {} refused on {} {} (key {:#x}) of jail {}\n",
             subject.comm(),
             subject.pid(),
-            number_of(jail.as_deref()),
+            number_of(jail),
             call,
             call.object_kind(),
             object.id(),
             object.key(),
-            number_of(owner.as_deref()),
+            number_of(owner),
         );
     }
 }

@@ -4,18 +4,26 @@
 
 use crate::{
     exported::exported,
-    jail::{number_of, Jail},
-    policy,
+    jail::{number_of, relation, Jail},
+    number,
+    policy::{self, Access, Resource, Verdict},
     task::Subject,
+    tree,
 };
 use kernel::{
     bindings::{self, get_current},
     error::Error,
-    ffi::c_long,
+    ffi::{c_int, c_long},
     prelude::*,
+    types::ARef,
 };
 
-exported!(jaula_create_newjail, jaula_get_jailnumber);
+exported!(
+    jaula_create_newjail,
+    jaula_get_jailnumber,
+    jaula_attach_jail,
+    jaula_destroy_jail,
+);
 
 /// `long create_newjail(void)`: puts the calling process into a new jail within the one that it is
 /// in, and returns the new jail's number.
@@ -41,15 +49,46 @@ unsafe extern "C" fn jaula_get_jailnumber() -> c_long {
     // SAFETY: The subject ends with this function, which makes no other.
     let subject = unsafe { current_subject() };
 
-    to_return_value(subject.map(|subject| number_of(subject.jail().as_deref())))
+    to_return_value(subject.map(|subject| number_of(subject.jail())))
+}
+
+/// `long attach_jail(int number)`: puts the calling process into a jail within the one that it is
+/// in. Returns 0.
+///
+/// # Safety
+///
+/// To be called as a system call: in process context, with no lock held.
+#[no_mangle]
+unsafe extern "C" fn jaula_attach_jail(number: c_int) -> c_long {
+    // SAFETY: The subject ends with this function, which makes no other.
+    let subject = unsafe { current_subject() };
+
+    to_return_value(subject.and_then(|subject| attach_jail(subject, number)))
+}
+
+/// `long destroy_jail(int number)`: ends a jail within the one that the caller is in, with all that
+/// is in it, and returns 0 when nothing is left.
+///
+/// # Safety
+///
+/// To be called as a system call: in process context, with no lock held.
+#[no_mangle]
+unsafe extern "C" fn jaula_destroy_jail(number: c_int) -> c_long {
+    // SAFETY: The subject ends with this function, which makes no other.
+    let subject = unsafe { current_subject() };
+
+    to_return_value(subject.and_then(|subject| destroy_jail(&subject, number)))
 }
 
 fn create_newjail(subject: Subject) -> Result<u32> {
     if !subject.is_capable(bindings::CAP_SYS_ADMIN) {
         return Err(EPERM);
     }
-    if !policy::may_have_children(number_of(subject.jail().as_deref())) {
-        return Err(EPERM);
+    if let Some(parent) = subject.jail() {
+        let mut members = parent.members.lock();
+        if members.account(Resource::Children).max == 0 {
+            return Err(EPERM);
+        }
     }
     // A thread that stays behind would share everything with the one that enters.
     if !subject.is_whole_process() {
@@ -58,12 +97,59 @@ fn create_newjail(subject: Subject) -> Result<u32> {
 
     let jail = Jail::new(subject.jail())?;
     let number = jail.number();
+    tree::plant(&jail)?;
 
     // Nothing can fail from here on. The adjustments are made to objects of the old jail, as a
     // member of the old jail.
     subject.leave_sysv_ipc();
     subject.enter(jail);
     Ok(number)
+}
+
+fn attach_jail(subject: Subject, number: c_int) -> Result<u32> {
+    let jail = administered(&subject, number)?;
+    // A thread that stays behind would share everything with the one that enters.
+    if !subject.is_whole_process() {
+        return Err(EINVAL);
+    }
+    jail.reserve_task()?;
+
+    // Nothing can fail from here on.
+    subject.leave_sysv_ipc();
+    subject.enter(jail);
+    Ok(0)
+}
+
+fn destroy_jail(subject: &Subject, number: c_int) -> Result<u32> {
+    let jail = administered(subject, number)?;
+
+    tree::doom(&jail)?;
+    jail.gone.wait()?;
+    Ok(0)
+}
+
+/// Finds the jail that the caller wants to do something to.
+///
+/// # Errors
+///
+/// `EPERM` without the privilege, `EINVAL` for the caller's own jail and for what is no number of a
+/// jail, `ESRCH` for one that the caller may do nothing to, whether it exists or not.
+fn administered(subject: &Subject, number: c_int) -> Result<ARef<Jail>> {
+    if !subject.is_capable(bindings::CAP_SYS_ADMIN) {
+        return Err(EPERM);
+    }
+    let number = u32::try_from(number).map_err(|_| EINVAL)?;
+    if number == policy::HOST {
+        return Err(EINVAL);
+    }
+    let jail = number::find(number).ok_or(ESRCH)?;
+    let relation = relation(subject.jail(), Some(&jail));
+
+    match policy::decide(relation, Access::AdministerJail) {
+        Verdict::Allow => Ok(jail),
+        Verdict::Refuse(_) => Err(EINVAL),
+        Verdict::Hide => Err(ESRCH),
+    }
 }
 
 /// Returns the caller, where the module is enabled at all.

@@ -2,8 +2,18 @@
 
 //! The names of the calls of System V IPC.
 
+use crate::policy::Resource;
 use core::fmt;
 use kernel::bindings;
+
+/// Tells what an object that `call` makes is counted as.
+pub(crate) fn resource_of(call: u32) -> Resource {
+    match call {
+        bindings::SEMGET => Resource::Sem,
+        bindings::MSGGET => Resource::Msg,
+        _ => Resource::Shm,
+    }
+}
 
 /// A call that names an object, in the numbers of `include/uapi/linux/ipc.h`, and the command of
 /// those calls that have one.

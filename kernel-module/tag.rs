@@ -7,46 +7,48 @@
 //!
 //! | tag of | written | read |
 //! | --- | --- | --- |
-//! | a task | by its parent before anybody else can see it; later by the task itself alone | by the task itself |
+//! | a task | by its maker before anybody else can see it; later by the task itself alone | by the task itself, and by others under RCU |
 //! | an IPC object | by its creator before it has an identifier | by whoever has found it, under RCU |
 //!
-//! Both are emptied when the last reference to the owner is gone. Nobody reads the tag of another
-//! task, which is what makes plain loads and stores enough here.
+//! Both are emptied when the last reference to the owner is gone. A jail outlives the last
+//! reference to it by a grace period, so that a reader of another's tag finds one that is valid.
 
-use crate::jail::Jail;
-use core::{cell::UnsafeCell, ffi::c_void, ptr};
-use kernel::{
-    sync::{Arc, ArcBorrow},
-    types::ForeignOwnable,
+use crate::{jail::Jail, rcu};
+use core::{
+    ffi::c_void,
+    ptr::{self, NonNull},
+    sync::atomic::{AtomicPtr, Ordering},
 };
+use kernel::types::ARef;
 
 /// The place of a tag in a blob.
 ///
 /// # Invariants
 ///
-/// The pointer is null or comes from [`Arc<Jail>::into_foreign`], and the tag owns that reference.
+/// The pointer is null or comes from [`ARef<Jail>::into_raw`], and the tag owns that reference.
 #[repr(transparent)]
-pub(crate) struct Tag(UnsafeCell<*const c_void>);
+pub(crate) struct Tag(AtomicPtr<Jail>);
+
+/// Finds what this module has in a blob.
+///
+/// # Safety
+///
+/// `blob` must be the blob of a structure that is valid for `'a`, `offset` the place in it that the
+/// LSM framework gave to this module, and `T` what the module keeps there, which zeroed memory is a
+/// valid value of.
+#[inline(always)]
+pub(crate) unsafe fn in_blob<'a, T>(blob: *mut c_void, offset: i32) -> &'a T {
+    // SAFETY: By the requirements of this function the place is inside of the blob and ours. The
+    // framework aligns the places of modules to the size of a pointer, and allocates them zeroed.
+    unsafe { &*blob.byte_offset(offset as isize).cast() }
+}
 
 impl Tag {
-    /// Finds the tag in a blob.
-    ///
-    /// # Safety
-    ///
-    /// `blob` must be the blob of a structure that is valid for `'a`, and `offset` the place in it
-    /// that the LSM framework gave to this module. Accesses must follow the table above.
     #[inline(always)]
-    pub(crate) unsafe fn at<'a>(blob: *mut c_void, offset: i32) -> &'a Self {
-        // SAFETY: By the requirements of this function the place is inside of the blob and ours.
-        // The framework aligns the places of modules to the size of a pointer. The type invariant
-        // holds because blobs are allocated zeroed and only this type writes there.
-        unsafe { &*blob.byte_offset(offset as isize).cast() }
-    }
-
-    #[inline(always)]
-    fn as_ptr(&self) -> *const c_void {
-        // SAFETY: Nobody writes at the same time, as the table above says.
-        unsafe { *self.0.get() }
+    fn as_ptr(&self) -> *mut Jail {
+        // Enough for a task's own tag, and for one that is never written after its owner could be
+        // found.
+        self.0.load(Ordering::Relaxed)
     }
 
     /// Tells whether two tags name one jail.
@@ -55,16 +57,23 @@ impl Tag {
         self.as_ptr() == other.as_ptr()
     }
 
-    /// Returns the jail, [`None`] for the host.
-    pub(crate) fn jail(&self) -> Option<ArcBorrow<'_, Jail>> {
-        let jail = self.as_ptr();
+    /// Returns the jail, [`None`] for the host: that of an IPC object, or of the current task.
+    #[inline(always)]
+    pub(crate) fn jail(&self) -> Option<&Jail> {
+        // SAFETY: By the type invariant the pointer is null or a jail, and the tag keeps its
+        // reference for as long as the borrow lasts: see `set`.
+        unsafe { self.as_ptr().as_ref() }
+    }
 
-        if jail.is_null() {
-            return None;
-        }
-        // SAFETY: By the type invariant the pointer comes from `into_foreign`, and the tag keeps
-        // its reference for as long as the borrow lasts: see `set`.
-        Some(unsafe { Arc::borrow(jail) })
+    /// Returns the jail of another task, as it is at this moment.
+    pub(crate) fn jail_of_other<'rcu>(&self, _rcu: &'rcu rcu::Guard) -> Option<&'rcu Jail> {
+        // Pairs with the release in `set`.
+        let jail = self.0.load(Ordering::Acquire);
+
+        // SAFETY: By the type invariant the pointer is null or a jail to which the tag had a
+        // reference when it was read. Its memory is freed a grace period after the last reference
+        // is gone, which can't end before the guard is dropped.
+        unsafe { jail.as_ref() }
     }
 
     /// Fills the tag of something in the making with the jail of its maker.
@@ -74,12 +83,12 @@ impl Tag {
     /// The tag must be that of something that only the caller can see yet, and empty.
     #[inline(always)]
     pub(crate) unsafe fn inherit(&self, maker: &Self) {
-        if maker.as_ptr().is_null() {
+        let Some(jail) = maker.jail() else {
             return;
-        }
+        };
         // SAFETY: By the requirements of this function nobody has seen the tag, let alone borrowed
         // from it.
-        unsafe { self.set(maker.jail().map(Arc::from)) };
+        unsafe { self.set(Some(jail.into())) };
     }
 
     /// Empties the tag of something that is gone. May be called in any context.
@@ -102,18 +111,18 @@ impl Tag {
     ///
     /// # Safety
     ///
-    /// Nobody may hold a borrow of the jail that was there.
+    /// Nobody may hold a borrow from [`Self::jail`], and nobody else may write at the same time.
     #[inline(never)]
-    pub(crate) unsafe fn set(&self, jail: Option<Arc<Jail>>) {
-        let new = jail.map_or(ptr::null(), Arc::into_foreign);
-        let place = self.0.get();
-
-        // SAFETY: Nobody reads or writes at the same time, as the table above says.
-        let old = unsafe { place.replace(new) };
+    pub(crate) unsafe fn set(&self, jail: Option<ARef<Jail>>) {
+        let new = jail.map_or(ptr::null_mut(), |jail| ARef::into_raw(jail).as_ptr());
+        let old = self.as_ptr();
 
         // INVARIANT: The new pointer has come with its reference, the old one leaves with its own.
-        // SAFETY: By the type invariant the old pointer is null or comes from `into_foreign`, and
-        // by the requirements of this function nobody has borrowed from it.
-        drop(unsafe { Arc::<Jail>::try_from_foreign(old) });
+        self.0.store(new, Ordering::Release);
+        if let Some(old) = NonNull::new(old) {
+            // SAFETY: By the type invariant the old pointer came with a reference, which nobody
+            // else takes, and by the requirements of this function nobody has borrowed from it.
+            drop(unsafe { ARef::from_raw(old) });
+        }
     }
 }

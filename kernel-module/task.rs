@@ -1,13 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Tasks: the subjects of the policy.
+//! Tasks: the subjects of the policy, and the members of jails.
 
-use crate::{jail::Jail, tag::Tag};
-use core::{fmt, marker::PhantomData, ptr};
-use kernel::{
-    bindings,
-    sync::{Arc, ArcBorrow},
+use crate::{
+    jail::Jail,
+    list::Node,
+    tag::{in_blob, Tag},
 };
+use core::{cell::UnsafeCell, fmt, marker::PhantomData, mem::size_of, ptr};
+use kernel::{bindings, prelude::*, types::ARef};
+
+/// What this module keeps in the blob of a task. Zeroed memory is a valid value.
+#[repr(C)]
+struct Blob {
+    tag: Tag,
+    /// On the list of the task's jail until the task has exited. Guarded by the lock of the jail's
+    /// members, but for whether it is linked, which only the task's maker and the task itself
+    /// change.
+    node: UnsafeCell<Node<bindings::task_struct>>,
+}
+
+const _: () = assert!(size_of::<Blob>() == size_of::<bindings::jaula_task_blob>());
 
 /// The task that runs, as the one that wants something.
 ///
@@ -47,18 +60,28 @@ impl Subject {
     }
 
     /// Returns the task's jail, [`None`] for the host.
-    pub(crate) fn jail(&self) -> Option<ArcBorrow<'_, Jail>> {
+    pub(crate) fn jail(&self) -> Option<&Jail> {
         self.tag().jail()
     }
 
-    /// Makes the task a member of `jail`, for good. The reference to the jail that it was in is
-    /// dropped.
+    /// Makes the task a member of `jail`, in which there is room for it, for good. The reference to
+    /// the jail that it was in is dropped.
     ///
     /// The task must not hold anything more of its old jail: see [`Self::leave_sysv_ipc`].
-    pub(crate) fn enter(self, jail: Arc<Jail>) {
+    pub(crate) fn enter(self, jail: ARef<Jail>) {
+        // SAFETY: The current task is valid.
+        let blob = unsafe { blob_of(self.task) };
+        let old = blob.tag.jail().map(ARef::from);
+
+        if let Some(old) = &old {
+            // SAFETY: A task that runs is on the list of its jail.
+            unsafe { old.remove_task(blob.node.get()) };
+        }
+        // SAFETY: It is the task's node, is on no list now, and is removed when the task exits.
+        unsafe { jail.link_task(blob.node.get(), self.task) };
         // SAFETY: Borrows of the old jail are made from a `Subject`; there is no other than this
-        // one, which is consumed here, so that none is left.
-        unsafe { self.tag().set(Some(jail)) };
+        // one, which is consumed here, so that none is left. Only the task itself writes.
+        unsafe { blob.tag.set(Some(jail)) };
     }
 
     /// Settles what the task holds of System V IPC, as `unshare(CLONE_NEWIPC)` does: its list of
@@ -113,9 +136,120 @@ impl Subject {
 /// `task` must be valid for `'a`, and have a blob. Accesses must follow the table in [`crate::tag`].
 #[inline(always)]
 pub(crate) unsafe fn tag_of<'a>(task: *mut bindings::task_struct) -> &'a Tag {
+    // SAFETY: By the requirements of this function.
+    unsafe { &blob_of(task).tag }
+}
+
+/// # Safety
+///
+/// `task` must be valid for `'a`, and have a blob.
+#[inline(always)]
+unsafe fn blob_of<'a>(task: *mut bindings::task_struct) -> &'a Blob {
     // SAFETY: By the requirements of this function for the task. The place was given to this
-    // module before the first hook was called and is constant since.
-    unsafe { Tag::at((*task).security, bindings::jaula_blob_sizes.lbs_task) }
+    // module before the first hook was called and is constant since, and of the size of a `Blob`.
+    unsafe { in_blob((*task).security, bindings::jaula_blob_sizes.lbs_task) }
+}
+
+/// Takes a task that is being made into the jail of its maker.
+///
+/// # Errors
+///
+/// `EAGAIN`, see [`Jail::admit_task`].
+///
+/// # Safety
+///
+/// `task` must be a task in the making, with a blob, and `maker` the current one.
+#[inline(always)]
+pub(crate) unsafe fn admit(task: *mut bindings::task_struct, maker: &Subject) -> Result {
+    let Some(jail) = maker.jail() else {
+        return Ok(());
+    };
+    // SAFETY: By the requirements of this function.
+    unsafe { admit_to(jail, task, maker.tag()) }
+}
+
+/// # Safety
+///
+/// As for [`admit`]; `jail` must be the one that `tag` names.
+#[inline(never)]
+unsafe fn admit_to(jail: &Jail, task: *mut bindings::task_struct, tag: &Tag) -> Result {
+    // SAFETY: By the requirements of this function.
+    let blob = unsafe { blob_of(task) };
+
+    // SAFETY: It is the task's node, and is removed when the task exits or its making fails.
+    unsafe { jail.admit_task(blob.node.get(), task)? };
+    // SAFETY: Nobody looks at the tag of a task that is being made.
+    unsafe { blob.tag.inherit(tag) };
+    Ok(())
+}
+
+/// Takes a task that has exited, or that could not be made, from its jail, which its tag goes on
+/// naming. Does nothing the second time.
+///
+/// # Safety
+///
+/// `task` must be the current one, or one that nobody else knows of, and have a blob.
+#[inline(always)]
+pub(crate) unsafe fn remove(task: *mut bindings::task_struct) {
+    // SAFETY: By the requirements of this function.
+    let blob = unsafe { blob_of(task) };
+    let Some(jail) = blob.tag.jail() else {
+        return;
+    };
+
+    // SAFETY: Whether it is linked is up to the caller, by the requirements of this function.
+    if unsafe { Node::is_linked(blob.node.get()) } {
+        // SAFETY: It is on the list of the task's jail, to which the tag is a reference.
+        unsafe { jail.remove_task(blob.node.get()) };
+    }
+}
+
+/// A task that is going to be killed.
+///
+/// # Invariants
+///
+/// The value has a reference to the task, which has been woken for the first time.
+pub(crate) struct Victim(*mut bindings::task_struct);
+
+impl Victim {
+    /// Takes a task to be killed. [`None`] when it is still being made.
+    ///
+    /// # Safety
+    ///
+    /// `task` must be on the list of its jail, and the caller must hold the lock of that jail's
+    /// members.
+    pub(crate) unsafe fn new(task: *mut bindings::task_struct) -> Option<Self> {
+        // SAFETY: By the requirements of this function the task has not been freed; its state may
+        // be changing: hence the volatile read.
+        let state = unsafe { ptr::read_volatile(ptr::addr_of!((*task).__state)) };
+        if state & bindings::TASK_NEW != 0 {
+            return None;
+        }
+        // SAFETY: A task that has been woken has references until it has exited, when it has left
+        // the list.
+        unsafe { bindings::get_task_struct(task) };
+        // INVARIANT: The reference has just been taken.
+        Some(Self(task))
+    }
+
+    /// Kills the task, and the process that it is a thread of. It may be dead already.
+    pub(crate) fn kill(&self) {
+        // SAFETY: By the type invariant. No lock is held.
+        unsafe { bindings::jaula_kill(self.0) };
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::put_task_struct(self.0) };
+    }
+}
+
+/// Lets other tasks run, in the middle of something long. May sleep.
+pub(crate) fn breathe() {
+    // SAFETY: Called in process context with no lock held.
+    unsafe { bindings::jaula_cond_resched() };
 }
 
 /// The name of a task. It is what the task wants it to be: printing it escapes what could pass for

@@ -8,7 +8,9 @@
 pub mod bench;
 pub mod crew;
 pub mod demo;
+pub mod inmate;
 pub mod jail;
+pub mod jailfs;
 pub mod kmsg;
 pub mod ktap;
 pub mod launch;

@@ -4,7 +4,9 @@
 
 use crate::ktap::{fail, Context, Failure};
 use crate::wait;
+use crate::sys::Errno;
 use std::fs;
+use std::io::Read;
 
 /// The value of a `Name: value` line of `/proc/PID/status`; `who` may be `self`.
 pub fn status(who: &str, name: &str) -> Result<String, Failure> {
@@ -24,6 +26,19 @@ pub fn state(pid: libc::pid_t) -> Result<char, Failure> {
     text.rsplit_once(") ")
         .and_then(|(_, rest)| rest.chars().next())
         .ok_or_else(|| fail(format!("{path} has no state: {text}")))
+}
+
+/// The number of the jail that a process is in.
+pub fn jail(pid: libc::pid_t) -> Result<i64, Errno> {
+    let mut text = [0; 16];
+    // In one piece: between two, the process may enter a jail.
+    let length = fs::File::open(format!("/proc/{pid}/attr/jaula/current"))
+        .and_then(|mut file| file.read(&mut text))
+        .map_err(|error| Errno(error.raw_os_error().unwrap_or(libc::EIO)))?;
+    String::from_utf8_lossy(&text[..length])
+        .trim_end()
+        .parse()
+        .map_err(|_| Errno::EIO)
 }
 
 /// Waits until a process sleeps, having been told to do something that blocks.

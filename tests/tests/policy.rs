@@ -8,10 +8,15 @@
 #[path = "../../kernel-module/policy.rs"]
 mod policy;
 
-use policy::{decide, may_have_children, Access, Errno, Relation, Verdict, HOST};
+use policy::{decide, fits, Access, Errno, Relation, Resource, Verdict, HOST};
 
 const RELATIONS: [Relation; 3] = [Relation::Same, Relation::Down, Relation::UpOrAcross];
-const ACCESSES: [Access; 2] = [Access::UseSysvIpc, Access::ListSysvIpc];
+const ACCESSES: [Access; 4] = [
+    Access::UseSysvIpc,
+    Access::ListSysvIpc,
+    Access::SeeJail,
+    Access::AdministerJail,
+];
 
 /// A jail and its ancestors, nearest first: a small tree under the host.
 const TREE: [(u32, &[u32]); 7] = [
@@ -32,6 +37,11 @@ fn expected(relation: Relation, access: Access) -> Verdict {
             Verdict::Refuse(Errno::Access)
         }
         (Access::ListSysvIpc, Relation::Down | Relation::UpOrAcross) => Verdict::Hide,
+        (Access::SeeJail, Relation::Same | Relation::Down) => Verdict::Allow,
+        (Access::SeeJail, Relation::UpOrAcross) => Verdict::Hide,
+        (Access::AdministerJail, Relation::Same) => Verdict::Refuse(Errno::Perm),
+        (Access::AdministerJail, Relation::Down) => Verdict::Allow,
+        (Access::AdministerJail, Relation::UpOrAcross) => Verdict::Hide,
     }
 }
 
@@ -52,6 +62,7 @@ fn every_access_in_every_relation_is_decided_as_documented() {
 #[test]
 fn a_refusal_is_the_errno_of_linux() {
     assert_eq!(Errno::Access as i32, libc::EACCES);
+    assert_eq!(Errno::Perm as i32, libc::EPERM);
 }
 
 #[test]
@@ -95,9 +106,32 @@ fn not_even_the_host_reaches_into_a_jail() {
 }
 
 #[test]
-fn only_the_host_has_children() {
-    assert!(may_have_children(HOST));
-    for number in [1, 2, 1000, i32::MAX as u32] {
-        assert!(!may_have_children(number), "jail {number}");
+fn a_jail_has_no_jails_and_no_other_limit_by_default() {
+    for resource in Resource::ALL {
+        let limit = resource.default_limit();
+        if resource == Resource::Children {
+            assert_eq!(limit, 0);
+        } else {
+            assert_eq!(limit, u64::MAX, "{resource:?}");
+        }
     }
+}
+
+#[test]
+fn resources_are_in_the_order_of_their_values() {
+    for (index, resource) in Resource::ALL.into_iter().enumerate() {
+        assert_eq!(resource as usize, index);
+    }
+}
+
+#[test]
+fn a_limit_may_be_reached_and_not_exceeded() {
+    assert!(fits(0, 0, 0));
+    assert!(!fits(0, 1, 0));
+    assert!(fits(1, 2, 3));
+    assert!(!fits(2, 2, 3));
+    assert!(!fits(5, 1, 3), "a limit below what there is");
+    assert!(!fits(5, 0, 3), "nothing more of what there is too much of");
+    assert!(fits(u64::MAX - 1, 1, u64::MAX));
+    assert!(!fits(u64::MAX, 1, u64::MAX));
 }

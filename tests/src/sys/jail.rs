@@ -13,6 +13,10 @@ use super::errno::{checked, Result};
 pub const CREATE_NEWJAIL: libc::c_long = 1000;
 /// `get_jailnumber(2)`, the same number on every architecture.
 pub const GET_JAILNUMBER: libc::c_long = 1001;
+/// `attach_jail(2)`, the same number on every architecture.
+pub const ATTACH_JAIL: libc::c_long = 1002;
+/// `destroy_jail(2)`, the same number on every architecture.
+pub const DESTROY_JAIL: libc::c_long = 1003;
 
 /// Moves the caller into a new jail; the number of that jail.
 pub fn create_newjail() -> Result<i64> {
@@ -47,6 +51,18 @@ unsafe fn syscall_with_garbage(number: libc::c_long) -> libc::c_long {
     let [a, b, c, d, e, f]: [libc::c_long; 6] = [-1, 2, !0, 4, 5, 6];
     // SAFETY: by this function's requirements nothing is done with the arguments.
     unsafe { libc::syscall(number, a, b, c, d, e, f) }
+}
+
+/// Moves the caller into the jail with this number.
+pub fn attach_jail(number: i64) -> Result<()> {
+    // SAFETY: the call takes an integer and touches no memory of the caller.
+    checked(unsafe { libc::syscall(ATTACH_JAIL, number as libc::c_int) }).map(drop)
+}
+
+/// Ends the jail with this number, and returns when nothing is left of it.
+pub fn destroy_jail(number: i64) -> Result<()> {
+    // SAFETY: the call takes an integer and touches no memory of the caller.
+    checked(unsafe { libc::syscall(DESTROY_JAIL, number as libc::c_int) }).map(drop)
 }
 
 // `long` has 32 bits on 32-bit architectures.

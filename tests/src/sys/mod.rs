@@ -8,6 +8,7 @@
 pub mod errno;
 pub mod ids;
 pub mod jail;
+pub mod lsm;
 pub mod mount;
 pub mod msg;
 pub mod process;
@@ -15,6 +16,7 @@ pub mod sem;
 pub mod shared_memory;
 pub mod shm;
 pub mod signal;
+pub mod trace;
 pub mod tty;
 pub mod uring;
 

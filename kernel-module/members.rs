@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What is in a jail: its tasks and IPC objects, how many there are and how many there may be.
+//!
+//! A task is on the list from when it is made until it has exited, an IPC object while it is in the
+//! table of its namespace. Tags outlive both.
+
+use crate::{
+    jail::Jail,
+    list::{List, Node},
+    policy::{self, Resource},
+    sysv_call, tree,
+};
+use kernel::{
+    bindings::{kern_ipc_perm, task_struct},
+    prelude::*,
+};
+
+/// How far a jail has come. It never goes back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It takes in new tasks, objects and jails.
+    Alive,
+    /// It is being destroyed, and takes in nothing.
+    Dying,
+    /// Nothing is in it, and nothing will be. Its number no longer names it.
+    Dead,
+}
+
+/// What there is of one resource.
+#[derive(Clone, Copy)]
+pub(crate) struct Account {
+    pub(crate) used: u64,
+    pub(crate) max: u64,
+    pub(crate) refused: u64,
+}
+
+/// What has to be done about a jail that something has left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Nothing,
+    /// The work that destroys it has more to do.
+    Work,
+    /// Nothing is left of it.
+    Bury,
+}
+
+/// The members of one jail. The lock around this value is the one that guards the lists.
+pub(crate) struct Members {
+    pub(crate) state: State,
+    /// Keeps a jail that nothing is in.
+    pub(crate) persist: bool,
+    pub(crate) tasks: List<task_struct>,
+    pub(crate) objects: List<kern_ipc_perm>,
+    accounts: [Account; Resource::COUNT],
+    pub(crate) refused_sysvipc: u64,
+    pass: usize,
+    /// The last walk has met a task that was still being made.
+    pub(crate) saw_new_task: bool,
+}
+
+impl Members {
+    /// Makes the members of a new jail, with room for the task that makes it.
+    pub(crate) fn new() -> Self {
+        let mut accounts = Resource::ALL.map(|resource| Account {
+            used: 0,
+            max: resource.default_limit(),
+            refused: 0,
+        });
+        accounts[Resource::Tasks as usize].used = 1;
+
+        Self {
+            state: State::Alive,
+            persist: false,
+            tasks: List::new(),
+            objects: List::new(),
+            accounts,
+            refused_sysvipc: 0,
+            pass: 0,
+            saw_new_task: false,
+        }
+    }
+
+    /// Returns what there is of a resource.
+    pub(crate) fn account(&mut self, resource: Resource) -> &mut Account {
+        &mut self.accounts[resource as usize]
+    }
+
+    /// Takes `amount` of a resource, where the jail may have that much more.
+    pub(crate) fn take(&mut self, resource: Resource, amount: u64) -> Result {
+        let alive = self.state == State::Alive;
+        let account = self.account(resource);
+
+        if !alive || !policy::fits(account.used, amount, account.max) {
+            account.refused = account.refused.saturating_add(1);
+            return Err(EAGAIN);
+        }
+        account.used += amount;
+        Ok(())
+    }
+
+    /// Gives `amount` of a resource back.
+    pub(crate) fn give_back(&mut self, resource: Resource, amount: u64) {
+        self.account(resource).used -= amount;
+    }
+
+    /// Returns the number of a new walk over a list, see [`List::next_unseen`].
+    pub(crate) fn next_pass(&mut self) -> usize {
+        self.pass = self.pass.wrapping_add(1).max(1);
+        self.pass
+    }
+
+    /// Tells whether neither tasks nor jails are left.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.accounts[Resource::Tasks as usize].used == 0
+            && self.accounts[Resource::Children as usize].used == 0
+    }
+
+    /// Tells whether tasks are left, or about to come.
+    pub(crate) fn has_tasks(&self) -> bool {
+        self.accounts[Resource::Tasks as usize].used != 0
+    }
+
+    /// Tells whether nothing is left, and nothing keeps the jail.
+    pub(crate) fn is_over(&self) -> bool {
+        self.state != State::Dead && self.is_deserted() && self.objects.is_empty() && !self.persist
+    }
+
+    /// Says what has to be done now that something has left.
+    pub(crate) fn next_step(&mut self) -> Step {
+        if self.is_over() {
+            Step::Bury
+        } else if self.state == State::Dying && (self.is_deserted() || self.saw_new_task) {
+            self.saw_new_task = false;
+            Step::Work
+        } else {
+            Step::Nothing
+        }
+    }
+}
+
+impl Jail {
+    /// Makes room for a task that is about to enter. It has to come: see [`Self::link_task`].
+    ///
+    /// # Errors
+    ///
+    /// `ESRCH` when the jail is dying or dead, `EAGAIN` when it has as many tasks as it may.
+    pub(crate) fn reserve_task(&self) -> Result {
+        let mut members = self.members.lock();
+
+        if members.state != State::Alive {
+            return Err(ESRCH);
+        }
+        members.take(Resource::Tasks, 1)
+    }
+
+    /// Puts a task for which room was made on the list.
+    ///
+    /// # Safety
+    ///
+    /// `node` must be that of `task`, and on no list; it must be removed before the task is freed.
+    pub(crate) unsafe fn link_task(&self, node: *mut Node<task_struct>, task: *mut task_struct) {
+        let mut members = self.members.lock();
+
+        // SAFETY: By the requirements of this function.
+        unsafe { members.tasks.push(node, task) };
+        let dying = members.state == State::Dying;
+        drop(members);
+
+        if dying {
+            self.begin_work();
+        }
+    }
+
+    /// Takes in a task that is being made.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` when the jail is dying or has as many tasks as it may.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::link_task`].
+    pub(crate) unsafe fn admit_task(
+        &self,
+        node: *mut Node<task_struct>,
+        task: *mut task_struct,
+    ) -> Result {
+        let mut members = self.members.lock();
+
+        members.take(Resource::Tasks, 1)?;
+        // SAFETY: By the requirements of this function.
+        unsafe { members.tasks.push(node, task) };
+        Ok(())
+    }
+
+    /// Takes a task off the list, which leaves the jail.
+    ///
+    /// # Safety
+    ///
+    /// `node` must be on this jail's list, and the caller must have a reference to the jail.
+    pub(crate) unsafe fn remove_task(&self, node: *mut Node<task_struct>) {
+        let mut members = self.members.lock();
+
+        // SAFETY: By the requirements of this function.
+        unsafe { members.tasks.remove(node) };
+        members.give_back(Resource::Tasks, 1);
+        let step = members.next_step();
+        drop(members);
+        self.follow(step);
+    }
+
+    /// Takes in an IPC object that is being made by `call`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` when the jail is dying or has as much of it as it may.
+    ///
+    /// # Safety
+    ///
+    /// `node` must be that of `object`, and on no list; it must be removed before the object is
+    /// freed.
+    pub(crate) unsafe fn admit_object(
+        &self,
+        node: *mut Node<kern_ipc_perm>,
+        object: *mut kern_ipc_perm,
+        call: u32,
+        size: u64,
+    ) -> Result {
+        let mut members = self.members.lock();
+        let kind = sysv_call::resource_of(call);
+
+        members.take(kind, 1).map_err(|_| ENOSPC)?;
+        // Nothing of what there is too much of already would still be refused.
+        if size != 0 && members.take(Resource::ShmBytes, size).is_err() {
+            members.give_back(kind, 1);
+            return Err(ENOSPC);
+        }
+        // SAFETY: By the requirements of this function.
+        unsafe { members.objects.push(node, object) };
+        Ok(())
+    }
+
+    /// Takes an IPC object off the list, which leaves the jail.
+    ///
+    /// # Safety
+    ///
+    /// `node` must be on this jail's list, `call` and `size` what it was put there with, and the
+    /// caller must have a reference to the jail.
+    pub(crate) unsafe fn remove_object(
+        &self,
+        node: *mut Node<kern_ipc_perm>,
+        call: u32,
+        size: u64,
+    ) {
+        let mut members = self.members.lock();
+
+        // SAFETY: By the requirements of this function.
+        unsafe { members.objects.remove(node) };
+        members.give_back(sysv_call::resource_of(call), 1);
+        members.give_back(Resource::ShmBytes, size);
+        let step = members.next_step();
+        drop(members);
+
+        // Objects go one by one, many of them by that work: there is no more of it for each.
+        if step == Step::Bury {
+            self.follow(step);
+        }
+    }
+
+    /// Has the jail kept when nothing is in it, or no longer.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` when it is dying or dead.
+    pub(crate) fn set_persist(&self, persist: bool) -> Result {
+        let mut members = self.members.lock();
+
+        if members.state != State::Alive {
+            return Err(ENODEV);
+        }
+        members.persist = persist;
+        let step = members.next_step();
+        drop(members);
+        self.follow(step);
+        Ok(())
+    }
+
+    /// Sets how much of a resource there may be. What there is more stays.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` when the jail is dead.
+    pub(crate) fn set_limit(&self, resource: Resource, limit: u64) -> Result {
+        let mut members = self.members.lock();
+
+        if members.state == State::Dead {
+            return Err(ENODEV);
+        }
+        members.account(resource).max = limit;
+        Ok(())
+    }
+
+    /// Does what has to be done now that something has left. The caller must have a reference of
+    /// its own, and hold neither the lock of a jail nor that of the tree.
+    pub(crate) fn follow(&self, step: Step) {
+        match step {
+            Step::Nothing => {}
+            Step::Work => self.begin_work(),
+            Step::Bury => tree::bury(self),
+        }
+    }
+
+    /// Counts a crossing that was refused to a task of this jail.
+    pub(crate) fn count_refusal(&self) {
+        let mut members = self.members.lock();
+        members.refused_sysvipc = members.refused_sysvipc.saturating_add(1);
+    }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The callers of destroy_jail, and a jail that takes its time to end.
+
+use jaula_tests::inmate::{wait_for_ever, Inmate};
+use jaula_tests::ktap::{fail, CaseResult, Context, Failure};
+use jaula_tests::sys::process::{self, Ended};
+use jaula_tests::sys::{jail as call, trace, Errno, Result as SysResult};
+use jaula_tests::{check, check_eq, jailfs};
+
+/// A jail that does not end before the caller has waited for a process in it, which is returned: the
+/// first process of a PID namespace waits for all others in it, and one that is traced goes when
+/// its tracer has waited for it.
+fn reluctant() -> Result<(Inmate, libc::pid_t), Failure> {
+    let inmate = Inmate::start(|| {
+        let flags = libc::CLONE_NEWPID | libc::SIGCHLD;
+        process::clone(flags, || {
+            let _ = process::fork(|| wait_for_ever());
+            wait_for_ever()
+        })
+        .map(drop)
+        .context("clone(CLONE_NEWPID)")
+    })?;
+    let child = only_child(inmate.pid)?;
+    let grandchild = only_child(child)?;
+    trace::seize(grandchild, 0).context("PTRACE_SEIZE")?;
+    Ok((inmate, grandchild))
+}
+
+fn only_child(pid: libc::pid_t) -> Result<libc::pid_t, Failure> {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    for _ in 0..5000 {
+        let text = std::fs::read_to_string(&path).context(&path)?;
+        if let Ok(child) = text.trim().parse() {
+            return Ok(child);
+        }
+        process::nap();
+    }
+    Err(fail(format!("{path} does not come to name one child")))
+}
+
+fn wait_until_dying(number: i64) -> CaseResult {
+    for _ in 0..5000 {
+        if jailfs::read(number, "state") == Ok("dying".to_owned()) {
+            return Ok(());
+        }
+        process::nap();
+    }
+    Err(fail(format!("jail {number} does not begin to end")))
+}
+
+/// A process that destroys the jail, and exits with 0, or with the error number.
+fn destroyer(number: i64) -> Result<libc::pid_t, Failure> {
+    process::fork(move || {
+        if process::interrupt_on(libc::SIGUSR1).is_err() {
+            return 200;
+        }
+        call::destroy_jail(number).map_or_else(|errno| errno.0, |()| 0)
+    })
+    .context("fork")
+}
+
+pub fn interrupted() -> CaseResult {
+    let (inmate, traced) = reluctant()?;
+    let destroyer = destroyer(inmate.number)?;
+    wait_until_dying(inmate.number)?;
+    check_eq!(process::try_wait(destroyer), Ok(None), "before the signal");
+    // More than once: the signal may come before the wait.
+    let mut ended = None;
+    for _ in 0..5000 {
+        process::kill(destroyer, libc::SIGUSR1).context("kill")?;
+        process::nap();
+        ended = process::try_wait(destroyer).context("wait")?;
+        if ended.is_some() {
+            break;
+        }
+    }
+    check_eq!(
+        ended,
+        Some(Ended::Exited(libc::EINTR)),
+        "the call that was interrupted"
+    );
+    check_eq!(
+        jailfs::read(inmate.number, "state"),
+        Ok("dying".to_owned()),
+        "the state of the jail"
+    );
+    process::wait(traced).context("waiting for what is traced")?;
+    // The call waits for what goes on, or comes too late.
+    let again = call::destroy_jail(inmate.number);
+    check!(
+        matches!(again, Ok(()) | Err(Errno::ESRCH)),
+        "a second call: {again:?}"
+    );
+    jailfs::check_gone(inmate.number)
+}
+
+pub fn several() -> CaseResult {
+    let (inmate, traced) = reluctant()?;
+    let destroyers = (0..6)
+        .map(|_| destroyer(inmate.number))
+        .collect::<Result<Vec<_>, _>>()?;
+    wait_until_dying(inmate.number)?;
+    for _ in 0..100 {
+        process::nap();
+    }
+    for destroyer in &destroyers {
+        check_eq!(process::try_wait(*destroyer), Ok(None), "while it ends");
+    }
+    process::wait(traced).context("waiting for what is traced")?;
+    let ended: SysResult<Vec<_>> = destroyers.into_iter().map(process::wait).collect();
+    check_eq!(ended, Ok(vec![Ended::Exited(0); 6]), "all of them");
+    jailfs::check_gone(inmate.number)
+}
+
+pub fn no_entry() -> CaseResult {
+    let (inmate, traced) = reluctant()?;
+    let destroyer = destroyer(inmate.number)?;
+    wait_until_dying(inmate.number)?;
+    check_eq!(
+        call::attach_jail(inmate.number),
+        Err(Errno::ESRCH),
+        "attach_jail"
+    );
+    check_eq!(
+        jailfs::write(inmate.number, "persist", "1"),
+        Err(Errno::ENODEV),
+        "keeping it"
+    );
+    process::wait(traced).context("waiting for what is traced")?;
+    check_eq!(process::wait(destroyer), Ok(Ended::Exited(0)), "the end");
+    jailfs::check_gone(inmate.number)
+}

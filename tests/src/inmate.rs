@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A process that enters a jail, does something there and then waits to be ended.
+
+use crate::ktap::{fail, CaseResult, Context, Failure};
+use crate::sys::process::{self, Ended};
+use crate::{check_eq, jail};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
+/// A process in a jail. Killed when this is dropped.
+pub struct Inmate {
+    /// Its process number.
+    pub pid: libc::pid_t,
+    /// The number of its jail.
+    pub number: i64,
+}
+
+impl Inmate {
+    /// Starts a process that enters a new jail and then does what `inside` says.
+    pub fn start(inside: impl FnOnce() -> CaseResult) -> Result<Inmate, Failure> {
+        Inmate::start_by(jail::enter, inside)
+    }
+
+    /// Starts a process that enters a jail by `enter` and then does what `inside` says. Returns
+    /// when it has done it.
+    pub fn start_by(
+        enter: impl FnOnce() -> Result<i64, Failure>,
+        inside: impl FnOnce() -> CaseResult,
+    ) -> Result<Inmate, Failure> {
+        let (mut ours, mut theirs) = UnixStream::pair().context("socketpair")?;
+        let pid = process::fork(|| {
+            let answer = enter().and_then(|number| inside().map(|()| number));
+            let text = match &answer {
+                Ok(number) => format!("{number}\n"),
+                Err(failure) => format!("{failure}\n"),
+            };
+            let told = theirs.write_all(text.as_bytes());
+            if answer.is_err() || told.is_err() {
+                return 1;
+            }
+            wait_for_ever()
+        })
+        .context("fork")?;
+        let mut inmate = Inmate { pid, number: 0 };
+        let mut answer = Vec::new();
+        let mut byte = [0];
+        // To the end of the line: other processes may hold the stream open.
+        while !answer.ends_with(b"\n") {
+            ours.read_exact(&mut byte)
+                .context("hearing from a process in a jail")?;
+            answer.extend(byte);
+        }
+        let answer = String::from_utf8_lossy(&answer);
+        inmate.number = answer
+            .trim_end()
+            .parse()
+            .map_err(|_| fail(format!("in a jail: {}", answer.trim_end())))?;
+        Ok(inmate)
+    }
+
+    /// Fails unless the process has been killed, which is waited for.
+    pub fn check_killed(&self) -> CaseResult {
+        check_eq!(
+            process::wait(self.pid),
+            Ok(Ended::Signaled(libc::SIGKILL)),
+            "process {} in jail {}",
+            self.pid,
+            self.number
+        );
+        Ok(())
+    }
+}
+
+impl Drop for Inmate {
+    fn drop(&mut self) {
+        let _ = process::kill(self.pid, libc::SIGKILL);
+        let _ = process::wait(self.pid);
+    }
+}
+
+/// Waits until the process is ended.
+pub fn wait_for_ever() -> ! {
+    loop {
+        std::thread::park();
+    }
+}

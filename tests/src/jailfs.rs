@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What the kernel tells about jails: `/sys/kernel/security/jaula`, one directory a jail, one value
+//! a file.
+
+use crate::ktap::{fail, Context, Failure};
+use crate::sys::{Errno, Result as SysResult};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+
+/// Where the directories of jails are.
+pub const ROOT: &str = "/sys/kernel/security/jaula";
+
+/// The files of a jail that an ancestor may write.
+pub const WRITABLE: [&str; 8] = [
+    "name",
+    "persist",
+    "tasks.max",
+    "sem.max",
+    "shm.max",
+    "msg.max",
+    "shm_bytes.max",
+    "children.max",
+];
+
+/// The files of a jail that nobody may write.
+pub const READ_ONLY: [&str; 17] = [
+    "number",
+    "parent",
+    "created",
+    "state",
+    "tasks",
+    "sem",
+    "shm",
+    "msg",
+    "shm_bytes",
+    "children",
+    "refusals.sysvipc",
+    "refusals.tasks",
+    "refusals.sem",
+    "refusals.shm",
+    "refusals.msg",
+    "refusals.shm_bytes",
+    "refusals.children",
+];
+
+/// The path of a file of a jail.
+pub fn path(number: i64, file: &str) -> String {
+    format!("{ROOT}/{number}/{file}")
+}
+
+/// The error number of an input or output error.
+pub fn errno(error: &io::Error) -> Errno {
+    Errno(error.raw_os_error().unwrap_or(libc::EIO))
+}
+
+/// What a file of a jail holds, without the newline at its end.
+pub fn read(number: i64, file: &str) -> SysResult<String> {
+    let text = fs::read_to_string(path(number, file)).map_err(|error| errno(&error))?;
+    Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+}
+
+/// The number that a file of a jail holds.
+pub fn value(number: i64, file: &str) -> Result<u64, Failure> {
+    let text = read(number, file).context(path(number, file))?;
+    text.parse()
+        .map_err(|_| fail(format!("{file} of jail {number} holds {text:?}, no number")))
+}
+
+/// Writes to a file of a jail, in one piece.
+pub fn write(number: i64, file: &str, text: &str) -> SysResult<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .open(path(number, file))
+        .map_err(|error| errno(&error))?;
+    file.write_all(text.as_bytes())
+        .map_err(|error| errno(&error))
+}
+
+/// [`write`] for what must succeed.
+pub fn set(number: i64, file: &str, text: &str) -> Result<(), Failure> {
+    write(number, file, text).context(format!("writing {text:?} to {}", path(number, file)))
+}
+
+/// The numbers of the jails that are listed, in ascending order.
+pub fn numbers() -> Result<Vec<i64>, Failure> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(ROOT).context(ROOT)? {
+        let name = entry.context(ROOT)?.file_name();
+        let name = name.to_string_lossy();
+        if name != "version" {
+            let number = name.parse();
+            numbers.push(number.map_err(|_| fail(format!("{ROOT} lists {name:?}")))?);
+        }
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Fails when the jail is still there.
+pub fn check_gone(number: i64) -> Result<(), Failure> {
+    crate::check_eq!(
+        read(number, "state"),
+        Err(Errno::ENOENT),
+        "the state of jail {number}, which is gone"
+    );
+    crate::check!(
+        !numbers()?.contains(&number),
+        "jail {number}, which is gone, is listed"
+    );
+    Ok(())
+}
