@@ -4,7 +4,7 @@
 //! a file.
 
 use crate::ktap::{fail, Context, Failure};
-use crate::sys::{Errno, Result as SysResult};
+use crate::sys::{process, Errno, Result as SysResult};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 
@@ -95,6 +95,31 @@ pub fn numbers() -> Result<Vec<i64>, Failure> {
     }
     numbers.sort_unstable();
     Ok(numbers)
+}
+
+/// Waits until a file of a jail holds this number. A process leaves its jail a moment after its parent
+/// has learnt of its end.
+pub fn wait_for(number: i64, file: &str, expected: u64) -> Result<(), Failure> {
+    for _ in 0..5000 {
+        if value(number, file)? == expected {
+            return Ok(());
+        }
+        process::nap();
+    }
+    Err(fail(format!(
+        "{file} of jail {number} does not get to {expected}"
+    )))
+}
+
+/// Waits until a jail of which the last process has ended is gone.
+pub fn wait_until_gone(number: i64) -> Result<(), Failure> {
+    for _ in 0..5000 {
+        if read(number, "state") == Err(Errno::ENOENT) {
+            break;
+        }
+        process::nap();
+    }
+    check_gone(number)
 }
 
 /// Fails when the jail is still there.

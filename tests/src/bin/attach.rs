@@ -24,12 +24,7 @@ fn main() -> ExitCode {
         call::attach_jail(number).context("attach_jail")?;
         drop(inmate);
         check_eq!(jail::number()?, number, "the number");
-        check_eq!(
-            jailfs::read(number, "tasks"),
-            Ok("1".to_owned()),
-            "the tasks"
-        );
-        Ok(())
+        jailfs::wait_for(number, "tasks", 1)
     });
     suite.case("a descendant of a descendant", descendant);
     suite.case("the undo list is applied in the old jail", undo);
@@ -38,6 +33,7 @@ fn main() -> ExitCode {
             let inmate = Inmate::start(|| Ok(()))?;
             inmate.number
         };
+        jailfs::wait_until_gone(gone)?;
         check_eq!(
             call::attach_jail(gone),
             Err(Errno::ESRCH),
@@ -124,12 +120,7 @@ fn member() -> CaseResult {
     let number = inmate.number;
     let child = process::in_child(move || i32::from(call::get_jailnumber() != Ok(number)));
     check_eq!(child, Ok(Ended::Exited(0)), "a child");
-    check_eq!(
-        jailfs::read(number, "tasks"),
-        Ok("2".to_owned()),
-        "the tasks"
-    );
-    Ok(())
+    jailfs::wait_for(number, "tasks", 2)
 }
 
 fn uses_objects() -> CaseResult {

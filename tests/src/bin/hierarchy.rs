@@ -3,8 +3,8 @@
 //! Jails within jails.
 
 use jaula_tests::inmate::Inmate;
-use jaula_tests::ktap::{fail, CaseResult, Context, Failure, Suite};
-use jaula_tests::sys::{jail as call, process, Errno};
+use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
+use jaula_tests::sys::{jail as call, Errno};
 use jaula_tests::sysv::{listed, Family, Object};
 use jaula_tests::{check, check_eq, jail, jailfs};
 use std::process::ExitCode;
@@ -71,23 +71,10 @@ fn as_many_as_allowed() -> CaseResult {
     check_eq!(jailfs::value(number, "refusals.children")?, 1, "refusals");
     check_eq!(jailfs::value(number, "children")?, 2, "children");
     drop(second);
-    wait_for(number, "children", 1)?;
+    jailfs::wait_for(number, "children", 1)?;
     let third = within(number)?;
     check!(third.number != first.number, "one number for two jails");
     Ok(())
-}
-
-/// A jail ends when its last process has exited, which its parent may learn a moment earlier.
-fn wait_for(number: i64, file: &str, value: u64) -> CaseResult {
-    for _ in 0..5000 {
-        if jailfs::value(number, file)? == value {
-            return Ok(());
-        }
-        process::nap();
-    }
-    Err(fail(format!(
-        "{file} of jail {number} does not get to {value}"
-    )))
 }
 
 fn parents() -> CaseResult {
@@ -146,20 +133,14 @@ fn outlived() -> CaseResult {
     jailfs::set(number, "children.max", "1")?;
     let inner = within(number)?;
     drop(outer);
-    wait_for(number, "tasks", 0)?;
+    jailfs::wait_for(number, "tasks", 0)?;
     check_eq!(
         jailfs::read(number, "state"),
         Ok("alive".to_owned()),
         "its state"
     );
     drop(inner);
-    for _ in 0..5000 {
-        if jailfs::read(number, "state").is_err() {
-            break;
-        }
-        process::nap();
-    }
-    jailfs::check_gone(number)
+    jailfs::wait_until_gone(number)
 }
 
 fn from_within() -> CaseResult {

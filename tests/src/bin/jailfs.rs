@@ -494,7 +494,7 @@ fn kept() -> CaseResult {
         Ok("alive".to_owned()),
         "its state"
     );
-    check_eq!(jailfs::value(number, "tasks")?, 0, "its tasks");
+    jailfs::wait_for(number, "tasks", 0)?;
     let visitor = Inmate::start_by(
         || {
             call::attach_jail(number).context("attach_jail")?;
@@ -503,13 +503,14 @@ fn kept() -> CaseResult {
         || Ok(()),
     )?;
     drop(visitor);
+    jailfs::wait_for(number, "tasks", 0)?;
     check_eq!(
         jailfs::read(number, "state"),
         Ok("alive".to_owned()),
         "its state"
     );
     jailfs::set(number, "persist", "0")?;
-    jailfs::check_gone(number)?;
+    jailfs::wait_until_gone(number)?;
 
     let number = {
         let inmate = Inmate::start(|| Ok(()))?;

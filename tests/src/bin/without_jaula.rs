@@ -28,6 +28,20 @@ fn main() -> ExitCode {
         );
         Ok(())
     });
+    suite.case("attach_jail and destroy_jail give EOPNOTSUPP", || {
+        for number in [1, 0, -1, i64::from(i32::MAX)] {
+            let got = call::attach_jail(number);
+            check_eq!(got, Err(Errno::EOPNOTSUPP), "attach_jail({number})");
+            let got = call::destroy_jail(number);
+            check_eq!(got, Err(Errno::EOPNOTSUPP), "destroy_jail({number})");
+        }
+        Ok(())
+    });
+    suite.case("there is no directory of jails", || {
+        let exists = std::fs::exists(jaula_tests::jailfs::ROOT);
+        check_eq!(exists.ok(), Some(false), "whether it exists");
+        Ok(())
+    });
     suite.case("also to an unprivileged user", || {
         ids::become_user(1000)?;
         check_eq!(

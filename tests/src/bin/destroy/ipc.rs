@@ -58,7 +58,7 @@ pub fn deserted_jail() -> CaseResult {
         let inmate = Inmate::start(|| create(Family::Msg, KEY))?;
         inmate.number
     };
-    check_eq!(jailfs::value(number, "tasks")?, 0, "the tasks");
+    jailfs::wait_for(number, "tasks", 0)?;
     check_eq!(jailfs::value(number, "msg")?, 1, "the message queues");
     call::destroy_jail(number).context("destroy_jail")?;
     jailfs::check_gone(number)?;
@@ -89,13 +89,7 @@ pub fn namespaces() -> CaseResult {
     })?;
     // The three objects in each of three namespaces.
     for file in ["sem", "shm", "msg"] {
-        for _ in 0..5000 {
-            if jailfs::value(inmate.number, file)? == 3 {
-                break;
-            }
-            process::nap();
-        }
-        check_eq!(jailfs::value(inmate.number, file)?, 3, "{file}");
+        jailfs::wait_for(inmate.number, file, 3)?;
     }
     let kept: Vec<_> = namespaces_of_children(inmate.pid)?;
     call::destroy_jail(inmate.number).context("destroy_jail")?;

@@ -51,6 +51,7 @@ fn main() -> ExitCode {
     suite.case("no process enters a jail that is ending", waiting::no_entry);
     suite.case("no such jail: ESRCH", || {
         let number = Inmate::start(|| Ok(()))?.number;
+        jailfs::wait_until_gone(number)?;
         check_eq!(call::destroy_jail(number), Err(Errno::ESRCH), "a dead one");
         check_eq!(
             call::destroy_jail(i64::from(i32::MAX)),
