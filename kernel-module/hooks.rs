@@ -181,7 +181,7 @@ fn ipc_lookup_across(object: Object<'_>, call: c_int, cmd: c_int, subject: Subje
     match policy::decide(relation, access) {
         Verdict::Allow => 0,
         Verdict::Refuse(errno) => {
-            refusal::log_sysv(&subject, call, &object);
+            refusal::report_sysv(&subject, call, &object);
             -(errno as c_int)
         }
         Verdict::Hide => -(policy::Errno::Access as c_int),

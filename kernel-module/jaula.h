@@ -41,6 +41,18 @@ struct jaula_ipc_blob {
 	void *words[8];
 };
 
+/* A call that was refused on an object of another jail. */
+struct jaula_refusal {
+	u32 jail;
+	u32 owner;
+	const char *call;
+	/* NULL for a call that has none. */
+	const char *command;
+	const char *kind;
+	int id;
+	u32 key;
+};
+
 /* setup.c: state of the module, constant after boot */
 extern bool jaula_enabled;
 extern unsigned int jaula_max_jails;
@@ -69,6 +81,13 @@ int jaula_print_number(char *buffer, size_t size, u64 number);
 int jaula_print_time(char *buffer, size_t size, u64 nanoseconds);
 void jaula_shm_init_task(struct task_struct *task);
 bool jaula_thread_group_leader(struct task_struct *task);
+
+/* report.c: what the current task has done, or was refused */
+void jaula_report_create(u32 jail, u32 from);
+void jaula_report_attach(u32 jail, u32 from);
+void jaula_report_destroy(u32 jail, u32 from);
+void jaula_trace_refusal(const struct jaula_refusal *refusal);
+bool jaula_audit_refusal(const struct jaula_refusal *refusal);
 
 /* hooks.rs */
 int jaula_task_alloc(struct task_struct *task, unsigned long clone_flags);

@@ -7,7 +7,7 @@
 //! made them. What a task may do to an object of another jail is decided by [`policy`].
 //!
 //! Registration, system call entries and inline functions are in `setup.c`, since they are macros
-//! there; [`hooks`] and [`syscalls`] is where the kernel comes in. [`tag`], [`task`], [`ipc`],
+//! there, as are tracepoints and audit records in `report.c`; [`hooks`] and [`syscalls`] is where the kernel comes in. [`tag`], [`task`], [`ipc`],
 //! [`list`], [`number`], [`rcu`] and [`ratelimit`] are the layer over the kernel's structures, and
 //! [`jail`], [`tree`], [`members`] and [`destroy`] what is made of it: jails that are born, found,
 //! filled and ended. Everything above is safe code.

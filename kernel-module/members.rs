@@ -35,6 +35,13 @@ pub(crate) struct Account {
     pub(crate) refused: u64,
 }
 
+impl Account {
+    /// Counts that somebody did not get any.
+    pub(crate) fn count_refusal(&mut self) {
+        self.refused = self.refused.saturating_add(1);
+    }
+}
+
 /// What has to be done about a jail that something has left.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -92,7 +99,7 @@ impl Members {
         let account = self.account(resource);
 
         if !alive || !policy::fits(account.used, amount, account.max) {
-            account.refused = account.refused.saturating_add(1);
+            account.count_refusal();
             return Err(EAGAIN);
         }
         account.used += amount;

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Telling the log what was refused.
+//! Telling what was refused: each time to tracing, and not too often to the audit log, or, where
+//! nobody audits, to the kernel's log.
 
 use crate::{
     ipc::Object, jail::number_of, ratelimit::Ratelimit, sysv_call::SysvCall, task::Subject,
 };
-use kernel::prelude::*;
+use core::ptr;
+use kernel::{bindings, prelude::*, str::CStr};
 
-/// Logs that `subject` was refused `call` on `object`, unless its jail has had much refused lately.
+/// Reports that `subject` was refused `call` on `object`. The logs do not hear of it when its jail
+/// has had much refused lately.
 ///
 /// May be called in any context.
 #[cold]
-pub(crate) fn log_sysv(subject: &Subject, call: SysvCall, object: &Object<'_>) {
+pub(crate) fn report_sysv(subject: &Subject, call: SysvCall, object: &Object<'_>) {
     let (jail, owner) = (subject.jail(), object.jail());
     if let Some(jail) = jail {
         jail.count_refusal();
@@ -21,7 +24,20 @@ pub(crate) fn log_sysv(subject: &Subject, call: SysvCall, object: &Object<'_>) {
         None => Ratelimit::of_host(),
     };
 
-    if ratelimit.allows() {
+    let refusal = bindings::jaula_refusal {
+        jail: number_of(jail),
+        owner: number_of(owner),
+        call: call.name().as_char_ptr(),
+        command: call.command_name().map_or(ptr::null(), CStr::as_char_ptr),
+        kind: call.object_kind().as_char_ptr(),
+        id: object.id(),
+        key: object.key() as u32,
+    };
+
+    // SAFETY: The names in the value are strings with an end.
+    unsafe { bindings::jaula_trace_refusal(&refusal) };
+    // SAFETY: As above.
+    if ratelimit.allows() && !unsafe { bindings::jaula_audit_refusal(&refusal) } {
         pr_notice!(
             "{}[{}] in jail {}: {} refused on {} {} (key {:#x}) of jail {}\n",
             subject.comm(),

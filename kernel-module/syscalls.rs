@@ -86,7 +86,9 @@ fn create_newjail(subject: Subject) -> Result<u32> {
     }
     if let Some(parent) = subject.jail() {
         let mut members = parent.members.lock();
-        if members.account(Resource::Children).max == 0 {
+        let children = members.account(Resource::Children);
+        if children.max == 0 {
+            children.count_refusal();
             return Err(EPERM);
         }
     }
@@ -95,6 +97,7 @@ fn create_newjail(subject: Subject) -> Result<u32> {
         return Err(EINVAL);
     }
 
+    let from = number_of(subject.jail());
     let jail = Jail::new(subject.jail())?;
     let number = jail.number();
     tree::plant(&jail)?;
@@ -103,6 +106,8 @@ fn create_newjail(subject: Subject) -> Result<u32> {
     // member of the old jail.
     subject.leave_sysv_ipc();
     subject.enter(jail);
+    // SAFETY: May be called in any context.
+    unsafe { bindings::jaula_report_create(number, from) };
     Ok(number)
 }
 
@@ -113,10 +118,13 @@ fn attach_jail(subject: Subject, number: c_int) -> Result<u32> {
         return Err(EINVAL);
     }
     jail.reserve_task()?;
+    let (number, from) = (jail.number(), number_of(subject.jail()));
 
     // Nothing can fail from here on.
     subject.leave_sysv_ipc();
     subject.enter(jail);
+    // SAFETY: May be called in any context.
+    unsafe { bindings::jaula_report_attach(number, from) };
     Ok(0)
 }
 
@@ -124,6 +132,8 @@ fn destroy_jail(subject: &Subject, number: c_int) -> Result<u32> {
     let jail = administered(subject, number)?;
 
     tree::doom(&jail)?;
+    // SAFETY: May be called in any context.
+    unsafe { bindings::jaula_report_destroy(jail.number(), number_of(subject.jail())) };
     jail.gone.wait()?;
     Ok(0)
 }

@@ -4,7 +4,7 @@
 
 use crate::policy::Resource;
 use core::fmt;
-use kernel::bindings;
+use kernel::{bindings, c_str, str::CStr};
 
 /// Tells what an object that `call` makes is counted as.
 pub(crate) fn resource_of(call: u32) -> Resource {
@@ -38,61 +38,62 @@ impl SysvCall {
     }
 
     /// Names the kind of object that the call is about.
-    pub(crate) fn object_kind(self) -> &'static str {
+    pub(crate) fn object_kind(self) -> &'static CStr {
         match self.call {
             bindings::SEMOP | bindings::SEMTIMEDOP | bindings::SEMGET | bindings::SEMCTL => {
-                "semaphore set"
+                c_str!("semaphore set")
             }
             bindings::MSGSND | bindings::MSGRCV | bindings::MSGGET | bindings::MSGCTL => {
-                "message queue"
+                c_str!("message queue")
             }
-            _ => "shared memory segment",
+            _ => c_str!("shared memory segment"),
         }
     }
 
-    fn name(self) -> &'static str {
+    /// Names the call.
+    pub(crate) fn name(self) -> &'static CStr {
         match self.call {
-            bindings::SEMOP => "semop",
-            bindings::SEMTIMEDOP => "semtimedop",
-            bindings::SEMGET => "semget",
-            bindings::SEMCTL => "semctl",
-            bindings::MSGSND => "msgsnd",
-            bindings::MSGRCV => "msgrcv",
-            bindings::MSGGET => "msgget",
-            bindings::MSGCTL => "msgctl",
-            bindings::SHMAT => "shmat",
-            bindings::SHMGET => "shmget",
-            bindings::SHMCTL => "shmctl",
-            _ => "unknown call",
+            bindings::SEMOP => c_str!("semop"),
+            bindings::SEMTIMEDOP => c_str!("semtimedop"),
+            bindings::SEMGET => c_str!("semget"),
+            bindings::SEMCTL => c_str!("semctl"),
+            bindings::MSGSND => c_str!("msgsnd"),
+            bindings::MSGRCV => c_str!("msgrcv"),
+            bindings::MSGGET => c_str!("msgget"),
+            bindings::MSGCTL => c_str!("msgctl"),
+            bindings::SHMAT => c_str!("shmat"),
+            bindings::SHMGET => c_str!("shmget"),
+            bindings::SHMCTL => c_str!("shmctl"),
+            _ => c_str!("unknown call"),
         }
     }
 
     /// Names the command, [`None`] for a call that has none.
-    fn command_name(self) -> Option<&'static str> {
+    pub(crate) fn command_name(self) -> Option<&'static CStr> {
         let common = match self.command {
-            bindings::IPC_RMID => Some("IPC_RMID"),
-            bindings::IPC_SET => Some("IPC_SET"),
-            bindings::IPC_STAT => Some("IPC_STAT"),
+            bindings::IPC_RMID => Some(c_str!("IPC_RMID")),
+            bindings::IPC_SET => Some(c_str!("IPC_SET")),
+            bindings::IPC_STAT => Some(c_str!("IPC_STAT")),
             _ => None,
         };
         match (self.call, self.command) {
-            (bindings::SEMCTL, bindings::GETPID) => Some("GETPID"),
-            (bindings::SEMCTL, bindings::GETVAL) => Some("GETVAL"),
-            (bindings::SEMCTL, bindings::GETALL) => Some("GETALL"),
-            (bindings::SEMCTL, bindings::GETNCNT) => Some("GETNCNT"),
-            (bindings::SEMCTL, bindings::GETZCNT) => Some("GETZCNT"),
-            (bindings::SEMCTL, bindings::SETVAL) => Some("SETVAL"),
-            (bindings::SEMCTL, bindings::SETALL) => Some("SETALL"),
-            (bindings::SEMCTL, bindings::SEM_STAT) => Some("SEM_STAT"),
-            (bindings::SEMCTL, bindings::SEM_STAT_ANY) => Some("SEM_STAT_ANY"),
-            (bindings::MSGCTL, bindings::MSG_STAT) => Some("MSG_STAT"),
-            (bindings::MSGCTL, bindings::MSG_STAT_ANY) => Some("MSG_STAT_ANY"),
-            (bindings::SHMCTL, bindings::SHM_LOCK) => Some("SHM_LOCK"),
-            (bindings::SHMCTL, bindings::SHM_UNLOCK) => Some("SHM_UNLOCK"),
-            (bindings::SHMCTL, bindings::SHM_STAT) => Some("SHM_STAT"),
-            (bindings::SHMCTL, bindings::SHM_STAT_ANY) => Some("SHM_STAT_ANY"),
+            (bindings::SEMCTL, bindings::GETPID) => Some(c_str!("GETPID")),
+            (bindings::SEMCTL, bindings::GETVAL) => Some(c_str!("GETVAL")),
+            (bindings::SEMCTL, bindings::GETALL) => Some(c_str!("GETALL")),
+            (bindings::SEMCTL, bindings::GETNCNT) => Some(c_str!("GETNCNT")),
+            (bindings::SEMCTL, bindings::GETZCNT) => Some(c_str!("GETZCNT")),
+            (bindings::SEMCTL, bindings::SETVAL) => Some(c_str!("SETVAL")),
+            (bindings::SEMCTL, bindings::SETALL) => Some(c_str!("SETALL")),
+            (bindings::SEMCTL, bindings::SEM_STAT) => Some(c_str!("SEM_STAT")),
+            (bindings::SEMCTL, bindings::SEM_STAT_ANY) => Some(c_str!("SEM_STAT_ANY")),
+            (bindings::MSGCTL, bindings::MSG_STAT) => Some(c_str!("MSG_STAT")),
+            (bindings::MSGCTL, bindings::MSG_STAT_ANY) => Some(c_str!("MSG_STAT_ANY")),
+            (bindings::SHMCTL, bindings::SHM_LOCK) => Some(c_str!("SHM_LOCK")),
+            (bindings::SHMCTL, bindings::SHM_UNLOCK) => Some(c_str!("SHM_UNLOCK")),
+            (bindings::SHMCTL, bindings::SHM_STAT) => Some(c_str!("SHM_STAT")),
+            (bindings::SHMCTL, bindings::SHM_STAT_ANY) => Some(c_str!("SHM_STAT_ANY")),
             (bindings::SEMCTL | bindings::MSGCTL | bindings::SHMCTL, _) => {
-                common.or(Some("unknown command"))
+                common.or(Some(c_str!("unknown command")))
             }
             _ => None,
         }
@@ -103,7 +104,7 @@ impl fmt::Display for SysvCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.command_name() {
             Some(command) => write!(f, "{}({})", self.name(), command),
-            None => f.write_str(self.name()),
+            None => write!(f, "{}", self.name()),
         }
     }
 }

@@ -4,7 +4,8 @@
 //! a file.
 
 use crate::ktap::{fail, Context, Failure};
-use crate::sys::{process, Errno, Result as SysResult};
+use crate::sys::{Errno, Result as SysResult};
+use crate::wait;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 
@@ -100,25 +101,16 @@ pub fn numbers() -> Result<Vec<i64>, Failure> {
 /// Waits until a file of a jail holds this number. A process leaves its jail a moment after its parent
 /// has learnt of its end.
 pub fn wait_for(number: i64, file: &str, expected: u64) -> Result<(), Failure> {
-    for _ in 0..5000 {
-        if value(number, file)? == expected {
-            return Ok(());
-        }
-        process::nap();
-    }
-    Err(fail(format!(
-        "{file} of jail {number} does not get to {expected}"
-    )))
+    wait::until(&format!("{file} of jail {number} is {expected}"), || {
+        Ok(value(number, file)? == expected)
+    })
 }
 
 /// Waits until a jail of which the last process has ended is gone.
 pub fn wait_until_gone(number: i64) -> Result<(), Failure> {
-    for _ in 0..5000 {
-        if read(number, "state") == Err(Errno::ENOENT) {
-            break;
-        }
-        process::nap();
-    }
+    wait::until(&format!("jail {number} is gone"), || {
+        Ok(read(number, "state") == Err(Errno::ENOENT))
+    })?;
     check_gone(number)
 }
 

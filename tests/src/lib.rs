@@ -5,6 +5,7 @@
 //! Each program in `src/bin` covers one concern and reports in KTAP, see [`ktap`]. The System V
 //! calls that the kernel must refuse across jails are described once, in [`sysv`].
 
+pub mod audit;
 pub mod bench;
 pub mod crew;
 pub mod demo;
@@ -18,4 +19,5 @@ pub mod procfs;
 pub mod steps;
 pub mod sys;
 pub mod sysv;
+pub mod tracing;
 pub mod wait;

@@ -3,8 +3,8 @@
 //! What the tests read in /proc.
 
 use crate::ktap::{fail, Context, Failure};
-use crate::wait;
 use crate::sys::Errno;
+use crate::wait;
 use std::fs;
 use std::io::Read;
 

@@ -19,7 +19,7 @@ const FEW: usize = 100;
 
 fn main() -> ExitCode {
     let mut suite = Suite::new();
-    for path in PATHS.iter().filter(|path| !is_listing(path)) {
+    for path in PATHS.iter().filter(|path| !path.is_listing()) {
         suite.case(&format!("a jail is refused {}", path.name), || {
             jail::private_tables()?;
             let owner = Crew::start(Place::NewJail, 1)?;
@@ -56,26 +56,6 @@ fn main() -> ExitCode {
     suite.run()
 }
 
-fn is_listing(path: &Path) -> bool {
-    path.name.starts_with('/')
-}
-
-/// The call as the log is to name it: `semctl(GETVAL, bad semnum)` is a `semctl(GETVAL)`.
-fn call_name(path: &Path) -> (&str, Option<&str>) {
-    let end = path.name.find(['(', ',']).unwrap_or(path.name.len());
-    let call = &path.name[..end];
-    let command = call
-        .ends_with("ctl")
-        .then(|| {
-            path.name[end..]
-                .trim_start_matches('(')
-                .split([')', ','])
-                .next()
-        })
-        .flatten();
-    (call, command)
-}
-
 /// Tries the path until a message tells of it; it may take a while where others have had much
 /// refused lately.
 fn told(path: &Path, object: &Object, owner: i64) -> CaseResult {
@@ -107,7 +87,7 @@ fn describes(message: &str, path: &Path, object: &Object, jail: i64, owner: i64)
         message.contains("jaula"),
         "the message does not name its origin: {message}"
     );
-    let (call, command) = call_name(path);
+    let (call, command) = path.call();
     check!(
         message.contains(call),
         "the message does not name {call}: {message}"
@@ -151,7 +131,7 @@ fn listing_is_silent() -> CaseResult {
     process::set_name(&name).context("prctl(PR_SET_NAME)")?;
     jail::enter()?;
     let mut log = Kmsg::from_now()?;
-    for path in PATHS.iter().filter(|path| is_listing(path)) {
+    for path in PATHS.iter().filter(|path| path.is_listing()) {
         let got = (path.attempt)(&object);
         check_eq!(got, Err(path.crossing), "{}", path.name);
     }

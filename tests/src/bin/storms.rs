@@ -6,11 +6,11 @@
 //! The amount of work is fixed, not the time.
 
 use jaula_tests::inmate::Inmate;
-use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
+use jaula_tests::ktap::{CaseResult, Context, Suite};
 use jaula_tests::sys::process::{self, Ended};
 use jaula_tests::sys::{jail as call, Errno, Result as SysResult};
 use jaula_tests::sysv::{Family, Object};
-use jaula_tests::{check, check_eq, jail, jailfs, procfs};
+use jaula_tests::{check, check_eq, jail, jailfs, procfs, wait};
 use std::process::ExitCode;
 
 const IN_TURN: usize = 1000;
@@ -42,8 +42,7 @@ fn storm(storm: fn() -> CaseResult) -> CaseResult {
     jail::private_tables()?;
     let before = jailfs::numbers()?;
     storm()?;
-    settle(|| Ok(jailfs::numbers()? == before))?;
-    check_eq!(jailfs::numbers()?, before, "the jails afterwards");
+    wait::until("no jail is left", || Ok(jailfs::numbers()? == before))?;
     // The key of every object would still be taken if one were left.
     for key in 0..3 {
         for family in Family::ALL {
@@ -67,17 +66,6 @@ fn storm(storm: fn() -> CaseResult) -> CaseResult {
 }
 
 const KEY: i32 = 0x7374_6f00;
-
-/// Waits for a while for what comes true by itself.
-fn settle(mut done: impl FnMut() -> Result<bool, Failure>) -> CaseResult {
-    for _ in 0..2500 {
-        if done()? {
-            return Ok(());
-        }
-        process::nap();
-    }
-    Ok(())
-}
 
 fn in_turn() -> CaseResult {
     for _ in 0..IN_TURN {
@@ -167,7 +155,9 @@ fn bombs() -> CaseResult {
     for _ in 0..BOMBS {
         let inmate = Inmate::start(|| process::fork(explode).map(drop).context("fork"))?;
         jailfs::set(inmate.number, "tasks.max", "150")?;
-        settle(|| Ok(jailfs::value(inmate.number, "tasks")? > 100))?;
+        wait::until("the bomb goes off", || {
+            Ok(jailfs::value(inmate.number, "tasks")? > 100)
+        })?;
         call::destroy_jail(inmate.number).context("destroy_jail")?;
         jailfs::check_gone(inmate.number)?;
         inmate.check_killed()?;

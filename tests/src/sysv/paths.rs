@@ -75,6 +75,23 @@ impl Path {
         self
     }
 
+    /// Whether it is a listing rather than a call on the object.
+    pub fn is_listing(&self) -> bool {
+        self.name.starts_with('/')
+    }
+
+    /// The call and its command as they are to be reported: `semctl(GETVAL, bad semnum)` is a
+    /// `semctl` with `GETVAL`.
+    pub fn call(&self) -> (&'static str, Option<&'static str>) {
+        let end = self.name.find(['(', ',']).unwrap_or(self.name.len());
+        let (call, rest) = self.name.split_at(end);
+        let command = call
+            .ends_with("ctl")
+            .then(|| rest.trim_start_matches('(').split([')', ',']).next())
+            .flatten();
+        (call, command)
+    }
+
     /// The position in [`PATHS`], by which processes name a path to each other.
     pub(crate) fn index(&self) -> usize {
         PATHS

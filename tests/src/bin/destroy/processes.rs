@@ -3,11 +3,11 @@
 //! Processes, and what they do when their jail ends.
 
 use jaula_tests::inmate::{wait_for_ever, Inmate};
-use jaula_tests::ktap::{fail, CaseResult, Context};
+use jaula_tests::ktap::{CaseResult, Context};
 use jaula_tests::sys::process::{self, Ended};
 use jaula_tests::sys::{ids, jail as call, msg, sem, shared_memory, signal, trace, Errno};
 use jaula_tests::sysv::{Family, Object};
-use jaula_tests::{check, check_eq, jail, jailfs, procfs};
+use jaula_tests::{check, check_eq, jail, jailfs, procfs, wait};
 
 /// What a process does inside a jail before it waits.
 type Inside = fn() -> CaseResult;
@@ -144,13 +144,9 @@ pub fn traced_to_the_end() -> CaseResult {
 }
 
 fn wait_for_state(pid: libc::pid_t, state: char) -> CaseResult {
-    for _ in 0..5000 {
-        if procfs::state(pid)? == state {
-            return Ok(());
-        }
-        process::nap();
-    }
-    Err(fail(format!("process {pid} does not get to state {state}")))
+    wait::until(&format!("process {pid} is in state {state}"), || {
+        Ok(procfs::state(pid)? == state)
+    })
 }
 
 pub fn zombie() -> CaseResult {
@@ -179,13 +175,9 @@ pub fn fork_bomb() -> CaseResult {
         },
         || children(1, explode),
     )?;
-    for _ in 0..5000 {
-        if jailfs::value(number, "tasks")? > 100 {
-            break;
-        }
-        process::nap();
-    }
-    check!(jailfs::value(number, "tasks")? > 100, "no bomb");
+    wait::until("the bomb goes off", || {
+        Ok(jailfs::value(number, "tasks")? > 100)
+    })?;
     end(&inmate)?;
     bomb.check_killed()
 }

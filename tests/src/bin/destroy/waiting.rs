@@ -3,10 +3,10 @@
 //! The callers of destroy_jail, and a jail that takes its time to end.
 
 use jaula_tests::inmate::{wait_for_ever, Inmate};
-use jaula_tests::ktap::{fail, CaseResult, Context, Failure};
+use jaula_tests::ktap::{CaseResult, Context, Failure};
 use jaula_tests::sys::process::{self, Ended};
 use jaula_tests::sys::{jail as call, trace, Errno, Result as SysResult};
-use jaula_tests::{check, check_eq, jailfs};
+use jaula_tests::{check, check_eq, jailfs, wait};
 
 /// A jail that does not end before the caller has waited for a process in it, which is returned: the
 /// first process of a PID namespace waits for all others in it, and one that is traced goes when
@@ -29,24 +29,16 @@ fn reluctant() -> Result<(Inmate, libc::pid_t), Failure> {
 
 fn only_child(pid: libc::pid_t) -> Result<libc::pid_t, Failure> {
     let path = format!("/proc/{pid}/task/{pid}/children");
-    for _ in 0..5000 {
+    wait::until_some(&format!("{path} names one child"), || {
         let text = std::fs::read_to_string(&path).context(&path)?;
-        if let Ok(child) = text.trim().parse() {
-            return Ok(child);
-        }
-        process::nap();
-    }
-    Err(fail(format!("{path} does not come to name one child")))
+        Ok(text.trim().parse().ok())
+    })
 }
 
 fn wait_until_dying(number: i64) -> CaseResult {
-    for _ in 0..5000 {
-        if jailfs::read(number, "state") == Ok("dying".to_owned()) {
-            return Ok(());
-        }
-        process::nap();
-    }
-    Err(fail(format!("jail {number} does not begin to end")))
+    wait::until(&format!("jail {number} is dying"), || {
+        Ok(jailfs::read(number, "state") == Ok("dying".to_owned()))
+    })
 }
 
 /// A process that destroys the jail, and exits with 0, or with the error number.
@@ -66,18 +58,14 @@ pub fn interrupted() -> CaseResult {
     wait_until_dying(inmate.number)?;
     check_eq!(process::try_wait(destroyer), Ok(None), "before the signal");
     // More than once: the signal may come before the wait.
-    let mut ended = None;
-    for _ in 0..5000 {
+    let ended = wait::until_some("the call is interrupted", || {
         process::kill(destroyer, libc::SIGUSR1).context("kill")?;
         process::nap();
-        ended = process::try_wait(destroyer).context("wait")?;
-        if ended.is_some() {
-            break;
-        }
-    }
+        process::try_wait(destroyer).context("wait")
+    })?;
     check_eq!(
         ended,
-        Some(Ended::Exited(libc::EINTR)),
+        Ended::Exited(libc::EINTR),
         "the call that was interrupted"
     );
     check_eq!(
