@@ -6,6 +6,8 @@ use std::fmt;
 
 use nix::errno::Errno;
 
+use crate::jail::JailNumber;
+
 /// Which of the jail system calls failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
@@ -13,6 +15,10 @@ pub enum Call {
     CreateNewjail,
     /// `get_jailnumber`.
     GetJailnumber,
+    /// `attach_jail`.
+    AttachJail,
+    /// `destroy_jail`.
+    DestroyJail,
 }
 
 impl fmt::Display for Call {
@@ -20,6 +26,8 @@ impl fmt::Display for Call {
         f.write_str(match self {
             Call::CreateNewjail => "create_newjail",
             Call::GetJailnumber => "get_jailnumber",
+            Call::AttachJail => "attach_jail",
+            Call::DestroyJail => "destroy_jail",
         })
     }
 }
@@ -30,12 +38,24 @@ impl fmt::Display for Call {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JailError {
     call: Call,
+    number: Option<JailNumber>,
     errno: Errno,
 }
 
 impl JailError {
     pub(crate) fn new(call: Call, errno: Errno) -> Self {
-        JailError { call, errno }
+        JailError {
+            call,
+            number: None,
+            errno,
+        }
+    }
+
+    pub(crate) fn about(call: Call, number: JailNumber, errno: Errno) -> Self {
+        JailError {
+            number: Some(number),
+            ..Self::new(call, errno)
+        }
     }
 
     /// The call that failed.
@@ -54,40 +74,56 @@ impl JailError {
     }
 
     fn explanation(&self) -> &'static str {
-        match self.errno {
-            Errno::ENOSYS => {
-                "the running kernel has no jaula; boot a kernel built with the jaula patches and \
-                 CONFIG_SECURITY_JAULA=y"
+        match (self.call, self.errno) {
+            (_, Errno::ENOSYS) => {
+                "the running kernel has no jaula, or an older one without this call; boot a kernel \
+                 built with the jaula patches and CONFIG_SECURITY_JAULA=y"
             }
-            Errno::EOPNOTSUPP => {
+            (_, Errno::EOPNOTSUPP) => {
                 "the running kernel has jaula built in but not enabled; add jaula to the list \
                  after lsm= on the kernel command line, or to CONFIG_LSM, and boot again"
             }
-            Errno::EPERM => {
+            (Call::AttachJail | Call::DestroyJail, Errno::EPERM) => {
                 "not permitted; it needs CAP_SYS_ADMIN in the initial user namespace (run it as \
-                 root), and a caller that is in a jail already needs one that may have children"
+                 root outside of the jail)"
             }
-            Errno::EINVAL => {
-                "the process has several threads or shares its memory with another; only a \
-                 single-threaded process can enter a jail"
+            (_, Errno::EPERM) => {
+                "not permitted; it needs CAP_SYS_ADMIN in the initial user namespace (run it as \
+                 root), and a caller that is in a jail already needs one that may have children \
+                 (children.max)"
             }
-            Errno::EAGAIN => "a limit on the number of jails is reached; end some and try again",
-            Errno::ENOSPC => "every jail number is in use; end some jails and try again",
-            Errno::ENOMEM => "the kernel has no memory left for another jail",
-            _ => self.errno.desc(),
+            (Call::DestroyJail, Errno::EINVAL) => {
+                "0 is the host, and a jail cannot end itself: ask from a jail above it"
+            }
+            (_, Errno::EINVAL) => {
+                "the process has several threads or shares its memory with another, or the jail \
+                 is its own; only a single-threaded process can enter another jail"
+            }
+            (_, Errno::ESRCH) => {
+                "there is no such jail, or it is not a descendant of the caller's, or it is ending"
+            }
+            (Call::AttachJail, Errno::EAGAIN) => {
+                "the jail has as many processes as its limit allows; raise its tasks.max"
+            }
+            (_, Errno::EAGAIN) => {
+                "a limit on the number of jails is reached (jaula.max_jails, children.max of the \
+                 caller's jail, or the depth); end some and try again"
+            }
+            (_, Errno::EINTR) => "interrupted by a signal; the jail goes on ending",
+            (_, Errno::ENOSPC) => "every jail number is in use; end some jails and try again",
+            (_, Errno::ENOMEM) => "the kernel has no memory left for another jail",
+            (_, errno) => errno.desc(),
         }
     }
 }
 
 impl fmt::Display for JailError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {} ({:?})",
-            self.call,
-            self.explanation(),
-            self.errno
-        )
+        write!(f, "{}", self.call)?;
+        if let Some(number) = self.number {
+            write!(f, "({number})")?;
+        }
+        write!(f, ": {} ({:?})", self.explanation(), self.errno)
     }
 }
 
@@ -123,6 +159,18 @@ mod tests {
             assert!(text.contains(hint), "{text}");
             assert!(text.ends_with(&format!("({errno:?})")), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_about_one_jail_names_it() {
+        let number = JailNumber::new(7).expect("31 bits");
+        let text = JailError::about(Call::AttachJail, number, Errno::ESRCH).to_string();
+        assert!(
+            text.starts_with("attach_jail(7): there is no such jail"),
+            "{text}"
+        );
+        let text = JailError::about(Call::DestroyJail, number, Errno::EINTR).to_string();
+        assert!(text.starts_with("destroy_jail(7): interrupted"), "{text}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 //! Typed jail numbers and the calls that give them.
 
-use std::ffi::c_long;
+use std::ffi::{c_int, c_long};
 use std::fmt;
 
 use nix::errno::Errno;
@@ -13,7 +13,10 @@ use crate::sys;
 /// The number of a jail: 0 is the host, every other is a positive 31-bit integer.
 ///
 /// A number is never given out again while a task or an IPC object still carries it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(try_from = "u32", into = "u32")]
 pub struct JailNumber(u32);
 
 impl JailNumber {
@@ -35,8 +38,27 @@ impl JailNumber {
         self == Self::HOST
     }
 
+    fn to_kernel(self) -> c_int {
+        // It has 31 bits.
+        self.0 as c_int
+    }
+
     fn from_kernel(number: c_long) -> Option<Self> {
         u32::try_from(number).ok().and_then(Self::new)
+    }
+}
+
+impl From<JailNumber> for u32 {
+    fn from(number: JailNumber) -> Self {
+        number.0
+    }
+}
+
+impl TryFrom<u32> for JailNumber {
+    type Error = String;
+
+    fn try_from(number: u32) -> Result<Self, String> {
+        Self::new(number).ok_or_else(|| format!("{number} is no jail's number: it is too large"))
     }
 }
 
@@ -73,6 +95,34 @@ pub fn get_jailnumber() -> Result<JailNumber, JailError> {
     JailNumber::from_kernel(number).ok_or(error(Errno::EPROTO))
 }
 
+/// Enters the jail with this number, a descendant of the one the caller is in.
+///
+/// The calling process stays in it for good, and so does everything it forks or executes.
+///
+/// # Errors
+///
+/// As `docs/abi.md` lists them.
+pub fn attach_jail(number: JailNumber) -> Result<(), JailError> {
+    let result = sys::attach_jail(number.to_kernel());
+    result
+        .map(drop)
+        .map_err(|errno| JailError::about(Call::AttachJail, number, errno))
+}
+
+/// Ends the jail with this number and its descendants: returns when no process of theirs runs
+/// any more and no System V object of theirs is left.
+///
+/// # Errors
+///
+/// As `docs/abi.md` lists them; `EINTR` where a signal ends the wait, though not the end of the
+/// jail.
+pub fn destroy_jail(number: JailNumber) -> Result<(), JailError> {
+    let result = sys::destroy_jail(number.to_kernel());
+    result
+        .map(drop)
+        .map_err(|errno| JailError::about(Call::DestroyJail, number, errno))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,10 +145,16 @@ mod tests {
     }
 
     #[test]
-    fn both_calls_agree_on_whether_there_are_jails() {
+    fn the_calls_agree_on_whether_there_are_jails() {
         if let Err(error) = get_jailnumber() {
             assert!(error.is_unavailable(), "{error}");
-            assert_eq!(create_newjail().map_err(|e| e.errno()), Err(error.errno()));
+            let errno = Err(error.errno());
+            assert_eq!(
+                create_newjail().map_err(|e| e.errno()),
+                errno.map(|()| JailNumber(1))
+            );
+            assert_eq!(attach_jail(JailNumber(1)).map_err(|e| e.errno()), errno);
+            assert_eq!(destroy_jail(JailNumber(1)).map_err(|e| e.errno()), errno);
         }
     }
 }

@@ -2,8 +2,9 @@
 
 //! Kernel-level jails for Linux: the launcher and the system call wrappers.
 //!
-//! [`create_newjail`] and [`get_jailnumber`] are the two system calls, typed;
-//! [`launch::Launch`] is what `jaula ROOT` does.
+//! [`create_newjail`], [`get_jailnumber`], [`attach_jail`] and [`destroy_jail`] are the system
+//! calls, typed; [`launch::Launch`] is what `jaula run` does; [`jails::Jails`] is what the kernel
+//! knows of all jails, and [`state::Store`] what jaula itself notes about those it started.
 //!
 //! ```no_run
 //! let number = jaula::create_newjail()?;
@@ -14,13 +15,16 @@
 pub mod environment;
 mod error;
 mod jail;
+pub mod jails;
 pub mod launch;
 mod path_walk;
 mod privilege;
+pub mod process;
 mod root;
+pub mod state;
 pub mod sys;
 mod text;
 pub mod user;
 
 pub use error::{Call, JailError};
-pub use jail::{create_newjail, get_jailnumber, JailNumber};
+pub use jail::{attach_jail, create_newjail, destroy_jail, get_jailnumber, JailNumber};

@@ -12,21 +12,25 @@ use nix::fcntl::{open, openat2, AtFlags, OFlag, OpenHow, ResolveFlag};
 use nix::sys::stat::{fstat, FileStat, Mode, SFlag};
 use nix::unistd::{faccessat, AccessFlags};
 
+use serde::{Deserialize, Serialize};
+
 use crate::path_walk::first_obstacle;
 use crate::text::reason;
 
 /// Which directory this is: device and inode number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    device: libc::dev_t,
-    inode: libc::ino_t,
+    device: u64,
+    inode: u64,
 }
 
 impl From<FileStat> for Identity {
     fn from(stat: FileStat) -> Self {
+        // Narrower on some architectures.
+        #[allow(clippy::useless_conversion)]
         Identity {
-            device: stat.st_dev,
-            inode: stat.st_ino,
+            device: u64::from(stat.st_dev),
+            inode: u64::from(stat.st_ino),
         }
     }
 }

@@ -36,6 +36,29 @@ pub fn get_jailnumber() -> Result<c_long, Errno> {
     Errno::result(unsafe { libc::syscall(SYS_GET_JAILNUMBER) })
 }
 
+/// Number of `attach_jail`, the same on every architecture (`docs/abi.md`).
+pub const SYS_ATTACH_JAIL: c_long = 1002;
+
+/// Number of `destroy_jail`, the same on every architecture (`docs/abi.md`).
+pub const SYS_DESTROY_JAIL: c_long = 1003;
+
+/// `long attach_jail(int number)`: the calling task enters an existing jail.
+///
+/// Returns 0, or the error of the kernel as it came.
+pub fn attach_jail(number: c_int) -> Result<c_long, Errno> {
+    // SAFETY: the call takes a number and reads or writes no memory of the caller; where the
+    // kernel does not know the call it does nothing but fail with ENOSYS.
+    Errno::result(unsafe { libc::syscall(SYS_ATTACH_JAIL, c_long::from(number)) })
+}
+
+/// `long destroy_jail(int number)`: ends a jail with all that is in it.
+///
+/// Returns 0, or the error of the kernel as it came.
+pub fn destroy_jail(number: c_int) -> Result<c_long, Errno> {
+    // SAFETY: as for `attach_jail`.
+    Errno::result(unsafe { libc::syscall(SYS_DESTROY_JAIL, c_long::from(number)) })
+}
+
 /// What [`fork`] returned as.
 pub enum Fork {
     /// In the parent: the id of the child.
@@ -83,6 +106,15 @@ pub fn close_all_but(keep: OwnedFd, released: OwnedFd) -> Result<OwnedFd, Errno>
     Errno::result(unsafe { libc::syscall(libc::SYS_close_range, KEPT + 1, c_uint::MAX, 0) })?;
     // SAFETY: 3 is open, and nobody else owns it: the owner of `keep` gave it up above.
     Ok(unsafe { OwnedFd::from_raw_fd(KEPT) })
+}
+
+/// Closes every descriptor from 3 up.
+///
+/// For a program that has just started: what it opened itself must not be used or dropped
+/// afterwards.
+pub fn close_inherited() -> Result<(), Errno> {
+    // SAFETY: close_range works on numbers, and by the contract nobody uses these again.
+    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, 3, c_uint::MAX, 0) }).map(drop)
 }
 
 /// Whether the process ignores `signal`; `false` for a number that is no signal.

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What jaula notes of its own about the jails that it has started.
+//!
+//! One directory for each, /run/jaula/NUMBER, with `record.json` and, for a detached one, its
+//! log. The kernel is always right: a directory is about a jail only where the time at which the
+//! jail was made is the same in both, and which jails there are is never read here.
+//!
+//! A directory appears and disappears by one rename(2), a record is replaced by one, and whoever
+//! changes a directory holds a lock on it (flock(2)); so whoever is killed in between leaves a
+//! whole old state or a whole new one, and beside it at most something hidden that the next one
+//! removes.
+
+mod bytes;
+mod entry;
+mod record;
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+pub use entry::Entry;
+pub use record::{Ended, Record, RootDirectory};
+
+use crate::jail::JailNumber;
+use crate::jails::JailInfo;
+use crate::text::shown;
+use entry::{remove_tree, Scratch};
+
+/// Where the directories are.
+pub const DIRECTORY: &str = "/run/jaula";
+
+/// How many jails that have ended are remembered, with their logs.
+const REMEMBERED: usize = 20;
+
+/// The state of all jails.
+#[derive(Clone, Debug)]
+pub struct Store {
+    directory: PathBuf,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self::at(Path::new(DIRECTORY))
+    }
+}
+
+impl Store {
+    /// The state kept in `directory`, which need not exist.
+    pub fn at(directory: &Path) -> Self {
+        Store {
+            directory: directory.to_owned(),
+        }
+    }
+
+    /// Notes `record` about a jail that has just been made, in place of whatever was there about
+    /// an earlier one with its number.
+    pub fn create(&self, record: &Record) -> Result<Entry, String> {
+        let made = DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(&self.directory);
+        made.map_err(|error| failed("creating", &self.directory, &error))?;
+        let scratch = Scratch::new(&self.directory)?;
+        let place = self.place(record.number);
+        let entry = Entry::lock_at(scratch.path())?
+            .ok_or_else(|| format!("{}: was taken away", shown(scratch.path())))?;
+        entry.write(record)?;
+        loop {
+            // An empty directory in the way would be replaced, but there is a record in each.
+            match fs::rename(scratch.path(), &place) {
+                Ok(()) => break,
+                Err(error) if is_in_the_way(&error) => {}
+                Err(error) => return Err(failed("creating", &place, &error)),
+            }
+            if let Some(stale) = Entry::lock_at(&place)? {
+                stale.remove()?;
+            }
+        }
+        scratch.keep();
+        Ok(entry.moved_to(place))
+    }
+
+    /// What is noted about the jail that the kernel shows as `jail`.
+    pub fn of(&self, jail: &JailInfo) -> Option<Record> {
+        self.read(jail.number)
+            .filter(|record| record.created == jail.created)
+    }
+
+    /// What is noted under a number, about whichever jail; `None` where that is nothing, or
+    /// cannot be read.
+    pub fn read(&self, number: JailNumber) -> Option<Record> {
+        let record = Record::read(&self.place(number)).ok()?;
+        (record.number == number).then_some(record)
+    }
+
+    /// Takes the directory of a number, to change it; `None` where there is none.
+    pub fn lock(&self, number: JailNumber) -> Result<Option<Entry>, String> {
+        Entry::lock_at(&self.place(number))
+    }
+
+    /// The numbers that something is noted under, in order.
+    pub fn numbers(&self) -> Result<Vec<JailNumber>, String> {
+        let failed = |error| failed("listing", &self.directory, &error);
+        let entries = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            result => result.map_err(failed)?,
+        };
+        let mut numbers = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(failed)?.file_name();
+            let number = name.to_str().and_then(|name| name.parse().ok());
+            numbers.extend(number.and_then(JailNumber::new));
+        }
+        numbers.sort();
+        Ok(numbers)
+    }
+
+    /// Removes what killed jaulas have left, and what is noted about jails that have ended, but
+    /// for the last few of these. `is_alive` tells whether the kernel has the jail of a record.
+    pub fn tidy(&self, is_alive: impl Fn(&Record) -> bool) -> Result<(), String> {
+        Scratch::remove_abandoned(&self.directory)?;
+        let mut ended = Vec::new();
+        for number in self.numbers()? {
+            // Whether it is alive is asked after it was read: the jail was there before that.
+            match self.read(number) {
+                Some(record) if is_alive(&record) => {}
+                Some(record) => ended.push((record.created, number)),
+                None => {}
+            }
+        }
+        ended.sort();
+        let surplus = ended.len().saturating_sub(REMEMBERED);
+        for (created, number) in ended.into_iter().take(surplus) {
+            let Some(entry) = self.lock(number)? else {
+                continue;
+            };
+            if entry.read().is_ok_and(|record| record.created == created) {
+                entry.remove()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&self, number: JailNumber) -> PathBuf {
+        self.directory.join(number.to_string())
+    }
+}
+
+fn is_in_the_way(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::ENOTEMPTY | libc::EEXIST | libc::ENOTDIR)
+    )
+}
+
+fn failed(step: &str, path: &Path, error: &io::Error) -> String {
+    format!("{step} {}: {error}", shown(path))
+}
+
+/// Removes a directory and all that is in it, whether or not it is there.
+fn remove(path: &Path) -> Result<(), String> {
+    remove_tree(path).map_err(|error| failed("removing", path, &error))
+}
+
+#[cfg(test)]
+mod tests;

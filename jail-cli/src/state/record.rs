@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What is noted about one jail.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{bytes, failed};
+use crate::jail::JailNumber;
+use crate::jails::{Created, JailName};
+use crate::launch::Ending;
+use crate::process::ProcessId;
+use crate::root::{Identity, Root};
+use crate::text::shown;
+
+/// The name of the file in the jail's directory.
+pub(super) const FILE: &str = "record.json";
+
+/// The root directory of a jail: where it is, and which one it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootDirectory {
+    /// The path, absolute.
+    #[serde(with = "bytes::one")]
+    pub path: PathBuf,
+    /// Device and inode number.
+    identity: Identity,
+}
+
+impl RootDirectory {
+    /// The directory that `root` holds, found at `path`.
+    pub fn new(path: PathBuf, root: &Root) -> Self {
+        RootDirectory {
+            path,
+            identity: root.identity(),
+        }
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be opened, or something else lies there now.
+    pub fn open(&self) -> Result<Root, String> {
+        let root = Root::open(&self.path)?;
+        match root.identity() == self.identity {
+            true => Ok(root),
+            false => Err(
+                "is another directory than the one that the jail was started with; give the \
+                 right one with --root"
+                    .into(),
+            ),
+        }
+    }
+}
+
+/// How the first process of a detached jail ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ended {
+    /// With this exit status.
+    Exited(u8),
+    /// By this signal.
+    Killed(i32),
+}
+
+impl From<Ending> for Ended {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Exited(status) => Ended::Exited(status),
+            Ending::Killed(signal) => Ended::Killed(signal),
+        }
+    }
+}
+
+/// What is noted about one jail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its number.
+    pub number: JailNumber,
+    /// When it was made, which tells it from a later jail with its number.
+    pub created: Created,
+    /// The name it was started with.
+    pub name: Option<JailName>,
+    /// Its root directory.
+    pub root: RootDirectory,
+    /// Whom its first process runs as, as it was asked for.
+    pub user: String,
+    /// What was executed, and its arguments.
+    #[serde(with = "bytes::many")]
+    pub command: Vec<OsString>,
+    /// Whether it outlives its first process.
+    pub keep: bool,
+    /// Whether a supervisor writes what it prints to its log.
+    pub detached: bool,
+    /// The jaula that waits for it.
+    pub supervisor: ProcessId,
+    /// The process that was started in it.
+    pub first_process: ProcessId,
+    /// How that process ended, where it has.
+    pub ended: Option<Ended>,
+}
+
+impl Record {
+    /// Reads it from the directory of a jail.
+    pub(super) fn read(directory: &Path) -> Result<Self, String> {
+        let path = directory.join(FILE);
+        let text = fs::read(&path).map_err(|error| failed("reading", &path, &error))?;
+        serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", shown(&path)))
+    }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::process::ProcessId;
+use crate::root::Root;
+
+fn store() -> (TempDir, Store) {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let store = Store::at(&dir.path().join("jaula"));
+    (dir, store)
+}
+
+fn number(number: u32) -> JailNumber {
+    JailNumber::new(number).expect("31 bits")
+}
+
+fn record(of: u32, created: u32) -> Record {
+    let root = Root::open(Path::new("/")).expect("the root");
+    let process = ProcessId { pid: 1, start: 1 };
+    Record {
+        number: number(of),
+        created: format!("{created}.000000000").parse().expect("a time"),
+        name: None,
+        root: RootDirectory::new("/".into(), &root),
+        user: "1000".into(),
+        command: vec!["sh".into(), OsString::from_vec(vec![b'a', 0xff])],
+        keep: false,
+        detached: true,
+        supervisor: process,
+        first_process: process,
+        ended: None,
+    }
+}
+
+/// Everything in the directory, hidden or not.
+fn names(dir: &TempDir) -> Vec<String> {
+    let entries = fs::read_dir(dir.path().join("jaula")).expect("the directory");
+    let mut names: Vec<String> = entries
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_was_noted_is_read_again() {
+    let (dir, store) = store();
+    assert_eq!(store.numbers(), Ok(Vec::new()));
+    assert_eq!(store.read(number(7)), None);
+    let first = record(7, 1);
+    drop(store.create(&first).expect("created"));
+    assert_eq!(store.read(number(7)), Some(first.clone()));
+    assert_eq!(store.numbers(), Ok(vec![number(7)]));
+    let changed = Record {
+        ended: Some(Ended::Killed(9)),
+        ..first
+    };
+    let entry = store.lock(number(7)).expect("locked").expect("there");
+    entry.write(&changed).expect("written");
+    assert_eq!(entry.read(), Ok(changed));
+    entry.remove().expect("removed");
+    assert_eq!(store.read(number(7)), None);
+    assert_eq!(names(&dir), Vec::<String>::new());
+}
+
+#[test]
+fn a_stale_directory_is_replaced_whole() {
+    let (dir, store) = store();
+    let entry = store.create(&record(7, 1)).expect("created");
+    fs::write(entry.path().join("log"), "of the first").expect("write");
+    drop(entry);
+    let second = record(7, 2);
+    let entry = store.create(&second).expect("replaced");
+    assert!(!entry.path().join("log").exists());
+    assert_eq!(store.read(number(7)), Some(second));
+    assert_eq!(names(&dir), ["7"]);
+}
+
+#[test]
+fn what_cannot_be_read_is_nothing() {
+    let (_dir, store) = store();
+    let entry = store.create(&record(7, 1)).expect("created");
+    fs::write(entry.path().join("record.json"), "{\"number\": 7").expect("write");
+    assert_eq!(store.read(number(7)), None);
+    assert!(entry.read().is_err());
+    // A record of another number is not one either.
+    entry.write(&record(8, 1)).expect("written");
+    assert_eq!(store.read(number(7)), None);
+}
+
+#[test]
+fn one_at_a_time_changes_a_directory() {
+    let (_dir, store) = store();
+    let entry = store.create(&record(7, 1)).expect("created");
+    let other = store.clone();
+    let waiting = std::thread::spawn(move || other.lock(number(7)).map(|entry| entry.is_some()));
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert!(!waiting.is_finished());
+    // It waited for a directory that is not there any more when its turn comes.
+    entry.remove().expect("removed");
+    assert_eq!(waiting.join().expect("joined"), Ok(false));
+}
+
+#[test]
+fn tidying_leaves_the_living_and_the_last_of_the_dead() {
+    let (dir, store) = store();
+    for index in 1..=30 {
+        drop(store.create(&record(index, index)).expect("created"));
+    }
+    let mut ended = Command::new("true").spawn().expect("a process");
+    let pid = ended.id();
+    ended.wait().expect("wait");
+    let above = dir.path().join("jaula");
+    fs::create_dir(above.join(format!(".scratch-{pid}-0"))).expect("mkdir");
+    fs::create_dir(above.join(format!(".scratch-{}-0", std::process::id()))).expect("mkdir");
+    store
+        .tidy(|record| record.number.get() <= 2)
+        .expect("tidied");
+    let left: Vec<u32> = store
+        .numbers()
+        .expect("numbers")
+        .iter()
+        .map(|n| n.get())
+        .collect();
+    let expected: Vec<u32> = [1, 2].into_iter().chain(11..=30).collect();
+    assert_eq!(left, expected);
+    let hidden: Vec<String> = names(&dir)
+        .into_iter()
+        .filter(|n| n.starts_with('.'))
+        .collect();
+    assert_eq!(hidden, [format!(".scratch-{}-0", std::process::id())]);
+}
