@@ -12,9 +12,10 @@
 //! # Ok::<(), jaula::JailError>(())
 //! ```
 
+pub mod admin;
 pub mod environment;
 mod error;
-mod jail;
+pub mod jail;
 pub mod jails;
 pub mod launch;
 mod path_walk;
@@ -23,7 +24,7 @@ pub mod process;
 mod root;
 pub mod state;
 pub mod sys;
-mod text;
+pub mod text;
 pub mod user;
 
 pub use error::{Call, JailError};

@@ -70,6 +70,11 @@ impl Root {
         &self.path
     }
 
+    /// The same directory, by another path that leads to it.
+    pub(crate) fn at(self, path: PathBuf) -> Self {
+        Root { path, ..self }
+    }
+
     /// Which directory it is.
     pub fn identity(&self) -> Identity {
         self.identity

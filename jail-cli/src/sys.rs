@@ -6,7 +6,7 @@
 //! [`Result`]. What the calls promise is written in `docs/abi.md`.
 
 use std::ffi::{c_int, c_long, c_uint};
-use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
@@ -108,13 +108,27 @@ pub fn close_all_but(keep: OwnedFd, released: OwnedFd) -> Result<OwnedFd, Errno>
     Ok(unsafe { OwnedFd::from_raw_fd(KEPT) })
 }
 
-/// Closes every descriptor from 3 up.
+/// Closes every descriptor from 3 up but those of `kept`.
 ///
-/// For a program that has just started: what it opened itself must not be used or dropped
-/// afterwards.
-pub fn close_inherited() -> Result<(), Errno> {
-    // SAFETY: close_range works on numbers, and by the contract nobody uses these again.
-    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, 3, c_uint::MAX, 0) }).map(drop)
+/// For a child that never returns to what its parent was doing: other objects that own
+/// descriptors must not be used or dropped afterwards.
+pub fn close_all_except(kept: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    let mut kept: Vec<c_uint> = kept.iter().map(|kept| kept.as_raw_fd() as c_uint).collect();
+    kept.sort_unstable();
+    let mut first: c_uint = 3;
+    for kept in kept.into_iter().filter(|&kept| kept >= 3) {
+        if first < kept {
+            close_range(first, kept - 1)?;
+        }
+        first = kept + 1;
+    }
+    close_range(first, c_uint::MAX)
+}
+
+fn close_range(first: c_uint, last: c_uint) -> Result<(), Errno> {
+    // SAFETY: close_range works on numbers, and by the contract of `close_all_except`, its only
+    // caller, nobody uses these again.
+    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }).map(drop)
 }
 
 /// Whether the process ignores `signal`; `false` for a number that is no signal.

@@ -31,6 +31,20 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
+/// Shows text of several lines with its control characters escaped, but for those that make
+/// lines and columns.
+pub fn shown_text(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() && character != '\n' && character != '\t' {
+            safe.extend(character.escape_default());
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
+}
+
 /// The words for an error number, with its name: `Permission denied (EACCES)`.
 pub fn reason(errno: Errno) -> String {
     format!("{} ({errno:?})", errno.desc())
@@ -47,6 +61,11 @@ mod tests {
             "/bin/\\u{1b}[2Jsh\\n"
         );
         assert_eq!(shown("/srv/jaula é").to_string(), "/srv/jaula é");
+    }
+
+    #[test]
+    fn lines_stay_lines() {
+        assert_eq!(shown_text("a\tb\n\u{9b}2Jc\r\n"), "a\tb\n\\u{9b}2Jc\\r\n");
     }
 
     #[test]

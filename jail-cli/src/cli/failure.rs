@@ -60,6 +60,12 @@ impl From<jaula::JailError> for Failure {
     }
 }
 
+impl From<jaula::jails::JailsError> for Failure {
+    fn from(error: jaula::jails::JailsError) -> Self {
+        Failure::failed(error)
+    }
+}
+
 impl Failure {
     /// A failure of what needs no jail.
     pub fn failed(error: impl Display) -> Self {

@@ -2,11 +2,22 @@
 
 //! The command line: what is asked for, and to whom it goes.
 
+mod completion;
+mod end;
+mod exec;
 mod failure;
 mod help;
+mod inspect;
+mod logs;
+mod ls;
 mod output;
+mod ps;
 mod rootfs;
 mod run;
+mod set;
+mod stats;
+mod table;
+mod waiting;
 
 use clap::{Parser, Subcommand};
 
@@ -37,6 +48,39 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run a shell or command in a new jail, as "jaula ROOT" does
+    Run(run::Run),
+
+    /// List jails
+    Ls(ls::Ls),
+
+    /// List the processes in jails
+    Ps(ps::Ps),
+
+    /// Run a shell or command in a jail that exists
+    Exec(exec::Exec),
+
+    /// Ask the first process of a jail to end, then end the jail
+    Stop(end::Stop),
+
+    /// End a jail at once, and forget what is noted about it
+    Rm(end::Rm),
+
+    /// Print all that is known of a jail, as JSON
+    Inspect(inspect::Inspect),
+
+    /// Show what jails use: processes, memory, processor time, System V objects, refusals
+    Stats(stats::Stats),
+
+    /// Print what a detached jail has printed
+    Logs(logs::Logs),
+
+    /// Set limits of a jail, and what else can be set about it
+    Set(set::Set),
+
+    /// Print what lets a shell complete commands of jaula
+    Completion(completion::Completion),
+
     /// Print the number of the jail this runs in; 0 is the host
     Number,
 
@@ -53,6 +97,17 @@ impl Cli {
                 output::print(&format!("{}\n", jaula::get_jailnumber()?))?;
                 Ok(0)
             }
+            Some(Command::Run(run)) => run.run(),
+            Some(Command::Ls(ls)) => ls.run(),
+            Some(Command::Exec(exec)) => exec.run(),
+            Some(Command::Stop(stop)) => stop.run(),
+            Some(Command::Rm(rm)) => rm.run(),
+            Some(Command::Ps(ps)) => ps.run(),
+            Some(Command::Inspect(inspect)) => inspect.run(),
+            Some(Command::Stats(stats)) => stats.run(),
+            Some(Command::Logs(logs)) => logs.run(),
+            Some(Command::Set(set)) => set.run(),
+            Some(Command::Completion(completion)) => completion.run(),
             Some(Command::Rootfs(rootfs)) => rootfs.run(),
             None => self.run.run(),
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! `jaula ROOT [-- COMMAND]`.
+//! `jaula [run] ROOT [-- COMMAND]`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,16 +8,17 @@ use std::path::PathBuf;
 use clap::Args;
 
 use jaula::environment::Variable;
-use jaula::launch::Launch;
+use jaula::jails::{JailName, Key, Setting, Value};
+use jaula::launch::{Launch, NewJail, Place, RootChoice};
 use jaula::user::UserSpec;
 
-use super::Failure;
+use super::{output, Failure};
 
 /// What is launched, and how.
 #[derive(Debug, Args)]
 pub struct Run {
     /// Directory that becomes the root of the jail
-    #[arg(value_name = "ROOT", required = true)]
+    #[arg(value_name = "ROOT", required = true, value_hint = clap::ValueHint::DirPath)]
     root: Option<PathBuf>,
 
     /// Command to execute in place of the shell, and its arguments
@@ -38,33 +39,118 @@ pub struct Run {
     )]
     user: UserSpec,
 
+    #[command(flatten)]
+    inside: Inside,
+
+    /// Do not print the number of the jail, nor warnings
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// Give the jail a name, by which every command of jaula knows it
+    ///
+    /// 1 to 63 letters, digits, '_' and '-', not digits alone. No other jail beside it may have
+    /// the name.
+    #[arg(short, long, help_heading = "Jail")]
+    name: Option<JailName>,
+
+    /// Leave the jail to a supervisor, print its number, and return
+    ///
+    /// The number is printed once the shell or COMMAND has been executed. What the jail prints is
+    /// shown by "jaula logs"; standard input is empty. The jail ends with its first process,
+    /// unless --keep is given.
+    #[arg(short, long, help_heading = "Jail")]
+    detach: bool,
+
+    /// Keep the jail when its first process has ended, until "jaula stop" or "jaula rm"
+    #[arg(short, long, help_heading = "Jail")]
+    keep: bool,
+
+    #[command(flatten)]
+    limits: Limits,
+}
+
+/// What is found inside.
+#[derive(Debug, Args)]
+pub struct Inside {
     /// Shell as seen in the jail [default: the user's own in ROOT/etc/passwd, or /bin/sh]
     #[arg(short, long, value_name = "PATH", value_parser = absolute)]
-    shell: Option<PathBuf>,
+    pub shell: Option<PathBuf>,
 
     /// Set a variable in the environment; can be given several times
     ///
     /// The environment has HOME, USER, USERNAME, LOGNAME, SHELL and PATH of the user, TERM as
     /// it is outside, and nothing else.
     #[arg(short = 'e', long, value_name = "NAME=VALUE")]
-    setenv: Vec<Variable>,
+    pub setenv: Vec<Variable>,
+}
 
-    /// Do not print the number of the jail, nor warnings
-    #[arg(short, long)]
-    quiet: bool,
+/// How much there may be of what.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits of the jail")]
+struct Limits {
+    /// Processes and threads; beyond that, fork fails (EAGAIN)
+    #[arg(long, value_name = "N")]
+    max_tasks: Option<Value>,
+
+    /// Semaphore sets; beyond that, semget fails (ENOSPC)
+    #[arg(long, value_name = "N")]
+    max_sem: Option<Value>,
+
+    /// Shared memory segments; beyond that, shmget fails (ENOSPC)
+    #[arg(long, value_name = "N")]
+    max_shm: Option<Value>,
+
+    /// Message queues; beyond that, msgget fails (ENOSPC)
+    #[arg(long, value_name = "N")]
+    max_msg: Option<Value>,
+
+    /// Bytes of shared memory; K, M and G stand for powers of 1024
+    #[arg(long, value_name = "BYTES", value_parser = |text: &str| Setting::new(Key::ShmBytesMax, text))]
+    max_shm_bytes: Option<Setting>,
+
+    /// Jails within it [default: 0]
+    #[arg(long, value_name = "N", value_parser = |text: &str| Setting::new(Key::ChildrenMax, text))]
+    max_children: Option<Setting>,
+}
+
+impl Limits {
+    fn settings(self) -> Vec<Setting> {
+        let counts = [
+            (Key::TasksMax, self.max_tasks),
+            (Key::SemMax, self.max_sem),
+            (Key::ShmMax, self.max_shm),
+            (Key::MsgMax, self.max_msg),
+        ];
+        let limit = |(key, value): (Key, Option<Value>)| Some(Setting::limit(key, value?));
+        let counts = counts.into_iter().filter_map(limit);
+        counts
+            .chain(self.max_shm_bytes)
+            .chain(self.max_children)
+            .collect()
+    }
 }
 
 impl Run {
-    /// Runs it and returns the exit status of its first process.
+    /// Runs it and returns the exit status of its first process; at once, where that is not
+    /// waited for.
     pub fn run(self) -> Result<u8, Failure> {
         let launch = Launch {
-            root: self.root.unwrap_or_default(),
+            root: RootChoice::Path(self.root.unwrap_or_default()),
+            place: Place::New(NewJail {
+                name: self.name,
+                settings: self.limits.settings(),
+                keep: self.keep,
+            }),
             user: self.user,
-            shell: self.shell,
-            variables: self.setenv,
+            shell: self.inside.shell,
+            variables: self.inside.setenv,
             command: self.command,
             quiet: self.quiet,
         };
+        if self.detach {
+            output::print(&format!("{}\n", launch.detach()?))?;
+            return Ok(0);
+        }
         Ok(launch.run()?.status())
     }
 }

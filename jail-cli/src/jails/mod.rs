@@ -143,6 +143,7 @@ impl Jails {
         // write for a value.
         let written = fs::OpenOptions::new()
             .write(true)
+            .truncate(true)
             .open(&file)
             .and_then(|mut file| io::Write::write_all(&mut file, setting.text().as_bytes()));
         written.map_err(|error| match error.raw_os_error() {

@@ -16,9 +16,10 @@ use nix::unistd::{
 };
 
 use super::exec::execute;
+use super::gate::Closed;
 use super::report::Reporter;
-use super::{terminal, LaunchError, Plan};
-use crate::jail::{create_newjail, get_jailnumber, JailNumber};
+use super::{terminal, LaunchError, Place, Plan};
+use crate::jail::{attach_jail, create_newjail, get_jailnumber, JailNumber};
 use crate::root::{Identity, Root};
 use crate::text::{reason, shown};
 use crate::user::User;
@@ -35,9 +36,9 @@ pub struct Parent {
 }
 
 /// Becomes what `plan` says; never returns.
-pub fn run(plan: Plan, root: Root, parent: Parent, mut reporter: Reporter) -> ! {
+pub fn run(plan: Plan, root: Root, parent: Parent, gate: Closed, mut reporter: Reporter) -> ! {
     let path = root.path().to_owned();
-    let failure = match enter(&plan, root, &parent, &mut reporter) {
+    let failure = match enter(&plan, root, &parent, gate, &mut reporter) {
         Ok(never) => match never {},
         Err(error) => error,
     };
@@ -53,6 +54,7 @@ fn enter(
     plan: &Plan,
     root: Root,
     parent: &Parent,
+    gate: Closed,
     reporter: &mut Reporter,
 ) -> Result<Infallible, LaunchError> {
     let (path, identity) = (root.path().to_owned(), root.identity());
@@ -68,10 +70,21 @@ fn enter(
     }
     refuse_directories().map_err(at("checking standard input, output and error"))?;
 
-    let number = enter_new_jail(parent.number).map_err(at("entering a new jail"))?;
+    let number = match plan.place {
+        Place::New(_) => enter_new_jail(parent.number).map_err(at("entering a new jail"))?,
+        Place::Existing(number, _) => {
+            enter_existing_jail(number).map_err(at("entering its jail"))?;
+            number
+        }
+    };
     reporter
         .number(number)
         .map_err(|error| at("reporting its number")(error.to_string()))?;
+    match gate.wait() {
+        Ok(true) => {}
+        Ok(false) => return Err(at("waiting for its launcher")("it has given up".into())),
+        Err(error) => return Err(at("waiting for its launcher")(error.to_string())),
+    }
     fchdir(root.directory())
         .map_err(reason)
         .map_err(at("chdir"))?;
@@ -92,7 +105,7 @@ fn enter(
     die_with(parent.pid).map_err(at("tying it to its launcher"))?;
 
     umask(Mode::S_IWGRP | Mode::S_IWOTH);
-    if plan.announce {
+    if plan.announce && plan.place.is_new() {
         // That nobody reads standard error is no reason not to run.
         let _ = writeln!(stderr(), "jaula: jail {number} at {}", shown(&path));
     }
@@ -120,6 +133,17 @@ fn enter_new_jail(before: JailNumber) -> Result<JailNumber, String> {
         ));
     }
     Ok(now)
+}
+
+fn enter_existing_jail(number: JailNumber) -> Result<(), String> {
+    attach_jail(number).map_err(|error| error.to_string())?;
+    let now = get_jailnumber().map_err(|error| error.to_string())?;
+    match now == number {
+        true => Ok(()),
+        false => Err(format!(
+            "the kernel says it was let into jail {number}, but this is jail {now}"
+        )),
+    }
 }
 
 fn verify_root(expected: Identity) -> Result<(), String> {

@@ -1,42 +1,44 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Launching something in a new jail.
+//! Launching something in a jail, a new one or one that exists.
 //!
 //! The calling process stays outside and waits; a child of it enters the jail, step by step,
-//! and executes the shell or command.
+//! and executes the shell or command. [`Launch::detach`] has a supervisor wait in its place.
 
 mod child;
+mod detach;
 mod diagnose;
 mod error;
 mod exec;
+mod gate;
+pub mod log;
+mod place;
 mod report;
+mod start;
 mod supervise;
 mod terminal;
 
 use std::ffi::{c_int, OsString};
 use std::path::PathBuf;
 
-use nix::errno::Errno;
-use nix::unistd::getpid;
-
 pub use error::{LaunchError, EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
+pub use place::{NewJail, Place, RootChoice};
 pub use supervise::Ending;
 
 use crate::environment::{Environment, Variable};
-use crate::jail::{get_jailnumber, JailNumber};
+use crate::jail::JailNumber;
+use crate::privilege;
 use crate::root::Root;
-use crate::text::reason;
 use crate::user::{User, UserSpec};
-use crate::{privilege, sys};
-use report::Report;
-use supervise::{supervise, Signals};
-use terminal::Terminal;
+use start::start;
 
 /// What to launch.
 #[derive(Clone, Debug)]
 pub struct Launch {
     /// The directory that becomes the root.
-    pub root: PathBuf,
+    pub root: RootChoice,
+    /// In which jail.
+    pub place: Place,
     /// Who it runs as, looked up in the root.
     pub user: UserSpec,
     /// The shell, as seen in the jail, in place of the user's own.
@@ -51,15 +53,20 @@ pub struct Launch {
 
 /// A launch with everything looked up.
 struct Plan {
+    place: Place,
+    path: PathBuf,
     user: User,
+    user_text: String,
     environment: Environment,
     argv: Vec<OsString>,
     announce: bool,
+    detached: bool,
     keep_ignored: Vec<c_int>,
 }
 
 impl Launch {
-    /// Runs it in a new jail and returns how its first process ended.
+    /// Runs it and returns how its first process ended. A new jail has ended then as well,
+    /// with all that was left in it, unless it is to be kept.
     ///
     /// The calling process must have one thread. While it waits it passes SIGINT, SIGTERM,
     /// SIGHUP and SIGQUIT on, and lends the jail its terminal; afterwards its signal mask is
@@ -70,95 +77,66 @@ impl Launch {
     /// Whatever kept the shell or command from being executed, in words for the user, with
     /// the exit status that tells its kind.
     pub fn run(self) -> Result<Ending, LaunchError> {
-        privilege::require().map_err(LaunchError::failed)?;
-        let root = Root::open(&self.root).map_err(|why| LaunchError::about(&self.root, why))?;
-        let plan = self.plan(&root)?;
-        let number = get_jailnumber().map_err(|error| LaunchError::failed(error.to_string()))?;
-        if !self.quiet && terminal::can_type_into_terminal() {
+        let (plan, root) = self.prepare(std::env::var_os("TERM"))?;
+        if plan.announce && terminal::can_type_into_terminal() {
             eprintln!(
                 "jaula: warning: what runs in the jail can type into this terminal as if it were \
                  you; \"sysctl dev.tty.legacy_tiocsti=0\" prevents it"
             );
         }
-        start(plan, root, number)
+        let running = start(plan, root)?;
+        let record = running.record.clone();
+        let ending = running.wait()?;
+        if let Some(record) = record.filter(|record| !record.keep) {
+            place::forget(&record).map_err(LaunchError::failed)?;
+        }
+        Ok(ending)
     }
 
-    fn plan(&self, root: &Root) -> Result<Plan, LaunchError> {
-        let about = |why| LaunchError::about(&self.root, why);
-        let user = User::resolve(root, &self.user).map_err(about)?;
+    /// Runs it with a supervisor in place of the caller, and returns the jail when the shell or
+    /// command has been executed.
+    ///
+    /// The supervisor writes what the jail prints to its log ([`log`]), notes how its first
+    /// process ended, and then ends what is left of the jail, unless it is to be kept. The
+    /// calling process must have one thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`Launch::run`].
+    pub fn detach(self) -> Result<JailNumber, LaunchError> {
+        // There is no terminal.
+        let (mut plan, root) = self.prepare(None)?;
+        plan.detached = true;
+        plan.announce = false;
+        detach::detach(plan, root)
+    }
+
+    fn prepare(self, term: Option<OsString>) -> Result<(Plan, Root), LaunchError> {
+        privilege::require().map_err(LaunchError::failed)?;
+        let path = self.root.path().to_owned();
+        let about = |why| LaunchError::about(&path, why);
+        let root = self.root.open().map_err(about)?;
+        let user = User::resolve(&root, &self.user).map_err(about)?;
         let shell = match &self.shell {
             Some(shell) => shell.clone().into_os_string(),
             None => user.shell.clone(),
         };
-        let term = std::env::var_os("TERM");
         let environment = Environment::new(&user, &shell, term, &self.variables);
         let argv = match self.command.is_empty() {
             true => vec![shell],
-            false => self.command.clone(),
+            false => self.command,
         };
-        Ok(Plan {
+        let plan = Plan {
+            place: self.place,
+            path,
             user,
+            user_text: self.user.to_string(),
             environment,
             argv,
             announce: !self.quiet,
+            detached: false,
             keep_ignored: Vec::new(),
-        })
-    }
-}
-
-fn start(mut plan: Plan, root: Root, number: JailNumber) -> Result<Ending, LaunchError> {
-    let path = root.path().to_owned();
-    let failed = |what: &'static str| {
-        let path = path.as_path();
-        move |errno: Errno| LaunchError::about(path, format!("{what}: {}", reason(errno)))
-    };
-    let (reporter, listener) =
-        report::channel().map_err(|error| LaunchError::about(&path, format!("pipe: {error}")))?;
-    let signals = Signals::block().map_err(failed("blocking signals"))?;
-    plan.keep_ignored = signals.ignored().to_vec();
-    let mut terminal = Terminal::of_caller();
-    let parent = child::Parent {
-        pid: getpid(),
-        number,
-        lends_terminal: terminal.is_some(),
-    };
-
-    let child = match sys::fork().map_err(failed("fork"))? {
-        sys::Fork::Child => child::run(plan, root, parent, reporter),
-        sys::Fork::Parent(child) => child,
-    };
-    // The other end must close with the child for the report to end.
-    drop((reporter, root));
-    if let Some(terminal) = &mut terminal {
-        terminal.lent();
-    }
-    let report = listener.read();
-    let ending = supervise(child, &signals, &mut terminal);
-    end(&mut terminal, &ending);
-
-    let report = report
-        .map_err(|error| LaunchError::about(&path, format!("reading the report: {error}")))?;
-    match report {
-        Report {
-            failure: Some(failure),
-            ..
-        } => Err(failure),
-        Report { number: None, .. } => Err(LaunchError::about(
-            &path,
-            "the child ended before it could enter a jail",
-        )),
-        Report {
-            number: Some(_),
-            failure: None,
-        } => ending.map_err(failed("waiting for its first process")),
-    }
-}
-
-fn end(terminal: &mut Option<Terminal>, ending: &Result<Ending, Errno>) {
-    let Some(terminal) = terminal else { return };
-    // A terminal that hung up meanwhile cannot be taken back, and need not be.
-    let _ = terminal.take_back();
-    if matches!(ending, Ok(Ending::Killed(_))) {
-        terminal.restore_modes();
+        };
+        Ok((plan, root))
     }
 }

@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -25,21 +25,20 @@ const FAILURE: u8 = b'F';
 pub struct Reporter(Option<File>);
 
 /// The end the parent reads.
-pub struct Listener(File);
-
-/// What was reported until something was executed or the child ended.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// The new jail, as soon as there is one.
-    pub number: Option<JailNumber>,
-    /// Why nothing was executed.
-    pub failure: Option<LaunchError>,
+pub struct Listener {
+    file: File,
+    /// What was read and is no number.
+    rest: Vec<u8>,
 }
 
 /// Makes both ends.
 pub fn channel() -> io::Result<(Reporter, Listener)> {
     let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
-    Ok((Reporter(Some(write.into())), Listener(read.into())))
+    let listener = Listener {
+        file: read.into(),
+        rest: Vec::new(),
+    };
+    Ok((Reporter(Some(write.into())), listener))
 }
 
 impl Reporter {
@@ -55,6 +54,11 @@ impl Reporter {
         let mut record = vec![FAILURE, error.status()];
         record.extend(error.to_string().into_bytes());
         self.write(&record)
+    }
+
+    /// The descriptor of the end, where there still is one.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.0.as_ref().map(File::as_fd)
     }
 
     /// Moves the end to the descriptor that `to` makes of it.
@@ -76,29 +80,39 @@ impl Reporter {
 }
 
 impl Listener {
-    /// Reads until the other end is closed.
-    pub fn read(mut self) -> io::Result<Report> {
-        let mut bytes = Vec::new();
-        self.0.read_to_end(&mut bytes)?;
-        parse(&bytes).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+    /// Waits for the number of the jail; `None` where a failure or nothing comes in its place.
+    pub fn number(&mut self) -> io::Result<Option<JailNumber>> {
+        let mut first = [0];
+        if self.file.read(&mut first)? == 0 {
+            return Ok(None);
+        }
+        if first != [NUMBER] {
+            self.rest.extend(first);
+            return Ok(None);
+        }
+        let mut number = [0; 4];
+        self.file.read_exact(&mut number)?;
+        let number = JailNumber::new(u32::from_ne_bytes(number));
+        number.map(Some).ok_or_else(garbled)
+    }
+
+    /// Reads until the other end is closed: why nothing was executed, or `None` where something
+    /// was, or where the child ended without a word.
+    pub fn failure(mut self) -> io::Result<Option<LaunchError>> {
+        self.file.read_to_end(&mut self.rest)?;
+        match self.rest[..] {
+            [] => Ok(None),
+            [FAILURE, status, ref message @ ..] => {
+                let message = String::from_utf8_lossy(message);
+                Ok(Some(LaunchError::new(status, message)))
+            }
+            _ => Err(garbled()),
+        }
     }
 }
 
-fn parse(mut bytes: &[u8]) -> Option<Report> {
-    let mut report = Report::default();
-    if let [NUMBER, a, b, c, d, rest @ ..] = bytes {
-        report.number = Some(JailNumber::new(u32::from_ne_bytes([*a, *b, *c, *d]))?);
-        bytes = rest;
-    }
-    match bytes {
-        [] => {}
-        [FAILURE, status, message @ ..] => {
-            let message = String::from_utf8_lossy(message);
-            report.failure = Some(LaunchError::new(*status, message));
-        }
-        _ => return None,
-    }
-    Some(report)
+fn garbled() -> io::Error {
+    io::Error::from(io::ErrorKind::InvalidData)
 }
 
 #[cfg(test)]
@@ -107,30 +121,42 @@ mod tests {
 
     #[test]
     fn arrives_as_it_was_sent() {
-        let number = JailNumber::new(0x1234_5678);
+        let number = JailNumber::new(0x1234_5678).expect("31 bits");
         let failure = LaunchError::new(126, "jail: no".to_owned() + &"x".repeat(3000));
-        let (mut reporter, listener) = channel().expect("a pipe");
-        reporter.number(number.expect("31 bits")).expect("write");
+        let (mut reporter, mut listener) = channel().expect("a pipe");
+        reporter.number(number).expect("write");
+        assert_eq!(listener.number().expect("read"), Some(number));
         reporter.failure(&failure).expect("write");
         drop(reporter);
-        let expected = Report {
-            number,
-            failure: Some(failure),
-        };
-        assert_eq!(listener.read().expect("a report"), expected);
+        assert_eq!(listener.failure().expect("read"), Some(failure));
+    }
+
+    #[test]
+    fn a_failure_can_come_first() {
+        let failure = LaunchError::new(125, "no jail");
+        let (mut reporter, mut listener) = channel().expect("a pipe");
+        reporter.failure(&failure).expect("write");
+        drop(reporter);
+        assert_eq!(listener.number().expect("read"), None);
+        assert_eq!(listener.failure().expect("read"), Some(failure));
     }
 
     #[test]
     fn silence_is_success() {
-        let (reporter, listener) = channel().expect("a pipe");
+        let (reporter, mut listener) = channel().expect("a pipe");
         drop(reporter);
-        assert_eq!(listener.read().expect("a report"), Report::default());
+        assert_eq!(listener.number().expect("read"), None);
+        assert_eq!(listener.failure().expect("read"), None);
     }
 
     #[test]
     fn a_garbled_report_is_not_taken_for_success() {
-        assert_eq!(parse(b"N\x01"), None);
-        assert_eq!(parse(b"?"), None);
-        assert_eq!(parse(b"F"), None);
+        for bytes in [&b"N\x01"[..], b"N\xff\xff\xff\xff", b"?", b"F"] {
+            let (mut reporter, mut listener) = channel().expect("a pipe");
+            reporter.write(bytes).expect("write");
+            drop(reporter);
+            let read = listener.number().and_then(|_| listener.failure());
+            assert!(read.is_err(), "{bytes:?}");
+        }
     }
 }

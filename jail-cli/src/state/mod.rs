@@ -143,7 +143,7 @@ impl Store {
         Ok(())
     }
 
-    fn place(&self, number: JailNumber) -> PathBuf {
+    pub(crate) fn place(&self, number: JailNumber) -> PathBuf {
         self.directory.join(number.to_string())
     }
 }

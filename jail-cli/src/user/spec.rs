@@ -2,6 +2,7 @@
 
 //! `USER|UID[:GROUP|GID]` as it is written on a command line.
 
+use std::fmt;
 use std::str::FromStr;
 
 /// A user or group, by number or by name.
@@ -28,6 +29,26 @@ impl Default for UserSpec {
         UserSpec {
             user: Name::Id(1000),
             group: Some(Name::Id(1000)),
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Name::Id(id) => id.fmt(f),
+            Name::Text(text) => text.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for UserSpec {
+    /// As it is written on a command line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.user.fmt(f)?;
+        match &self.group {
+            Some(group) => write!(f, ":{group}"),
+            None => Ok(()),
         }
     }
 }

@@ -120,3 +120,11 @@ fn nonsense_on_the_command_line_is_refused() {
     }
     assert_eq!("1000:1000".parse(), Ok(UserSpec::default()));
 }
+
+#[test]
+fn what_was_written_is_written_again() {
+    for text in ["bob", "7", "bob:users", "7:users", "1000:1000"] {
+        let spec: UserSpec = text.parse().expect("a user");
+        assert_eq!(spec.to_string(), text);
+    }
+}

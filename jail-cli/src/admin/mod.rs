@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The jails of this machine: what the kernel shows of each, with what jaula has noted.
+
+mod end;
+
+use serde::Serialize;
+
+use crate::jails::{JailId, JailInfo, Jails, JailsError};
+use crate::state::{Record, Store};
+
+/// A jail that exists.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Jail {
+    /// What the kernel shows.
+    #[serde(flatten)]
+    pub info: JailInfo,
+    /// What jaula has noted, where it started the jail.
+    #[serde(rename = "noted")]
+    pub record: Option<Record>,
+}
+
+/// The jails of this machine.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    jails: Jails,
+    store: Store,
+}
+
+impl Admin {
+    /// Those of the running kernel.
+    pub fn open() -> Result<Self, JailsError> {
+        Ok(Self::with(Jails::open()?, Store::default()))
+    }
+
+    /// Those that `jails` shows, with what is noted in `store`.
+    pub fn with(jails: Jails, store: Store) -> Self {
+        Admin { jails, store }
+    }
+
+    /// The kernel's side.
+    pub fn jails(&self) -> &Jails {
+        &self.jails
+    }
+
+    /// The noted side.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Every jail, by number.
+    pub fn list(&self) -> Result<Vec<Jail>, JailsError> {
+        let jails = self.jails.list()?.into_iter();
+        Ok(jails.map(|info| self.noted(info)).collect())
+    }
+
+    /// The jail that the administrator means by `id`.
+    pub fn find(&self, id: &JailId) -> Result<Jail, JailsError> {
+        self.jails.find(id).map(|info| self.noted(info))
+    }
+
+    /// Those that the administrator means: the one by `id`, or all.
+    pub fn select(&self, id: Option<&JailId>) -> Result<Vec<Jail>, JailsError> {
+        match id {
+            Some(id) => Ok(vec![self.find(id)?]),
+            None => self.list(),
+        }
+    }
+
+    /// What is noted about a jail that has ended: the one with this number, or the last one with
+    /// this name.
+    pub fn ended(&self, id: &JailId) -> Result<Option<Record>, String> {
+        let mut last: Option<Record> = None;
+        for number in self.store.numbers()? {
+            let Some(record) = self.store.read(number) else {
+                continue;
+            };
+            let meant = match id {
+                JailId::Number(number) => record.number == *number,
+                JailId::Name(name) => record.name.as_ref() == Some(name),
+            };
+            let later = last
+                .as_ref()
+                .is_none_or(|last| last.created < record.created);
+            if meant && later && !self.is_alive(&record)? {
+                last = Some(record);
+            }
+        }
+        Ok(last)
+    }
+
+    fn is_alive(&self, record: &Record) -> Result<bool, String> {
+        let jail = self.jails.get(record.number);
+        let jail = jail.map_err(|error| error.to_string())?;
+        Ok(jail.is_some_and(|jail| jail.created == record.created))
+    }
+
+    fn noted(&self, info: JailInfo) -> Jail {
+        let record = self.store.of(&info);
+        Jail { info, record }
+    }
+}

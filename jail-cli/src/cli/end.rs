@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! `jaula stop` and `jaula rm`: the end of jails.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use jaula::admin::{Admin, Jail};
+use jaula::jails::{JailId, JailsError};
+
+use super::waiting::patiently;
+use super::Failure;
+
+/// Which jail is stopped.
+#[derive(Debug, Args)]
+pub struct Stop {
+    /// Number or name of the jail
+    #[arg(value_name = "JAIL")]
+    jail: JailId,
+
+    /// How long its first process has after SIGTERM, in seconds
+    #[arg(short, long, value_name = "SECONDS", default_value_t = 10)]
+    timeout: u32,
+}
+
+impl Stop {
+    /// Stops it.
+    pub fn run(self) -> Result<u8, Failure> {
+        let admin = Admin::open()?;
+        let jail = admin.find(&self.jail)?;
+        let time = Duration::from_secs(self.timeout.into());
+        patiently(&format!("stopping jail {}", self.jail), || {
+            admin.stop(&jail, time)
+        })
+        .map_err(|error| Failure::failed(format!("{}: {error}", self.jail)))?;
+        Ok(0)
+    }
+}
+
+/// Which jails are removed.
+#[derive(Debug, Args)]
+pub struct Rm {
+    /// Number or name of the jail; it may have ended
+    #[arg(
+        value_name = "JAIL",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
+    jail: Option<JailId>,
+
+    /// Remove every jail, and forget those that have ended
+    #[arg(short, long)]
+    all: bool,
+}
+
+impl Rm {
+    /// Removes them. One that cannot be removed does not keep the others.
+    pub fn run(self) -> Result<u8, Failure> {
+        let admin = Admin::open()?;
+        match &self.jail {
+            Some(id) => remove(&admin, id)?,
+            None => remove_all(&admin)?,
+        }
+        Ok(0)
+    }
+}
+
+fn remove(admin: &Admin, id: &JailId) -> Result<(), Failure> {
+    let failed = |error: String| Failure::failed(format!("{id}: {error}"));
+    match admin.find(id) {
+        Ok(jail) => end(admin, &jail).map_err(failed),
+        Err(missing @ JailsError::NoSuchJail(_)) => match admin.ended(id).map_err(failed)? {
+            Some(record) => admin.forget(&record).map_err(failed),
+            None => Err(missing.into()),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn remove_all(admin: &Admin) -> Result<(), Failure> {
+    let mut failures = Vec::new();
+    for jail in admin.children().map_err(Failure::failed)? {
+        if let Err(error) = end(admin, &jail) {
+            failures.push(format!("{}: {error}", jail.info.label()));
+        }
+    }
+    admin.forget_ended().map_err(Failure::failed)?;
+    match failures.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::failed(failures.join("\njaula: "))),
+    }
+}
+
+fn end(admin: &Admin, jail: &Jail) -> Result<(), String> {
+    patiently(&format!("ending jail {}", jail.info.label()), || {
+        admin.remove(jail)
+    })
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! `jaula exec`: one more process in a jail.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use jaula::admin::Admin;
+use jaula::jails::JailId;
+use jaula::launch::{Launch, Place, RootChoice};
+use jaula::user::UserSpec;
+
+use super::run::Inside;
+use super::Failure;
+
+/// What is run, and in which jail.
+#[derive(Debug, Args)]
+pub struct Exec {
+    /// Number or name of the jail
+    #[arg(value_name = "JAIL")]
+    jail: JailId,
+
+    /// Command to execute in place of a shell, and its arguments
+    #[arg(value_name = "COMMAND", trailing_var_arg = true)]
+    command: Vec<OsString>,
+
+    /// Run as this user, as for "jaula run" [default: the one that the jail was started with]
+    #[arg(short, long, value_name = "USER|UID[:GROUP|GID]")]
+    user: Option<UserSpec>,
+
+    #[command(flatten)]
+    inside: Inside,
+
+    /// Root directory [default: the one that the jail was started with]
+    ///
+    /// It must be given for a jail that jaula has not started.
+    #[arg(short, long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    root: Option<PathBuf>,
+
+    /// Do not print warnings
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+impl Exec {
+    /// Runs it and returns the exit status of the command.
+    pub fn run(self) -> Result<u8, Failure> {
+        let jail = Admin::open()?.find(&self.jail)?;
+        let root = match (self.root, &jail.record) {
+            (Some(path), _) => RootChoice::Path(path),
+            (None, Some(record)) => RootChoice::Noted(record.root.clone()),
+            (None, None) => {
+                return Err(Failure::failed(format!(
+                    "{}: jaula has not started this jail and does not know its root directory; \
+                     give it with --root",
+                    self.jail
+                )));
+            }
+        };
+        let user = match (self.user, &jail.record) {
+            (Some(user), _) => user,
+            (None, Some(record)) => record.user.parse().map_err(Failure::failed)?,
+            (None, None) => UserSpec::default(),
+        };
+        let launch = Launch {
+            root,
+            place: Place::existing(&jail.info),
+            user,
+            shell: self.inside.shell,
+            variables: self.inside.setenv,
+            command: self.command,
+            quiet: self.quiet,
+        };
+        Ok(launch.run()?.status())
+    }
+}

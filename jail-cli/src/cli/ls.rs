@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! `jaula ls`: the jails there are.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+
+use jaula::admin::{Admin, Jail};
+use jaula::jail::JailNumber;
+
+use super::table::{duration, Table};
+use super::{output, Failure};
+
+/// How the jails are listed.
+#[derive(Debug, Args)]
+pub struct Ls {
+    /// Print all that is known, as a JSON array
+    #[arg(short, long)]
+    json: bool,
+
+    /// Put each jail below the one that it is in
+    #[arg(short, long, conflicts_with = "json")]
+    tree: bool,
+}
+
+impl Ls {
+    /// Lists them.
+    pub fn run(self) -> Result<u8, Failure> {
+        let jails = Admin::open()?.list()?;
+        if self.json {
+            output::json(&jails)?;
+            return Ok(0);
+        }
+        let mut table = Table::new(&[
+            ">NUMBER", "NAME", ">PARENT", "STATE", ">TASKS", ">IPC", ">AGE", "ROOT", "COMMAND",
+        ]);
+        let rows = match self.tree {
+            true => as_tree(&jails),
+            false => jails.iter().map(|jail| (String::new(), jail)).collect(),
+        };
+        for (branch, jail) in rows {
+            table.row(row(&branch, jail));
+        }
+        output::print(&table.text())?;
+        Ok(0)
+    }
+}
+
+fn row(branch: &str, Jail { info, record }: &Jail) -> [String; 9] {
+    let name = info.name.as_ref().map(ToString::to_string);
+    let name = match (branch, name) {
+        ("", name) => name.unwrap_or_default(),
+        (branch, name) => format!("{branch}{}", name.unwrap_or_else(|| "-".into())),
+    };
+    let root = record
+        .as_ref()
+        .map(|record| record.root.path.display().to_string());
+    let command = record.as_ref().map(|record| {
+        let words: Vec<_> = record
+            .command
+            .iter()
+            .map(|word| word.to_string_lossy())
+            .collect();
+        words.join(" ")
+    });
+    [
+        info.number.to_string(),
+        name,
+        info.parent.to_string(),
+        info.state.to_string(),
+        info.tasks.to_string(),
+        info.ipc_objects().to_string(),
+        duration(info.created.age()),
+        root.unwrap_or_default(),
+        command.unwrap_or_default(),
+    ]
+}
+
+/// Each jail after the one that it is in, with what is drawn in front of its name.
+fn as_tree(jails: &[Jail]) -> Vec<(String, &Jail)> {
+    let shown: BTreeSet<JailNumber> = jails.iter().map(|jail| jail.info.number).collect();
+    let tops = jails
+        .iter()
+        .filter(|jail| !shown.contains(&jail.info.parent));
+    let mut rows = Vec::new();
+    for top in tops {
+        rows.push((String::new(), top));
+        add_below(top.info.number, "", jails, &mut rows);
+    }
+    rows
+}
+
+fn add_below<'a>(
+    above: JailNumber,
+    indent: &str,
+    jails: &'a [Jail],
+    rows: &mut Vec<(String, &'a Jail)>,
+) {
+    let mut children = jails
+        .iter()
+        .filter(|jail| jail.info.parent == above)
+        .peekable();
+    while let Some(child) = children.next() {
+        let (branch, deeper) = match children.peek() {
+            Some(_) => ("├─ ", "│  "),
+            None => ("└─ ", "   "),
+        };
+        rows.push((format!("{indent}{branch}"), child));
+        add_below(child.info.number, &format!("{indent}{deeper}"), jails, rows);
+    }
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The supervisor of a detached jail.
+//!
+//! It has a session of its own, no terminal, and no descriptor of its caller's. Its caller hears
+//! from it once: which jail it is, when something has been executed there, or why not.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::{open, OFlag};
+use nix::sys::stat::Mode;
+use nix::sys::wait::waitpid;
+use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsid};
+
+use super::log::Log;
+use super::place::change;
+use super::report::{self, Reporter};
+use super::start::{start, Running};
+use super::{Ending, LaunchError, Plan};
+use crate::jail::JailNumber;
+use crate::root::Root;
+use crate::state::Record;
+use crate::sys;
+use crate::text::reason;
+
+/// How long the log is waited for when the jail has ended: what it printed is in the pipe then,
+/// unless somebody outside of the jail was given the other end.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Starts `plan` under a supervisor and returns when it is executed.
+pub(super) fn detach(plan: Plan, root: Root) -> Result<JailNumber, LaunchError> {
+    let path = plan.path.clone();
+    let about = |why: String| LaunchError::about(&path, why);
+    let failed = |errno| about(format!("starting its supervisor: {}", reason(errno)));
+    let unreadable = |error| about(format!("reading the supervisor's report: {error}"));
+    // Its path is noted, and the supervisor is elsewhere.
+    let path_inside = root.path().canonicalize();
+    let root = root.at(path_inside.map_err(|error| about(error.to_string()))?);
+    let (reporter, mut listener) =
+        report::channel().map_err(|error| about(format!("pipe: {error}")))?;
+    let intermediate = match sys::fork().map_err(failed)? {
+        sys::Fork::Parent(child) => child,
+        sys::Fork::Child => separate(plan, root, reporter),
+    };
+    drop((reporter, root));
+    waitpid(intermediate, None).map_err(failed)?;
+    let number = listener.number().map_err(unreadable)?;
+    match (listener.failure().map_err(unreadable)?, number) {
+        (Some(failure), _) => Err(failure),
+        (None, Some(number)) => Ok(number),
+        (None, None) => Err(about(
+            "its supervisor ended before it could start it".into(),
+        )),
+    }
+}
+
+/// Becomes the supervisor, whose parent is whoever adopts orphans; never returns.
+fn separate(plan: Plan, root: Root, mut reporter: Reporter) -> ! {
+    let forked = setsid().and_then(|_| sys::fork());
+    match forked {
+        Ok(sys::Fork::Parent(_)) => sys::exit_now(0),
+        Ok(sys::Fork::Child) => run(plan, root, reporter),
+        Err(errno) => {
+            let why = format!("starting its supervisor: {}", reason(errno));
+            let _ = reporter.failure(&LaunchError::about(&plan.path, why));
+            sys::exit_now(1)
+        }
+    }
+}
+
+fn run(plan: Plan, root: Root, mut reporter: Reporter) -> ! {
+    let path = plan.path.clone();
+    match begin(plan, root, &reporter) {
+        Err(error) => {
+            // A caller that has gone meanwhile is told nothing, and left nothing.
+            let _ = reporter.failure(&error);
+            sys::exit_now(1)
+        }
+        Ok((running, record, output, log)) => {
+            if let Err(error) = reporter.number(running.number) {
+                let why = format!("telling its number: {error}");
+                let _ = reporter.failure(&LaunchError::about(&path, why));
+                running.abandon();
+                sys::exit_now(1)
+            }
+            drop(reporter);
+            watch(running, &record, output, log);
+            sys::exit_now(0)
+        }
+    }
+}
+
+type Begun = (Running, Record, File, Log);
+
+fn begin(plan: Plan, root: Root, reporter: &Reporter) -> Result<Begun, LaunchError> {
+    let path = plan.path.clone();
+    let failed = |what: &'static str| {
+        let path = path.as_path();
+        move |errno: Errno| LaunchError::about(path, format!("{what}: {}", reason(errno)))
+    };
+    let mut kept = vec![root.directory()];
+    kept.extend(reporter.descriptor());
+    sys::close_all_except(&kept).map_err(failed("close_range"))?;
+    chdir("/").map_err(failed("chdir to /"))?;
+    let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
+        .map_err(failed("opening /dev/null"))?;
+    let (output, input) = pipe2(OFlag::O_CLOEXEC).map_err(failed("pipe"))?;
+    let redirect = |errno| failed("redirecting its output")(errno);
+    dup2_stdin(&null).map_err(redirect)?;
+    dup2_stdout(&input).map_err(redirect)?;
+    dup2_stderr(&input).map_err(redirect)?;
+    drop(input);
+    let running = start(plan, root)?;
+    // From here on the jail alone has the other end of the pipe.
+    let alone = dup2_stdout(null.as_fd()).and_then(|()| dup2_stderr(null.as_fd()));
+    let log = running
+        .record
+        .clone()
+        .ok_or(Errno::ENOENT.desc().to_owned());
+    let log = log.and_then(|record| Ok((Log::create(&record)?, record)));
+    match (alone, log) {
+        (Ok(()), Ok((log, record))) => Ok((running, record, output.into(), log)),
+        (Err(errno), _) => {
+            running.abandon();
+            Err(redirect(errno))
+        }
+        (_, Err(why)) => {
+            running.abandon();
+            Err(LaunchError::about(&path, format!("its log: {why}")))
+        }
+    }
+}
+
+/// Waits for the jail, writing its log meanwhile.
+fn watch(running: Running, record: &Record, mut output: File, mut log: Log) {
+    let (done, ended) = mpsc::channel();
+    let writer = std::thread::spawn(move || {
+        log.write_all_of(&mut output);
+        // Nobody listens any more when the supervisor has waited long enough.
+        let _ = done.send(());
+    });
+    let ending = running.wait();
+    note(record, &ending);
+    if record.keep {
+        // It goes on printing.
+        let _ = writer.join();
+    } else {
+        let _ = ended.recv_timeout(LAST_WORDS);
+    }
+}
+
+/// Notes how the first process ended. Nobody is left to be told that this failed.
+fn note(record: &Record, ending: &Result<Ending, LaunchError>) {
+    let Ok(ending) = ending else { return };
+    let _ = change(record, |entry, mut record| {
+        record.ended = Some((*ending).into());
+        entry.write(&record)
+    });
+}

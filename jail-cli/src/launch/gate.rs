@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Where the child waits, in the jail, until its parent has done what must come before anything
+//! is executed there.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+
+use nix::fcntl::OFlag;
+use nix::unistd::pipe2;
+
+/// The parent's side; closed for good when dropped.
+pub struct Gate(File);
+
+/// The child's side.
+pub struct Closed(File);
+
+/// Makes both sides. Each process must drop the other's.
+pub fn new() -> io::Result<(Gate, Closed)> {
+    let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
+    Ok((Gate(write.into()), Closed(read.into())))
+}
+
+impl Gate {
+    /// Lets the child go on.
+    ///
+    /// # Errors
+    ///
+    /// `EPIPE` where the child has ended.
+    pub fn open(mut self) -> io::Result<()> {
+        self.0.write_all(&[1])
+    }
+}
+
+impl Closed {
+    /// Waits until it is open; `false` where it never will be.
+    pub fn wait(mut self) -> io::Result<bool> {
+        let mut byte = [0];
+        Ok(self.0.read(&mut byte)? == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opens_once_or_never() {
+        let (gate, closed) = new().expect("a pipe");
+        gate.open().expect("open");
+        assert!(closed.wait().expect("read"));
+        let (gate, closed) = new().expect("a pipe");
+        drop(gate);
+        assert!(!closed.wait().expect("read"));
+    }
+}

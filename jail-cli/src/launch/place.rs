@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Where something is launched: in a new jail or in one that exists.
+
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+use crate::jail::{destroy_jail, JailNumber};
+use crate::jails::{Created, JailInfo, JailName, Jails, Setting};
+use crate::root::Root;
+use crate::state::{Record, RootDirectory, Store};
+
+/// The directory that becomes the root.
+#[derive(Clone, Debug)]
+pub enum RootChoice {
+    /// The one at this path.
+    Path(PathBuf),
+    /// The one that a jail was started with, and no other.
+    Noted(RootDirectory),
+}
+
+impl RootChoice {
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            RootChoice::Path(path) => path,
+            RootChoice::Noted(noted) => &noted.path,
+        }
+    }
+
+    pub(super) fn open(&self) -> Result<Root, String> {
+        match self {
+            RootChoice::Path(path) => Root::open(path),
+            RootChoice::Noted(noted) => noted.open(),
+        }
+    }
+}
+
+/// How a new jail is set up.
+#[derive(Clone, Debug, Default)]
+pub struct NewJail {
+    /// What it is to be called.
+    pub name: Option<JailName>,
+    /// What is set about it before anything is executed in it.
+    pub settings: Vec<Setting>,
+    /// Whether it outlives its first process.
+    pub keep: bool,
+}
+
+impl NewJail {
+    /// Whether it can do with a kernel that shows no jails.
+    fn is_plain(&self) -> bool {
+        self.name.is_none() && self.settings.is_empty() && !self.keep
+    }
+}
+
+/// Where something is launched.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// In a new jail.
+    New(NewJail),
+    /// In the jail with this number that was made then.
+    Existing(JailNumber, Created),
+}
+
+impl Place {
+    /// In a jail that the kernel has shown.
+    pub fn existing(jail: &JailInfo) -> Self {
+        Place::Existing(jail.number, jail.created)
+    }
+
+    pub(super) fn is_new(&self) -> bool {
+        matches!(self, Place::New(_))
+    }
+
+    /// Whether the jail outlives what is launched.
+    pub(super) fn is_kept(&self) -> bool {
+        match self {
+            Place::New(new) => new.keep,
+            Place::Existing(..) => true,
+        }
+    }
+}
+
+/// What the parent must know to note a new jail.
+pub(super) struct Admission<'a> {
+    pub place: &'a Place,
+    /// Everything about it but its number and when it was made.
+    pub note: &'a dyn Fn(&JailInfo) -> Result<Record, String>,
+    /// Whether the kernel must show the jail, for it to be administered.
+    pub must_be_noted: bool,
+}
+
+/// What has become of an admission.
+pub(super) enum Admitted {
+    /// Nothing is noted: it is another's jail, or cannot be.
+    Unnoted,
+    /// As [`Admitted::Unnoted`], for this reason, which the user should know.
+    Unseen(String),
+    /// This is noted.
+    Noted(Record),
+}
+
+impl Admission<'_> {
+    /// Sets the jail up that the child has entered, and notes it.
+    pub fn admit(&self, number: JailNumber) -> Result<Admitted, String> {
+        match self.place {
+            Place::New(new) => self.admit_new(number, new),
+            Place::Existing(_, created) => {
+                // The child is in it, so that it cannot end and its number cannot be given to
+                // another any more.
+                let jail = see(&Jails::open().map_err(|error| error.to_string())?, number)?;
+                match jail.created == *created {
+                    true => Ok(Admitted::Unnoted),
+                    false => Err(format!("jail {number} has ended, and this is a later one")),
+                }
+            }
+        }
+    }
+
+    fn admit_new(&self, number: JailNumber, new: &NewJail) -> Result<Admitted, String> {
+        let jails = match Jails::open() {
+            Ok(jails) => jails,
+            Err(error) if error.is_unavailable() && new.is_plain() && !self.must_be_noted => {
+                return Ok(Admitted::Unseen(error.to_string()));
+            }
+            Err(error) => return Err(error.to_string()),
+        };
+        let mut settings = new.settings.clone();
+        if new.keep {
+            settings.push(Setting::persist());
+        }
+        // Whoever finds it by its name finds it set up.
+        settings.extend(new.name.as_ref().map(Setting::name));
+        for setting in &settings {
+            jails
+                .set(number, setting)
+                .map_err(|error| error.to_string())?;
+        }
+        let record = (self.note)(&see(&jails, number)?)?;
+        let store = Store::default();
+        store.tidy(|record| is_alive(&jails, record))?;
+        store.create(&record)?;
+        Ok(Admitted::Noted(record))
+    }
+}
+
+fn see(jails: &Jails, number: JailNumber) -> Result<JailInfo, String> {
+    let jail = jails.get(number).map_err(|error| error.to_string())?;
+    jail.ok_or_else(|| format!("the kernel does not show jail {number}, which it has just made"))
+}
+
+/// Whether the kernel has the jail that `record` is about; so it counts where it cannot be told.
+fn is_alive(jails: &Jails, record: &Record) -> bool {
+    match jails.get(record.number) {
+        Ok(Some(jail)) => jail.created == record.created,
+        Ok(None) => false,
+        Err(_) => true,
+    }
+}
+
+/// Ends a jail, whatever is left of it.
+pub(super) fn end_jail(number: JailNumber) -> Result<(), String> {
+    match destroy_jail(number) {
+        // It has ended by itself, or the kernel, which then shows no jails either, has no such
+        // call: nothing is to be done or nothing can be.
+        Err(error) if matches!(error.errno(), Errno::ESRCH | Errno::ENOSYS) => Ok(()),
+        result => result.map_err(|error| error.to_string()),
+    }
+}
+
+/// Forgets what is noted about a jail.
+pub(super) fn forget(record: &Record) -> Result<(), String> {
+    change(record, |entry, _| entry.remove())
+}
+
+/// Notes something more about a jail, unless that was forgotten meanwhile.
+pub(super) fn change(
+    record: &Record,
+    change: impl FnOnce(crate::state::Entry, Record) -> Result<(), String>,
+) -> Result<(), String> {
+    let Some(entry) = Store::default().lock(record.number)? else {
+        return Ok(());
+    };
+    match entry.read() {
+        Ok(found) if found.created == record.created => change(entry, found),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! From the fork to the moment at which something runs in the jail.
+
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+use nix::unistd::{getpid, Pid};
+
+use super::gate::{self, Gate};
+use super::place::{end_jail, forget, Admission, Admitted, Place};
+use super::report::{self, Listener};
+use super::supervise::{supervise, Ending, Signals};
+use super::terminal::Terminal;
+use super::{child, LaunchError, Plan};
+use crate::jail::{get_jailnumber, JailNumber};
+use crate::jails::JailInfo;
+use crate::process::ProcessId;
+use crate::root::Root;
+use crate::state::{Record, RootDirectory};
+use crate::sys;
+use crate::text::{reason, shown};
+
+/// Something that runs in a jail, and the process that started it.
+pub(super) struct Running {
+    path: PathBuf,
+    child: Pid,
+    signals: Signals,
+    terminal: Option<Terminal>,
+    place: Place,
+    /// The jail.
+    pub number: JailNumber,
+    /// What is noted about it, where it is new.
+    pub record: Option<Record>,
+}
+
+/// Starts what `plan` says and returns when it is executed.
+///
+/// # Errors
+///
+/// Whatever was in the way; nothing is left then of a new jail.
+pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> {
+    let path = root.path().to_owned();
+    let failed = |what: &'static str| {
+        let path = path.as_path();
+        move |errno: Errno| LaunchError::about(path, format!("{what}: {}", reason(errno)))
+    };
+    let pipe = |error| LaunchError::about(&path, format!("pipe: {error}"));
+    let (reporter, listener) = report::channel().map_err(pipe)?;
+    let (gate, closed) = gate::new().map_err(pipe)?;
+    let noted_root = plan.noted_root(&root)?;
+    let number = get_jailnumber().map_err(|error| LaunchError::failed(error.to_string()))?;
+    let signals = Signals::block().map_err(failed("blocking signals"))?;
+    plan.keep_ignored = signals.ignored().to_vec();
+    let mut terminal = Terminal::of_caller();
+    let parent = child::Parent {
+        pid: getpid(),
+        number,
+        lends_terminal: terminal.is_some(),
+    };
+
+    let child = match sys::fork().map_err(failed("fork"))? {
+        sys::Fork::Child => {
+            // Held by the child too, it could never be seen to be closed for good.
+            drop(gate);
+            child::run(plan, root, parent, closed, reporter)
+        }
+        sys::Fork::Parent(child) => child,
+    };
+    // The other ends must close with the child for the report to end.
+    drop((reporter, closed, root));
+    if let Some(terminal) = &mut terminal {
+        terminal.lent();
+    }
+    let mut entered = None;
+    match admit(&plan, noted_root, child, listener, gate, &mut entered) {
+        Ok((number, record)) => Ok(Running {
+            path,
+            child,
+            signals,
+            terminal,
+            place: plan.place,
+            number,
+            record,
+        }),
+        Err(error) => {
+            let ending = supervise(child, &signals, &mut terminal);
+            give_back(&mut terminal, &ending);
+            if let (Some(number), true) = (entered, plan.place.is_new()) {
+                // What went wrong first is what is told.
+                let _ = end_jail(number);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Hears which jail the child has entered, sees to it, lets the child go on, and waits until it
+/// has executed something.
+fn admit(
+    plan: &Plan,
+    root: Option<RootDirectory>,
+    child: Pid,
+    mut listener: Listener,
+    gate: Gate,
+    entered: &mut Option<JailNumber>,
+) -> Result<(JailNumber, Option<Record>), LaunchError> {
+    let about = |why: String| LaunchError::about(&plan.path, why);
+    let unreadable = |error| about(format!("reading the report: {error}"));
+    let too_early = || about("the child ended before it could enter a jail".into());
+    let Some(number) = listener.number().map_err(unreadable)? else {
+        let failure = listener.failure().map_err(unreadable)?;
+        return Err(failure.unwrap_or_else(too_early));
+    };
+    *entered = Some(number);
+    let note = |jail: &JailInfo| plan.record(jail, child, root.as_ref());
+    let admission = Admission {
+        place: &plan.place,
+        note: &note,
+        must_be_noted: plan.detached,
+    };
+    let record = match admission.admit(number).map_err(about)? {
+        Admitted::Noted(record) => Some(record),
+        Admitted::Unnoted => None,
+        Admitted::Unseen(why) => {
+            if plan.announce {
+                eprintln!("jaula: warning: the jail is not noted: {why}");
+            }
+            None
+        }
+    };
+    // A child that has ended meanwhile says why in its report.
+    let _ = gate.open();
+    match listener.failure() {
+        Ok(None) => Ok((number, record)),
+        result => {
+            if let Some(record) = &record {
+                let _ = forget(record);
+            }
+            Err(result.map_or_else(unreadable, |failure| failure.unwrap_or_else(too_early)))
+        }
+    }
+}
+
+fn give_back(terminal: &mut Option<Terminal>, ending: &Result<Ending, Errno>) {
+    let Some(terminal) = terminal else { return };
+    // A terminal that hung up meanwhile cannot be taken back, and need not be.
+    let _ = terminal.take_back();
+    if matches!(ending, Ok(Ending::Killed(_))) {
+        terminal.restore_modes();
+    }
+}
+
+impl Running {
+    /// Waits until the process has ended that was started; then ends what is left of a new jail,
+    /// unless it is to be kept.
+    pub fn wait(mut self) -> Result<Ending, LaunchError> {
+        let ending = supervise(self.child, &self.signals, &mut self.terminal);
+        give_back(&mut self.terminal, &ending);
+        let about = |why: String| LaunchError::about(&self.path, why);
+        // From here on, a signal ends this process and not the end of the jail.
+        drop(self.signals);
+        if !self.place.is_kept() {
+            end_jail(self.number)
+                .map_err(|why| about(format!("ending jail {}: {why}", self.number)))?;
+        }
+        ending.map_err(|errno| about(format!("waiting for its first process: {}", reason(errno))))
+    }
+
+    /// Ends it before its time.
+    pub fn abandon(self) {
+        if self.place.is_new() {
+            // What went wrong before is what is told.
+            let _ = end_jail(self.number);
+            if let Some(record) = &self.record {
+                let _ = forget(record);
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// The root as it is noted, for a new jail. Its path must be known before anything changes.
+    fn noted_root(&self, root: &Root) -> Result<Option<RootDirectory>, LaunchError> {
+        if !self.place.is_new() {
+            return Ok(None);
+        }
+        let path = root.path().canonicalize();
+        let path = path.map_err(|error| LaunchError::about(root.path(), error))?;
+        Ok(Some(RootDirectory::new(path, root)))
+    }
+
+    fn record(
+        &self,
+        jail: &JailInfo,
+        child: Pid,
+        root: Option<&RootDirectory>,
+    ) -> Result<Record, String> {
+        let root = root.ok_or_else(|| format!("{}: has no root", shown(&self.path)))?;
+        Ok(Record {
+            number: jail.number,
+            created: jail.created,
+            name: jail.name.clone(),
+            root: root.clone(),
+            user: self.user_text.clone(),
+            command: self.argv.clone(),
+            keep: self.place.is_kept(),
+            detached: self.detached,
+            supervisor: ProcessId::of(getpid().as_raw())?,
+            first_process: ProcessId::of(child.as_raw())?,
+            ended: None,
+        })
+    }
+}
