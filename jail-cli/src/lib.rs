@@ -18,12 +18,14 @@ mod error;
 pub mod jail;
 pub mod jails;
 pub mod launch;
+pub mod manifest;
 mod path_walk;
 mod privilege;
 pub mod process;
 mod root;
 pub mod state;
 pub mod sys;
+pub mod template;
 pub mod text;
 pub mod user;
 

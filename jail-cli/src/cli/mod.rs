@@ -6,6 +6,7 @@ mod completion;
 mod end;
 mod exec;
 mod failure;
+mod group;
 mod help;
 mod inspect;
 mod logs;
@@ -78,6 +79,15 @@ enum Command {
     /// Set limits of a jail, and what else can be set about it
     Set(set::Set),
 
+    /// Bring the jails up that a jaula.toml describes, in order
+    ///
+    /// Each is started detached when those run that it depends on; one that runs already is left
+    /// alone. When one cannot be started, those that were are taken down again.
+    Up(group::Group),
+
+    /// Take the jails down that a jaula.toml describes, in reverse order
+    Down(group::Group),
+
     /// Print what lets a shell complete commands of jaula
     Completion(completion::Completion),
 
@@ -107,6 +117,8 @@ impl Cli {
             Some(Command::Stats(stats)) => stats.run(),
             Some(Command::Logs(logs)) => logs.run(),
             Some(Command::Set(set)) => set.run(),
+            Some(Command::Up(group)) => group.up(),
+            Some(Command::Down(group)) => group.down(),
             Some(Command::Completion(completion)) => completion.run(),
             Some(Command::Rootfs(rootfs)) => rootfs.run(),
             None => self.run.run(),

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use jaula::template::{find, load};
 use jaula_rootfs::{build, builtin, Options, Template};
 
 use super::output::print;
@@ -61,7 +62,7 @@ impl Rootfs {
         match self {
             Rootfs::Build(arguments) => arguments.run()?,
             Rootfs::List => list()?,
-            Rootfs::Show { name } => print(find(&name)?.source)?,
+            Rootfs::Show { name } => print(find(&name).map_err(Failure::failed)?.source)?,
         }
         Ok(0)
     }
@@ -69,7 +70,7 @@ impl Rootfs {
 
 impl Build {
     fn run(self) -> Result<(), Failure> {
-        let template = self.load()?;
+        let template = load(&self.template, Path::new("")).map_err(Failure::failed)?;
         let options = Options {
             replace: self.force,
             ..Options::default()
@@ -87,24 +88,6 @@ impl Build {
         }
         Ok(())
     }
-
-    fn load(&self) -> Result<Template, Failure> {
-        let name = &self.template;
-        if name.contains('/') || name.ends_with(".toml") {
-            return Template::load(Path::new(name)).map_err(Failure::failed);
-        }
-        Template::parse(find(name)?.source).map_err(Failure::failed)
-    }
-}
-
-fn find(name: &str) -> Result<builtin::Builtin, Failure> {
-    builtin::find(name).ok_or_else(|| {
-        let known: Vec<&str> = builtin::all().iter().map(|builtin| builtin.name).collect();
-        Failure::failed(format!(
-            "{name}: no such template; there are: {} (a file is given with a slash: ./{name})",
-            known.join(", ")
-        ))
-    })
 }
 
 fn list() -> Result<(), Failure> {

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Bringing the jails of a description up, and taking them down.
+
+use std::path::Path;
+
+use jaula_rootfs::{build, Options};
+
+use super::hook::{Hook, Occasion};
+use super::{Description, Manifest};
+use crate::admin::{Admin, Jail};
+use crate::jail::JailNumber;
+use crate::jails::{JailId, JailName, JailsError};
+use crate::launch::{Launch, NewJail, Place, RootChoice};
+use crate::state::Ended;
+use crate::template;
+use crate::text::shown;
+
+/// What has happened to one of the jails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Its root was built.
+    Built,
+    /// It runs now.
+    Started(JailNumber),
+    /// It was running already.
+    Running(JailNumber),
+    /// It has ended.
+    Stopped(JailNumber),
+    /// Something went wrong that does not keep the rest from being done.
+    Failed(String),
+}
+
+/// How far a jail has been brought up.
+struct Begun<'a> {
+    name: &'a JailName,
+    description: &'a Description,
+    /// What was started; nothing where only the hook before that was run.
+    jail: Option<JailNumber>,
+}
+
+/// Brings all jails up, each when those run that it depends on. One that runs already is left
+/// alone.
+///
+/// # Errors
+///
+/// What went wrong with the first that could not be brought up; those that were started before
+/// it have been taken down again.
+pub fn up(
+    manifest: &Manifest,
+    admin: &Admin,
+    tell: &mut dyn FnMut(&JailName, Event),
+) -> Result<(), String> {
+    let mut begun = Vec::new();
+    let result = manifest.order().try_for_each(|(name, description)| {
+        start(manifest, admin, name, description, &mut begun, tell)
+            .map_err(|why| format!("{name}: {why}"))
+    });
+    if result.is_err() {
+        for jail in begun.into_iter().rev() {
+            undo(manifest, admin, &jail, tell);
+        }
+    }
+    result
+}
+
+/// Takes all jails down that run, each before those that it depends on.
+///
+/// # Errors
+///
+/// How many of them went wrong; what it was has been told.
+pub fn down(
+    manifest: &Manifest,
+    admin: &Admin,
+    tell: &mut dyn FnMut(&JailName, Event),
+) -> Result<(), String> {
+    let mut failures = 0;
+    for (name, description) in manifest.order().rev() {
+        let mut tell = |name: &JailName, event: Event| {
+            failures += usize::from(matches!(event, Event::Failed(_)));
+            tell(name, event);
+        };
+        match find(admin, name) {
+            Ok(Some(jail)) => stop(manifest, admin, name, description, &jail, &mut tell),
+            Ok(None) => {}
+            Err(why) => tell(name, Event::Failed(why)),
+        }
+    }
+    match failures {
+        0 => Ok(()),
+        _ => Err(format!("{failures} steps have failed")),
+    }
+}
+
+fn start<'a>(
+    manifest: &Manifest,
+    admin: &Admin,
+    name: &'a JailName,
+    description: &'a Description,
+    begun: &mut Vec<Begun<'a>>,
+    tell: &mut dyn FnMut(&JailName, Event),
+) -> Result<(), String> {
+    if let Some(jail) = find(admin, name)? {
+        tell(name, Event::Running(jail.info.number));
+        return Ok(());
+    }
+    for dependency in &description.depends {
+        require_running(admin, dependency)?;
+    }
+    let root = manifest.root(description);
+    let mut occasion = Occasion {
+        directory: manifest.directory(),
+        root: &root,
+        name,
+        number: None,
+    };
+    occasion.run(Hook::BeforeStart, description)?;
+    begun.push(Begun {
+        name,
+        description,
+        jail: None,
+    });
+    if let Some(template) = &description.template {
+        if build_root(template, &root, manifest.directory())? {
+            tell(name, Event::Built);
+        }
+    }
+    let number = launch(name, description, &root).detach();
+    let number = number.map_err(|error| error.to_string())?;
+    if let Some(begun) = begun.last_mut() {
+        begun.jail = Some(number);
+    }
+    tell(name, Event::Started(number));
+    occasion.number = Some(number);
+    occasion.run(Hook::AfterStart, description)
+}
+
+fn launch(name: &JailName, description: &Description, root: &Path) -> Launch {
+    Launch {
+        root: RootChoice::Path(root.to_owned()),
+        place: Place::New(NewJail {
+            name: Some(name.clone()),
+            settings: description.limits.clone(),
+            keep: description.keep,
+        }),
+        user: description.user.clone(),
+        shell: description.shell.clone(),
+        variables: description.environment.clone(),
+        command: description.command.iter().map(Into::into).collect(),
+        quiet: true,
+    }
+}
+
+/// Builds a root directory that is not there or empty; whether that was so.
+fn build_root(template: &str, root: &Path, directory: &Path) -> Result<bool, String> {
+    if root
+        .read_dir()
+        .is_ok_and(|mut entries| entries.next().is_some())
+    {
+        return Ok(false);
+    }
+    let template = template::load(template, directory)?;
+    build(&template, root, &Options::default()).map_err(|error| error.to_string())?;
+    Ok(true)
+}
+
+/// That it was started does not mean that it still runs.
+fn require_running(admin: &Admin, dependency: &JailName) -> Result<(), String> {
+    if find(admin, dependency)?.is_some() {
+        return Ok(());
+    }
+    let ended = admin.ended(&JailId::Name(dependency.clone()))?;
+    let how = match ended.and_then(|record| record.ended) {
+        Some(Ended::Exited(status)) => format!(" with exit status {status}"),
+        Some(Ended::Killed(signal)) => format!(", killed by signal {signal}"),
+        None => String::new(),
+    };
+    Err(format!(
+        "it depends on {dependency}, which has ended{how}; see \"jaula logs {dependency}\""
+    ))
+}
+
+fn stop(
+    manifest: &Manifest,
+    admin: &Admin,
+    name: &JailName,
+    description: &Description,
+    jail: &Jail,
+    tell: &mut dyn FnMut(&JailName, Event),
+) {
+    let root = manifest.root(description);
+    let occasion = Occasion {
+        directory: manifest.directory(),
+        root: &root,
+        name,
+        number: Some(jail.info.number),
+    };
+    if let Err(why) = occasion.run(Hook::BeforeStop, description) {
+        tell(name, Event::Failed(why));
+    }
+    match admin.stop(jail, description.stop_timeout) {
+        Ok(()) => tell(name, Event::Stopped(jail.info.number)),
+        // What is to be done when it has ended must not be done now.
+        Err(why) => return tell(name, Event::Failed(why)),
+    }
+    if let Err(why) = occasion.run(Hook::AfterStop, description) {
+        tell(name, Event::Failed(why));
+    }
+}
+
+fn undo(
+    manifest: &Manifest,
+    admin: &Admin,
+    begun: &Begun<'_>,
+    tell: &mut dyn FnMut(&JailName, Event),
+) {
+    let Begun {
+        name,
+        description,
+        jail,
+    } = *begun;
+    if let Some(number) = jail {
+        match admin.find(&JailId::Number(number)) {
+            Ok(jail) => return stop(manifest, admin, name, description, &jail, tell),
+            Err(JailsError::NoSuchJail(_)) => {}
+            Err(error) => return tell(name, Event::Failed(error.to_string())),
+        }
+    }
+    let root = manifest.root(description);
+    let occasion = Occasion {
+        directory: manifest.directory(),
+        root: &root,
+        name,
+        number: jail,
+    };
+    if let Err(why) = occasion.run(Hook::AfterStop, description) {
+        tell(name, Event::Failed(why));
+    }
+}
+
+fn find(admin: &Admin, name: &JailName) -> Result<Option<Jail>, String> {
+    match admin.find(&JailId::Name(name.clone())) {
+        Ok(jail) => Ok(Some(jail)),
+        Err(JailsError::NoSuchJail(_)) => Ok(None),
+        Err(error) => Err(format!("{}: {error}", shown(name.as_str()))),
+    }
+}
