@@ -6,6 +6,7 @@
 //! calls that the kernel must refuse across jails are described once, in [`sysv`].
 
 pub mod audit;
+pub mod admin;
 pub mod bench;
 pub mod crew;
 pub mod demo;

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! `jaula up` and `jaula down`.
+
+use jaula_tests::admin::{in_kernel, json, listed, output, succeed, ROOT};
+use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
+use jaula_tests::launch::{complaint, failed, jaula, FAILED};
+use jaula_tests::sys::process;
+use jaula_tests::{check, check_eq};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A directory with a jaula.toml in it; what was brought up is taken down with it.
+struct Group(PathBuf);
+
+impl Group {
+    fn new(text: &str) -> Result<Self, Failure> {
+        let path = std::env::temp_dir().join(format!("group-{}", process::pid()));
+        fs::create_dir_all(&path).context(path.display())?;
+        let group = Group(path);
+        group.describe(text)?;
+        Ok(group)
+    }
+
+    fn describe(&self, text: &str) -> CaseResult {
+        let text = text.replace("ROOT", ROOT);
+        fs::write(self.0.join("jaula.toml"), text).context("jaula.toml")
+    }
+
+    fn jaula(&self, arguments: &[&str]) -> Command {
+        let mut command = jaula(arguments);
+        command.current_dir(&self.0);
+        command
+    }
+
+    fn succeed(&self, arguments: &[&str]) -> CaseResult {
+        let output = output(&mut self.jaula(arguments))?;
+        check!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            complaint(&output)
+        );
+        Ok(())
+    }
+
+    /// What the hooks have written.
+    fn told(&self) -> String {
+        fs::read_to_string(self.0.join("told")).unwrap_or_default()
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = jaula(&["rm", "--all"]).output();
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+const HOOKS: &str = "hooks = { before-start = 'echo $JAULA_HOOK $JAULA_NAME >> told', \
+    after-start = 'echo $JAULA_HOOK $JAULA_NAME >> told', \
+    before-stop = 'echo $JAULA_HOOK $JAULA_NAME >> told', \
+    after-stop = 'echo $JAULA_HOOK $JAULA_NAME >> told' }\n";
+
+fn three() -> String {
+    let jail = |name: &str, depends: &str| {
+        format!(
+            "[jail.{name}]\nroot = 'ROOT'\ncommand = ['sleep', '1000']\ndepends = [{depends}]\n\
+             limits = {{ tasks = 5 }}\n{HOOKS}"
+        )
+    };
+    jail("app", "'store', 'queue'") + &jail("queue", "'store'") + &jail("store", "")
+}
+
+pub fn add(suite: &mut Suite<'_>) {
+    suite.case("up and down: in order, hooks around each", || {
+        let group = Group::new(&three())?;
+        group.succeed(&["up"])?;
+        let lines = |before: &str, after: &str, names: [&str; 3]| {
+            let line = |name| format!("{before} {name}\n{after} {name}\n");
+            names.map(line).concat()
+        };
+        let started = lines("before-start", "after-start", ["store", "queue", "app"]);
+        check_eq!(group.told(), started, "the hooks");
+        for name in ["store", "queue", "app"] {
+            let said = json(&["inspect", name])?;
+            check_eq!(said["limits"]["tasks"], 5, "the limit of {name}");
+        }
+        group.succeed(&["down"])?;
+        let stopped = lines("before-stop", "after-stop", ["app", "queue", "store"]);
+        check_eq!(group.told(), started + &stopped, "the hooks");
+        check_eq!(in_kernel()?.len(), 0, "the jails afterwards");
+        Ok(())
+    });
+    suite.case("up: what runs already is left alone", || {
+        let group = Group::new(&three())?;
+        group.succeed(&["up"])?;
+        let before = listed()?;
+        group.succeed(&["up"])?;
+        check_eq!(listed()?, before, "the jails");
+        succeed(&["stop", "queue"])?;
+        group.succeed(&["up"])?;
+        check_eq!(listed()?.len(), 3, "the jails");
+        group.succeed(&["down"])?;
+        group.succeed(&["down"])
+    });
+    suite.case(
+        "up: one that cannot be started; the others are taken down again",
+        || {
+            let group = Group::new(
+                &(three()
+                    + "[jail.bad]\nroot = 'ROOT'\ndepends = ['app']\n\
+                                            command = ['/bin/no-such']\n"),
+            )?;
+            let output = output(&mut group.jaula(&["up"]))?;
+            failed(&output, FAILED, &["bad", "/bin/no-such"])?;
+            check_eq!(in_kernel()?.len(), 0, "the jails afterwards");
+            check!(
+                group.told().ends_with("after-stop store\n"),
+                "{}",
+                group.told()
+            );
+            Ok(())
+        },
+    );
+    suite.case("up: a hook that fails is a failure", || {
+        let text = "[jail.a]\nroot = 'ROOT'\ncommand = ['sleep', '1000']\n\
+                    hooks = { after-start = 'exit 3' }\n";
+        let group = Group::new(text)?;
+        let output = output(&mut group.jaula(&["up"]))?;
+        failed(&output, FAILED, &["after-start", "exit 3"])?;
+        check_eq!(in_kernel()?.len(), 0, "the jails afterwards");
+        Ok(())
+    });
+    suite.case(
+        "up: one that has ended by itself is no ground to build on",
+        || {
+            let text = "[jail.short]\nroot = 'ROOT'\ncommand = ['false']\n\
+                    hooks = { after-start = 'sleep 2' }\n\
+                    [jail.user]\nroot = 'ROOT'\ndepends = ['short']\ncommand = ['sleep', '9']\n";
+            let group = Group::new(text)?;
+            let output = output(&mut group.jaula(&["up"]))?;
+            failed(&output, FAILED, &["short", "exit status 1"])
+        },
+    );
+    suite.case("up: a circle is found before anything is started", || {
+        let text = "[jail.a]\nroot = 'ROOT'\n[jail.b]\nroot = 'ROOT'\ndepends = ['c']\n\
+                    [jail.c]\nroot = 'ROOT'\ndepends = ['b']\n";
+        let group = Group::new(text)?;
+        let output = output(&mut group.jaula(&["up"]))?;
+        failed(&output, FAILED, &["b -> c -> b"])?;
+        check_eq!(in_kernel()?.len(), 0, "the jails afterwards");
+        Ok(())
+    });
+    suite.case("up: a root is built from its template", || {
+        let text = "[jail.built]\nroot = 'made'\ntemplate = 'minimal'\n\
+                    command = ['sleep', '1000']\n";
+        let group = Group::new(text)?;
+        group.succeed(&["up"])?;
+        check!(
+            group.0.join("made/bin/busybox").exists(),
+            "no root was built"
+        );
+        succeed(&["exec", "built", "--", "/bin/true"])?;
+        group.succeed(&["down"])
+    });
+    suite.case("up: two at once bring each jail up once", || {
+        let group = Group::new(&three())?;
+        let mut children = Vec::new();
+        for _ in 0..4 {
+            children.push(
+                group
+                    .jaula(&["up", "--quiet"])
+                    .spawn()
+                    .context("starting jaula")?,
+            );
+        }
+        for mut child in children {
+            let status = child.wait().context("waiting for jaula")?;
+            check_eq!(status.code(), Some(0), "the exit status");
+        }
+        check_eq!(listed()?.len(), 3, "the jails");
+        check_eq!(group.told().lines().count(), 6, "the hooks");
+        group.succeed(&["down"])
+    });
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! `jaula` and its supervisor killed at any moment: the next one tells the truth and tidies up.
+
+use jaula_tests::admin::{
+    in_kernel, listed, noted, runs, succeed, wait_until, Detached, ROOT, STATE,
+};
+use jaula_tests::check;
+use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
+use jaula_tests::launch::jaula;
+use jaula_tests::sys::process;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// How often.
+const ROUNDS: u32 = 100;
+
+pub fn add(suite: &mut Suite<'_>) {
+    suite.case(
+        "the supervisor is killed: its jail is seen, and can be removed",
+        || {
+            let jail =
+                Detached::start(&["--name", "orphan"], "setsid sleep 1000 & exec sleep 1000")?;
+            let supervisor = jail.noted_process("supervisor")?;
+            let first = jail.noted_process("first_process")?;
+            process::kill(supervisor, libc::SIGKILL).context("kill")?;
+            // The kernel kills what it has started; the rest of the jail lives on.
+            wait_until("the first process has ended", || Ok(!runs(first)))?;
+            check!(listed()?.contains(&jail.number), "it is not listed");
+            succeed(&["exec", "orphan", "--", "/bin/true"])?;
+            succeed(&["stop", "orphan"])?;
+            check!(!jail.exists()?, "it is still there");
+            Ok(())
+        },
+    );
+    suite.case("the jaula of a jail in the foreground is killed", || {
+        let mut child = jaula(&["run", "-q", "--name", "lost", ROOT, "--", "/bin/sh", "-c"])
+            .arg("setsid sleep 1000 & exec sleep 1000")
+            .spawn()
+            .context("starting jaula")?;
+        wait_until("it runs", || {
+            Ok(succeed(&["ls"])?.contains("\tlost\t0\talive\t2"))
+        })?;
+        child.kill().context("kill")?;
+        child.wait().context("wait")?;
+        check!(succeed(&["ls"])?.contains("\tlost\t"), "it is not listed");
+        succeed(&["rm", "lost"])?;
+        nothing_is_left()
+    });
+    for (what, options) in [
+        ("jaula run", &["run", "-q"][..]),
+        ("jaula run --detach", &["run", "--detach"]),
+        (
+            "jaula run --keep",
+            &["run", "-q", "--keep", "--name", "kept-again"],
+        ),
+    ] {
+        suite.case(
+            &format!("{what}: killed at {ROUNDS} different moments"),
+            move || {
+                // How long it takes when it is left alone.
+                let start = Instant::now();
+                let command = [ROOT, "--", "/bin/sh", "-c", "sleep 1000 & exit 0"];
+                let arguments = [options, &command].concat();
+                jaula(&arguments)
+                    .stdout(Stdio::null())
+                    .status()
+                    .context("starting jaula")?;
+                let whole = start.elapsed();
+                succeed(&["rm", "--all"])?;
+                for round in 0..ROUNDS {
+                    killed_after(&arguments, whole * round / ROUNDS)
+                        .context(format_args!("after {:?}", whole * round / ROUNDS))?;
+                }
+                Ok(())
+            },
+        );
+    }
+    suite.case("jaula rm and stop: killed at different moments", || {
+        for round in 0..ROUNDS / 4 {
+            let jail = Detached::start(&[], "sleep 1000 & exec sleep 1000")?;
+            let command = if round % 2 == 0 { "rm" } else { "stop" };
+            killed_after(
+                &[command, &jail.text()],
+                Duration::from_micros(700) * (round / 2),
+            )?;
+        }
+        Ok(())
+    });
+}
+
+fn killed_after(arguments: &[&str], time: Duration) -> CaseResult {
+    let mut child = jaula(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("starting jaula")?;
+    std::thread::sleep(time);
+    child.kill().context("kill")?;
+    child.wait().context("wait")?;
+    tells_the_truth()?;
+    nothing_is_left()
+}
+
+/// What is listed is what the kernel has, wherever that does not change meanwhile: a supervisor
+/// whose caller was killed may yet start its jail.
+fn tells_the_truth() -> CaseResult {
+    wait_until("the list is right", || {
+        let before = in_kernel()?;
+        let listed = listed()?;
+        Ok(before == listed && listed == in_kernel()?)
+    })
+}
+
+fn nothing_is_left() -> CaseResult {
+    wait_until("everything has ended", || {
+        succeed(&["rm", "--all"])?;
+        Ok(in_kernel()?.is_empty() && noted()?.is_empty() && !any_jaula()?)
+    })?;
+    // The next launch removes what was half made or half removed.
+    succeed(&["run", "-q", ROOT, "--", "/bin/true"])?;
+    let left: Vec<_> = std::fs::read_dir(STATE).context(STATE)?.flatten().collect();
+    check!(left.is_empty(), "what is left in {STATE}: {left:?}");
+    Ok(())
+}
+
+/// Whether a jaula runs, as a supervisor for example.
+fn any_jaula() -> Result<bool, Failure> {
+    for entry in std::fs::read_dir("/proc").context("/proc")? {
+        let command = std::fs::read(entry?.path().join("cmdline")).unwrap_or_default();
+        if command.starts_with(b"jaula\0") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The commands of `jaula` that are about jails that exist, as an administrator uses them.
+
+mod end;
+mod enter;
+mod group;
+mod killed;
+mod logs;
+mod run;
+mod set;
+mod view;
+
+use jaula_tests::ktap::Suite;
+use jaula_tests::launch::{act_as_probe, Root};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if let Some(code) = act_as_probe() {
+        return code;
+    }
+    let root = match Root::new() {
+        Ok(root) => root,
+        Err(failure) => {
+            println!("Bail out! No root directory for the jails: {failure}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut suite = Suite::new();
+    run::add(&mut suite, &root);
+    view::add(&mut suite);
+    enter::add(&mut suite, &root);
+    end::add(&mut suite, &root);
+    logs::add(&mut suite);
+    set::add(&mut suite);
+    group::add(&mut suite);
+    killed::add(&mut suite);
+    suite.run()
+}

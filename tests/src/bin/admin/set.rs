@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! `jaula set`: limits of a jail that exists.
+
+use jaula_tests::admin::{output, succeed, Detached};
+use jaula_tests::check_eq;
+use jaula_tests::ktap::Suite;
+use jaula_tests::launch::{failed, jaula, FAILED};
+
+pub fn add(suite: &mut Suite<'_>) {
+    suite.case("set: several at once", || {
+        let jail = Detached::start(&[], "exec sleep 1000")?;
+        let number = jail.text();
+        let settings = [
+            "tasks.max=5",
+            "shm_bytes.max=1M",
+            "sem.max=0",
+            "children.max=2",
+        ];
+        succeed(&[&["set", &number][..], &settings].concat())?;
+        let expected = serde_json::json!({
+            "tasks": 5, "sem": 0, "shm": null, "msg": null, "shm_bytes": 1 << 20, "children": 2
+        });
+        check_eq!(jail.inspect()?["limits"], expected, "the limits");
+        succeed(&["set", &number, "tasks.max=max"])?;
+        check_eq!(
+            jail.inspect()?["limits"]["tasks"],
+            serde_json::Value::Null,
+            "no limit"
+        );
+        Ok(())
+    });
+    suite.case("set: a limit holds from then on", || {
+        let script = "echo ready; read -r line </tmp/never; :";
+        let jail = Detached::start(&[], &format!("{script}; sleep 1000"))?;
+        jail.has_printed("ready")?;
+        succeed(&["set", &jail.text(), "tasks.max=1"])?;
+        let refused = output(&mut jaula(&["exec", &jail.text(), "--", "/bin/true"]))?;
+        failed(&refused, FAILED, &["EAGAIN", "tasks.max"])
+    });
+    suite.case("set: a name, once", || {
+        let jail = Detached::start(&[], "exec sleep 1000")?;
+        succeed(&["set", &jail.text(), "name=late"])?;
+        check_eq!(jail.inspect()?["name"], "late", "the name");
+        let again = output(&mut jaula(&["set", "late", "name=later"]))?;
+        failed(&again, FAILED, &["EBUSY"])
+    });
+    suite.case("set: all or nothing", || {
+        let first = Detached::start(&["--name", "taken"], "exec sleep 1000")?;
+        let second = Detached::start(&["--max-tasks", "9"], "exec sleep 1000")?;
+        let settings = [
+            "set",
+            &second.text(),
+            "name=taken",
+            "tasks.max=3",
+            "msg.max=1",
+        ];
+        failed(
+            &output(&mut jaula(&settings))?,
+            FAILED,
+            &["taken", "EEXIST"],
+        )?;
+        let limits = second.inspect()?["limits"].clone();
+        check_eq!(limits["tasks"], 9, "the limit on tasks");
+        check_eq!(
+            limits["msg"],
+            serde_json::Value::Null,
+            "the limit on queues"
+        );
+        drop(first);
+        Ok(())
+    });
+    suite.case("set: persist keeps a jail with nothing in it", || {
+        let jail = Detached::start(&[], "exit 0")?;
+        jail.ended()?;
+        let kept = Detached::start(&["--keep"], "exit 0")?;
+        jaula_tests::admin::wait_until("its process has ended", || {
+            Ok(kept.inspect()?["tasks"] == 0)
+        })?;
+        // The last thing that kept it.
+        succeed(&["set", &kept.text(), "persist=0"])?;
+        jaula_tests::admin::wait_until("it is gone", || Ok(!kept.exists()?))
+    });
+    for bad in [
+        "tasks.max=-1",
+        "tasks.max=",
+        "tasks=5",
+        "colour=red",
+        "children.max=max",
+    ] {
+        suite.case(&format!("set: {bad} is refused"), move || {
+            let jail = Detached::start(&[], "exec sleep 1000")?;
+            let output = output(&mut jaula(&["set", &jail.text(), bad]))?;
+            check_eq!(output.status.code(), Some(FAILED), "the exit status");
+            Ok(())
+        });
+    }
+}
