@@ -4,13 +4,18 @@
 
 pub const USAGE: &str = "\
 jaula [OPTIONS] ROOT [-- COMMAND [ARG]...]
+       jaula run|exec|stop|rm|ls|ps|inspect|stats|logs|set ...
+       jaula up|down [FILE]
        jaula number
-       jaula rootfs build|list|show ...";
+       jaula rootfs build|list|show ...
+       jaula completion bash|zsh|fish";
 
 pub const SHORT: &str = "\
 Examples:
   jaula /srv/jail                            a shell as user 1000
   jaula --user www /srv/jail -- httpd -f     a service as user www
+  jaula run -d --name web /srv/jail -- httpd -f    the same in the background; then
+  jaula ls; jaula exec web; jaula logs web; jaula stop web
   jaula rootfs build -t minimal /srv/jail    make a root directory
 
 \"jaula --help\" says more.";
@@ -25,7 +30,11 @@ What happens:
   User 0 in a jail keeps only capabilities that cannot reach outside.
 
   The launcher waits outside. It passes SIGINT, SIGTERM, SIGHUP and SIGQUIT on to the first
-  process; should the launcher be killed, the kernel kills that process too.
+  process; should the launcher be killed, the kernel kills that process too. When the first
+  process has ended, the jail ends with all that is left in it, unless --keep is given.
+
+  JAIL, in the other commands, is the number or the name of a jail. A list is aligned and has a
+  header on a terminal; elsewhere it has a line with tabs for each entry, and none else.
 
   Put \"--\" before COMMAND, so that no option of it is taken for one of jaula's. A ROOT with the
   name of a command is written with a slash: ./number.
@@ -49,6 +58,13 @@ Examples:
 
   As user 1000 with the group of another, and bash:
     jaula --user 1000:audio --shell /bin/bash /srv/jail
+
+  The same in the background, with a name and limits; a look at it, a shell in it, its end:
+    jaula run --detach --name web --max-tasks 50 /srv/jail -- httpd -f -p 8080
+    jaula stats web
+    jaula exec web
+    jaula logs --follow web
+    jaula stop web
 
   Am I in a jail?
     jaula number";

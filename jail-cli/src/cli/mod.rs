@@ -127,4 +127,6 @@ impl Cli {
 }
 
 #[cfg(test)]
+mod man;
+#[cfg(test)]
 mod tests;

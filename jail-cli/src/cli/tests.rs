@@ -72,3 +72,65 @@ fn what_is_wrong_is_refused() {
         assert!(parse(arguments).is_err(), "{arguments:?}");
     }
 }
+
+#[test]
+fn a_jail_is_run_with_a_name_and_limits() {
+    for arguments in [
+        &[
+            "run",
+            "-d",
+            "-n",
+            "web",
+            "--max-tasks",
+            "5",
+            "--max-shm-bytes",
+            "1M",
+            "/srv/jail",
+        ][..],
+        &[
+            "run",
+            "--keep",
+            "--max-children",
+            "2",
+            "/srv/jail",
+            "--",
+            "ls",
+            "-d",
+        ],
+        &["exec", "web"],
+        &["exec", "7", "--user", "root", "--", "ls", "-l"],
+        &["ls", "--tree"],
+        &["stop", "web", "--timeout", "3"],
+        &["rm", "--all"],
+        &["set", "web", "tasks.max=5", "shm_bytes.max=max"],
+        &["logs", "-f", "web"],
+        &["stats", "--watch", "--interval", "2"],
+        &["up"],
+        &["down", "other.toml"],
+        &["completion", "fish"],
+    ] {
+        let cli = parse(arguments).expect("a command line");
+        assert!(cli.command.is_some(), "{arguments:?}");
+    }
+    for arguments in [
+        &["run"][..],
+        &["run", "--name", "7", "/srv/jail"],
+        &["run", "--max-tasks", "many", "/srv/jail"],
+        &["run", "--max-children", "max", "/srv/jail"],
+        &["exec"],
+        &["exec", "0"],
+        &["ls", "--tree", "--json"],
+        &["stop"],
+        &["stop", "web", "--timeout", "-1"],
+        &["rm"],
+        &["rm", "--all", "web"],
+        &["set", "web"],
+        &["set", "web", "tasks.max"],
+        &["stats", "--interval", "2"],
+        &["stats", "--watch", "--interval", "0"],
+        &["up", "a", "b"],
+        &["completion", "tcsh"],
+    ] {
+        assert!(parse(arguments).is_err(), "{arguments:?}");
+    }
+}

@@ -5,7 +5,6 @@
 mod end;
 mod enter;
 mod group;
-mod killed;
 mod logs;
 mod run;
 mod set;
@@ -34,6 +33,5 @@ fn main() -> ExitCode {
     logs::add(&mut suite);
     set::add(&mut suite);
     group::add(&mut suite);
-    killed::add(&mut suite);
     suite.run()
 }

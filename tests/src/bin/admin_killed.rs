@@ -9,13 +9,14 @@ use jaula_tests::check;
 use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
 use jaula_tests::launch::jaula;
 use jaula_tests::sys::process;
-use std::process::Stdio;
+use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 /// How often.
 const ROUNDS: u32 = 100;
 
-pub fn add(suite: &mut Suite<'_>) {
+fn main() -> ExitCode {
+    let mut suite = Suite::new();
     suite.case(
         "the supervisor is killed: its jail is seen, and can be removed",
         || {
@@ -87,6 +88,7 @@ pub fn add(suite: &mut Suite<'_>) {
         }
         Ok(())
     });
+    suite.run()
 }
 
 fn killed_after(arguments: &[&str], time: Duration) -> CaseResult {
