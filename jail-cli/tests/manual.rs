@@ -133,6 +133,15 @@ fn the_example_of_a_description_is_one() {
 }
 
 #[test]
+fn the_description_in_the_guide_is_one() {
+    let guide = page("../guide.md");
+    let (_, rest) = guide.split_once("```toml\n").expect("a description");
+    let (text, _) = rest.split_once("```").expect("its end");
+    let manifest = Manifest::parse(text, Path::new("/etc")).expect("valid");
+    assert_eq!(manifest.order().count(), 2);
+}
+
+#[test]
 fn every_page_is_free_of_faults_where_that_can_be_told() {
     for name in [
         "jaula.1",

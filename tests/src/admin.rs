@@ -21,6 +21,15 @@ pub const STATE: &str = "/run/jaula";
 /// How long something may take that is not under the test's control.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Puts into the root what its shell needs to start something in the background, and cannot
+/// have as a device: a /dev/null to read from.
+pub fn prepare_root() -> CaseResult {
+    let directory = format!("{ROOT}/dev");
+    fs::create_dir_all(&directory).context(&directory)?;
+    let file = format!("{directory}/null");
+    fs::write(&file, "").context(&file)
+}
+
 /// What a command that must succeed prints.
 pub fn succeed(arguments: &[&str]) -> Result<String, Failure> {
     let output = output(&mut jaula(arguments))?;

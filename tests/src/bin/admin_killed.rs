@@ -3,7 +3,7 @@
 //! `jaula` and its supervisor killed at any moment: the next one tells the truth and tidies up.
 
 use jaula_tests::admin::{
-    in_kernel, listed, noted, runs, succeed, wait_until, Detached, ROOT, STATE,
+    in_kernel, listed, noted, prepare_root, runs, succeed, wait_until, Detached, ROOT, STATE,
 };
 use jaula_tests::check;
 use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 const ROUNDS: u32 = 100;
 
 fn main() -> ExitCode {
+    if let Err(failure) = prepare_root() {
+        println!("Bail out! No root directory for the jails: {failure}");
+        return ExitCode::FAILURE;
+    }
     let mut suite = Suite::new();
     suite.case(
         "the supervisor is killed: its jail is seen, and can be removed",

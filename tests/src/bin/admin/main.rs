@@ -5,11 +5,13 @@
 mod end;
 mod enter;
 mod group;
+mod guide;
 mod logs;
 mod run;
 mod set;
 mod view;
 
+use jaula_tests::admin::prepare_root;
 use jaula_tests::ktap::Suite;
 use jaula_tests::launch::{act_as_probe, Root};
 use std::process::ExitCode;
@@ -18,7 +20,7 @@ fn main() -> ExitCode {
     if let Some(code) = act_as_probe() {
         return code;
     }
-    let root = match Root::new() {
+    let root = match prepare_root().and_then(|()| Root::new()) {
         Ok(root) => root,
         Err(failure) => {
             println!("Bail out! No root directory for the jails: {failure}");
@@ -33,5 +35,6 @@ fn main() -> ExitCode {
     logs::add(&mut suite);
     set::add(&mut suite);
     group::add(&mut suite);
+    guide::add(&mut suite);
     suite.run()
 }
