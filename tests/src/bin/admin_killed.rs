@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// How often.
 const ROUNDS: u32 = 100;
+/// In how many cases, each of which has its time.
+const PARTS: u32 = 4;
 
 fn main() -> ExitCode {
     if let Err(failure) = prepare_root() {
@@ -60,26 +62,15 @@ fn main() -> ExitCode {
             &["run", "-q", "--keep", "--name", "kept-again"],
         ),
     ] {
-        suite.case(
-            &format!("{what}: killed at {ROUNDS} different moments"),
-            move || {
-                // How long it takes when it is left alone.
-                let start = Instant::now();
-                let command = [ROOT, "--", "/bin/sh", "-c", "sleep 1000 & exit 0"];
-                let arguments = [options, &command].concat();
-                jaula(&arguments)
-                    .stdout(Stdio::null())
-                    .status()
-                    .context("starting jaula")?;
-                let whole = start.elapsed();
-                succeed(&["rm", "--all"])?;
-                for round in 0..ROUNDS {
-                    killed_after(&arguments, whole * round / ROUNDS)
-                        .context(format_args!("after {:?}", whole * round / ROUNDS))?;
-                }
-                Ok(())
-            },
-        );
+        for part in 0..PARTS {
+            let name = format!(
+                "{what}: killed at {ROUNDS} moments, part {} of {PARTS}",
+                part + 1
+            );
+            // One after the other, the parts go through the whole time that a launch takes.
+            let moments = (part..ROUNDS).step_by(PARTS as usize);
+            suite.case(&name, move || killed_at(options, moments));
+        }
     }
     suite.case("jaula rm and stop: killed at different moments", || {
         for round in 0..ROUNDS / 4 {
@@ -90,9 +81,28 @@ fn main() -> ExitCode {
                 Duration::from_micros(700) * (round / 2),
             )?;
         }
-        Ok(())
+        no_scratch_is_left()
     });
     suite.run()
+}
+
+fn killed_at(options: &[&str], moments: impl Iterator<Item = u32>) -> CaseResult {
+    // How long it takes when it is left alone.
+    let start = Instant::now();
+    let command = [ROOT, "--", "/bin/sh", "-c", "sleep 1000 & exit 0"];
+    let arguments = [options, &command].concat();
+    let mut alone = jaula(&arguments);
+    alone
+        .stdout(Stdio::null())
+        .status()
+        .context("starting jaula")?;
+    let whole = start.elapsed();
+    succeed(&["rm", "--all"])?;
+    for moment in moments {
+        let time = whole * moment / ROUNDS;
+        killed_after(&arguments, time).context(format_args!("after {time:?}"))?;
+    }
+    no_scratch_is_left()
 }
 
 fn killed_after(arguments: &[&str], time: Duration) -> CaseResult {
@@ -122,8 +132,11 @@ fn nothing_is_left() -> CaseResult {
     wait_until("everything has ended", || {
         succeed(&["rm", "--all"])?;
         Ok(in_kernel()?.is_empty() && noted()?.is_empty() && !any_jaula()?)
-    })?;
-    // The next launch removes what was half made or half removed.
+    })
+}
+
+/// The next launch removes what was half made or half removed.
+fn no_scratch_is_left() -> CaseResult {
     succeed(&["run", "-q", ROOT, "--", "/bin/true"])?;
     let left: Vec<_> = std::fs::read_dir(STATE).context(STATE)?.flatten().collect();
     check!(left.is_empty(), "what is left in {STATE}: {left:?}");
