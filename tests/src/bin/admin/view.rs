@@ -166,7 +166,9 @@ pub fn add(suite: &mut Suite<'_>) {
         Ok(())
     });
     suite.case("stats: processes, memory, time and refusals", || {
-        let jail = Detached::start(&["--max-tasks", "2"], "sleep 1000 & sleep 1000 & wait")?;
+        // The inner shell ends when it cannot fork; the outer one goes on.
+        let script = "(sleep 9 & sleep 9 & sleep 9 & sleep 9); exec sleep 1000";
+        let jail = Detached::start(&["--max-tasks", "4"], script)?;
         let mut last = serde_json::Value::Null;
         jaula_tests::admin::wait_until("a refusal is counted", || {
             last = json(&["stats", "--json", &jail.text()])?[0].clone();
