@@ -175,10 +175,27 @@ fn write(jail: &Jail, file: File, text: &[u8]) -> Result {
                 Resource::Children => value::parse_count(text),
                 _ => value::parse_limit(text),
             };
-            jail.set_limit(resource, limit.ok_or(EINVAL)?)
+            let limit = limit.ok_or(EINVAL)?;
+            check_grants(jail, resource, limit)?;
+            jail.set_limit(resource, limit)
         }
         _ => Err(EPERM),
     }
+}
+
+/// Tells whether the current task may allow a jail this much: whoever is bounded by limits gives away
+/// no more than it has.
+fn check_grants(jail: &Jail, resource: Resource, limit: u64) -> Result {
+    let Some(parent) = jail.parent() else {
+        return Ok(());
+    };
+    if decide(parent, Access::AdministerJail) == Verdict::Allow {
+        return Ok(());
+    }
+    if limit > parent.members.lock().account(resource).max {
+        return Err(EPERM);
+    }
+    Ok(())
 }
 
 /// Returns the number of the jail whose directory has this name, 0 when the current task sees none.

@@ -114,7 +114,8 @@ unsafe extern "C" fn jaula_ipc_addid(ipcp: *mut kern_ipc_perm, call: c_int, size
 ///
 /// # Safety
 ///
-/// `ipcp` must be an object for which [`jaula_ipc_addid`] has returned 0.
+/// `ipcp` must be an object for which [`jaula_ipc_addid`] was called, and that is leaving or that
+/// nobody else knows of.
 #[no_mangle]
 unsafe extern "C" fn jaula_ipc_rmid(ipcp: *mut kern_ipc_perm) {
     // SAFETY: By the requirements of this function.

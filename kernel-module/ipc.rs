@@ -128,11 +128,12 @@ pub(crate) unsafe fn admit(ipcp: *mut bindings::kern_ipc_perm, call: u32, size: 
     unsafe { jail.admit_object(blob.node.get(), ipcp, call, size as u64) }
 }
 
-/// Takes an object that leaves the table of its namespace from its jail.
+/// Takes an object that leaves the table of its namespace, or could not enter it, from its jail. Does
+/// nothing where the jail has not admitted it.
 ///
 /// # Safety
 ///
-/// `ipcp` must be an object that was admitted, and not removed before.
+/// `ipcp` must be a tagged object that is leaving, or that nobody else knows of.
 pub(crate) unsafe fn remove(ipcp: *mut bindings::kern_ipc_perm) {
     // SAFETY: By the requirements of this function.
     let blob = unsafe { blob_of(ipcp) };
@@ -140,6 +141,10 @@ pub(crate) unsafe fn remove(ipcp: *mut bindings::kern_ipc_perm) {
         return;
     };
 
+    // SAFETY: Whether it is linked is up to the caller, by the requirements of this function.
+    if !unsafe { Node::is_linked(blob.node.get()) } {
+        return;
+    }
     // SAFETY: Written in `admit`, and not since.
     let (call, size) = unsafe { (*blob.call.get(), *blob.size.get()) };
     // SAFETY: By the requirements of this function; the object's tag is a reference to its jail.

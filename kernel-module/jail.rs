@@ -29,7 +29,7 @@ pub(crate) struct Jail {
     references: Opaque<bindings::refcount_t>,
     #[pin]
     rcu: Opaque<bindings::callback_head>,
-    number: Number,
+    pub(crate) number: Number,
     /// [`None`] is the host. Dropping a jail drops its parent in turn: how deep jails may lie
     /// within each other is bounded.
     parent: Option<ARef<Jail>>,
@@ -37,9 +37,8 @@ pub(crate) struct Jail {
     depth: u32,
     /// Nanoseconds since boot.
     pub(crate) created: u64,
-    /// Of its own, so that one jail can't keep the refusals of another out of the log.
     #[pin]
-    pub(crate) ratelimit: Ratelimit,
+    ratelimit: Ratelimit,
     #[pin]
     pub(crate) members: SpinLock<Members>,
     pub(crate) branch: Branch,
@@ -108,6 +107,8 @@ impl Jail {
         // SAFETY: May be called in any context.
         let created = unsafe { bindings::ktime_get_with_offset(bindings::tk_offsets_TK_OFFS_BOOT) };
 
+        let inside = Members::new(parent);
+
         let jail = KBox::pin_init(
             pin_init!(Self {
                 // SAFETY: A plain function over a plain value.
@@ -118,7 +119,7 @@ impl Jail {
                 depth,
                 created: created as u64,
                 ratelimit <- Ratelimit::new(),
-                members <- new_spinlock!(Members::new(), "jaula_members"),
+                members <- new_spinlock!(inside, "jaula_members"),
                 branch: Branch::new(),
                 work <- Work::new(),
                 gone <- Gone::new(),
@@ -149,6 +150,17 @@ impl Jail {
     /// Returns the jail that this one is in, [`None`] for the host.
     pub(crate) fn parent(&self) -> Option<&Jail> {
         self.parent.as_deref()
+    }
+
+    /// Returns how often something of this jail may be logged. Jails beside each other can't keep
+    /// each other's refusals out of the log; those within one share its rate, so that a jail gets no
+    /// more by making jails.
+    pub(crate) fn ratelimit(&self) -> &Ratelimit {
+        let mut outermost = self;
+        while let Some(parent) = outermost.parent() {
+            outermost = parent;
+        }
+        &outermost.ratelimit
     }
 
     /// Returns the numbers of the jails that this one is in, innermost first, the host last.

@@ -80,7 +80,7 @@ bool jaula_ipc_namespace_get(struct ipc_namespace *ns);
 int jaula_print_number(char *buffer, size_t size, u64 number);
 int jaula_print_time(char *buffer, size_t size, u64 nanoseconds);
 void jaula_shm_init_task(struct task_struct *task);
-bool jaula_thread_group_leader(struct task_struct *task);
+bool jaula_leads_process(struct task_struct *task);
 
 /* report.c: what the current task has done, or was refused */
 void jaula_report_create(u32 jail, u32 from);
@@ -88,6 +88,8 @@ void jaula_report_attach(u32 jail, u32 from);
 void jaula_report_destroy(u32 jail, u32 from);
 void jaula_trace_refusal(const struct jaula_refusal *refusal);
 bool jaula_audit_refusal(const struct jaula_refusal *refusal);
+void jaula_trace_limit(u32 jail, const char *limit);
+void jaula_audit_limit(u32 jail, const char *limit);
 
 /* hooks.rs */
 int jaula_task_alloc(struct task_struct *task, unsigned long clone_flags);

@@ -9,11 +9,12 @@ use crate::{
     jail::Jail,
     list::{List, Node},
     policy::{self, Resource},
-    sysv_call, tree,
+    refusal, sysv_call, tree,
 };
 use kernel::{
     bindings::{kern_ipc_perm, task_struct},
     prelude::*,
+    sync::lock::{spinlock::SpinLockBackend, Guard},
 };
 
 /// How far a jail has come. It never goes back.
@@ -67,11 +68,17 @@ pub(crate) struct Members {
 }
 
 impl Members {
-    /// Makes the members of a new jail, with room for the task that makes it.
-    pub(crate) fn new() -> Self {
+    /// Makes the members of a new jail within `parent`, with room for the task that makes it.
+    ///
+    /// It has the limits of its parent, or else a bounded jail would have a way around them.
+    pub(crate) fn new(parent: Option<&Jail>) -> Self {
+        let limits = parent.map(|parent| parent.members.lock().limits());
         let mut accounts = Resource::ALL.map(|resource| Account {
             used: 0,
-            max: resource.default_limit(),
+            max: match (resource, &limits) {
+                (Resource::Children, _) | (_, None) => resource.default_limit(),
+                (_, Some(limits)) => limits[resource as usize],
+            },
             refused: 0,
         });
         accounts[Resource::Tasks as usize].used = 1;
@@ -91,6 +98,11 @@ impl Members {
     /// Returns what there is of a resource.
     pub(crate) fn account(&mut self, resource: Resource) -> &mut Account {
         &mut self.accounts[resource as usize]
+    }
+
+    /// Returns how much there may be of each resource.
+    pub(crate) fn limits(&self) -> [u64; Resource::COUNT] {
+        self.accounts.map(|account| account.max)
     }
 
     /// Takes `amount` of a resource, where the jail may have that much more.
@@ -147,6 +159,21 @@ impl Members {
 }
 
 impl Jail {
+    /// Makes room for a jail within this one.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` when the jail is dying or has as many as it may.
+    pub(crate) fn take_child(&self) -> Result {
+        let mut members = self.members.lock();
+
+        let taken = members.take(Resource::Children, 1);
+        if taken.is_err() {
+            self.refuse(members, Resource::Children);
+        }
+        taken
+    }
+
     /// Makes room for a task that is about to enter. It has to come: see [`Self::link_task`].
     ///
     /// # Errors
@@ -158,7 +185,9 @@ impl Jail {
         if members.state != State::Alive {
             return Err(ESRCH);
         }
-        members.take(Resource::Tasks, 1)
+        let taken = members.take(Resource::Tasks, 1);
+        drop(members);
+        taken.inspect_err(|_| refusal::report_limit(self, Resource::Tasks))
     }
 
     /// Puts a task for which room was made on the list.
@@ -195,7 +224,10 @@ impl Jail {
     ) -> Result {
         let mut members = self.members.lock();
 
-        members.take(Resource::Tasks, 1)?;
+        if let Err(error) = members.take(Resource::Tasks, 1) {
+            self.refuse(members, Resource::Tasks);
+            return Err(error);
+        }
         // SAFETY: By the requirements of this function.
         unsafe { members.tasks.push(node, task) };
         Ok(())
@@ -237,10 +269,14 @@ impl Jail {
         let mut members = self.members.lock();
         let kind = sysv_call::resource_of(call);
 
-        members.take(kind, 1).map_err(|_| ENOSPC)?;
+        if members.take(kind, 1).is_err() {
+            self.refuse(members, kind);
+            return Err(ENOSPC);
+        }
         // Nothing of what there is too much of already would still be refused.
         if size != 0 && members.take(Resource::ShmBytes, size).is_err() {
             members.give_back(kind, 1);
+            self.refuse(members, Resource::ShmBytes);
             return Err(ENOSPC);
         }
         // SAFETY: By the requirements of this function.
@@ -266,12 +302,12 @@ impl Jail {
         unsafe { members.objects.remove(node) };
         members.give_back(sysv_call::resource_of(call), 1);
         members.give_back(Resource::ShmBytes, size);
-        let step = members.next_step();
+        let over = members.is_over();
         drop(members);
 
         // Objects go one by one, many of them by that work: there is no more of it for each.
-        if step == Step::Bury {
-            self.follow(step);
+        if over {
+            tree::bury(self);
         }
     }
 
@@ -291,6 +327,17 @@ impl Jail {
         drop(members);
         self.follow(step);
         Ok(())
+    }
+
+    /// Lets go of the members, and reports that somebody was refused some of a resource, unless it is
+    /// because of the jail's end.
+    fn refuse(&self, members: Guard<'_, Members, SpinLockBackend>, resource: Resource) {
+        let alive = members.state == State::Alive;
+        drop(members);
+
+        if alive {
+            refusal::report_limit(self, resource);
+        }
     }
 
     /// Sets how much of a resource there may be. What there is more stays.

@@ -5,20 +5,23 @@
 use crate::{jail::Jail, rcu};
 use core::{
     ptr,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 use kernel::{bindings, error::to_result, prelude::*, types::ARef};
 
-/// How many numbers are in use; at most `jaula_max_jails`.
+/// How many jails exist; at most `jaula_max_jails`. A number can be in use for longer.
 static IN_USE: AtomicU32 = AtomicU32::new(0);
 
 /// A number from 1 to 2³¹-1 that no other jail has.
 ///
 /// # Invariants
 ///
-/// The number is allocated in `jaula_numbers` and counted in [`IN_USE`]. Both end when the value
-/// is dropped, not before.
-pub(crate) struct Number(u32);
+/// The number is allocated in `jaula_numbers` until the value is dropped, and counted in [`IN_USE`]
+/// while `counted` says so.
+pub(crate) struct Number {
+    number: u32,
+    counted: AtomicBool,
+}
 
 impl Number {
     /// Allocates the next free number, going round at the end of the range.
@@ -55,12 +58,22 @@ impl Number {
         // 1 says that the allocation went round the end of the range.
         to_result(ret)?;
         // INVARIANT: The number has just been allocated, and the caller has counted it.
-        Ok(Self(number))
+        Ok(Self {
+            number,
+            counted: AtomicBool::new(true),
+        })
     }
 
     /// Returns the number as a plain value.
     pub(crate) fn get(&self) -> u32 {
-        self.0
+        self.number
+    }
+
+    /// Makes room for another jail, since the one that has this number has ended.
+    fn stop_counting(&self) {
+        if self.counted.swap(false, Ordering::Relaxed) {
+            IN_USE.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -68,8 +81,8 @@ impl Drop for Number {
     /// Gives the number back. May run in any context.
     fn drop(&mut self) {
         // SAFETY: By the type invariant the number is allocated, and it is ours to release.
-        unsafe { bindings::jaula_number_release(self.0) };
-        IN_USE.fetch_sub(1, Ordering::Relaxed);
+        unsafe { bindings::jaula_number_release(self.number) };
+        self.stop_counting();
     }
 }
 
@@ -81,8 +94,9 @@ pub(crate) fn publish(jail: &Jail) {
     unsafe { bindings::jaula_number_set(jail.number(), ptr::from_ref(jail).cast_mut().cast()) };
 }
 
-/// Has the jail no longer found by its number, which it keeps.
+/// Has the jail, which has ended, no longer found by its number, which it keeps.
 pub(crate) fn withdraw(jail: &Jail) {
+    jail.number.stop_counting();
     // SAFETY: The number is allocated.
     unsafe { bindings::jaula_number_set(jail.number(), ptr::null_mut()) };
 }

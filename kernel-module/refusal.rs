@@ -4,10 +4,15 @@
 //! nobody audits, to the kernel's log.
 
 use crate::{
-    ipc::Object, jail::number_of, ratelimit::Ratelimit, sysv_call::SysvCall, task::Subject,
+    ipc::Object,
+    jail::{number_of, Jail},
+    policy::Resource,
+    ratelimit::Ratelimit,
+    sysv_call::SysvCall,
+    task::Subject,
 };
 use core::ptr;
-use kernel::{bindings, prelude::*, str::CStr};
+use kernel::{bindings, c_str, prelude::*, str::CStr};
 
 /// Reports that `subject` was refused `call` on `object`. The logs do not hear of it when its jail
 /// has had much refused lately.
@@ -20,7 +25,7 @@ pub(crate) fn report_sysv(subject: &Subject, call: SysvCall, object: &Object<'_>
         jail.count_refusal();
     }
     let ratelimit = match jail {
-        Some(jail) => &jail.ratelimit,
+        Some(jail) => jail.ratelimit(),
         None => Ratelimit::of_host(),
     };
 
@@ -49,5 +54,28 @@ pub(crate) fn report_sysv(subject: &Subject, call: SysvCall, object: &Object<'_>
             object.key(),
             number_of(owner),
         );
+    }
+}
+
+/// Reports that the current task was refused something because `jail` has as much of it as it may.
+///
+/// May be called in any context.
+#[cold]
+#[inline(never)]
+pub(crate) fn report_limit(jail: &Jail, resource: Resource) {
+    let limit = match resource {
+        Resource::Tasks => c_str!("tasks.max"),
+        Resource::Sem => c_str!("sem.max"),
+        Resource::Shm => c_str!("shm.max"),
+        Resource::Msg => c_str!("msg.max"),
+        Resource::ShmBytes => c_str!("shm_bytes.max"),
+        Resource::Children => c_str!("children.max"),
+    };
+
+    // SAFETY: The name is a string with an end.
+    unsafe { bindings::jaula_trace_limit(jail.number(), limit.as_char_ptr()) };
+    if jail.ratelimit().allows() {
+        // SAFETY: As above.
+        unsafe { bindings::jaula_audit_limit(jail.number(), limit.as_char_ptr()) };
     }
 }

@@ -2,7 +2,9 @@
 /*
  * Jaula - what is told to tracing and to the audit log
  *
- * Nothing here sleeps: a refusal may be reported with an IPC object locked.
+ * What is refused may be reported with an IPC object locked: nothing sleeps
+ * there.  What is done to jails is reported with no lock held, and may wait for
+ * room in the queue of records.
  */
 
 #include <linux/audit.h>
@@ -18,14 +20,14 @@
  * Begins a record.  Returns NULL where nobody has turned auditing on; there is
  * no record then, and nothing is printed for the want of a daemon.
  */
-static struct audit_buffer *begin(int type, const char *op)
+static struct audit_buffer *begin(int type, const char *op, gfp_t gfp)
 {
 	struct audit_buffer *ab;
 	char comm[TASK_COMM_LEN];
 
 	if (!audit_enabled)
 		return NULL;
-	ab = audit_log_start(audit_context(), GFP_ATOMIC | __GFP_NOWARN, type);
+	ab = audit_log_start(audit_context(), gfp, type);
 	if (!ab)
 		return NULL;
 	audit_log_format(ab, "op=%s pid=%d uid=%u auid=%u ses=%u comm=", op,
@@ -39,7 +41,7 @@ static struct audit_buffer *begin(int type, const char *op)
 
 static void audit_jail(const char *op, u32 jail, u32 from)
 {
-	struct audit_buffer *ab = begin(AUDIT_JAULA_JAIL, op);
+	struct audit_buffer *ab = begin(AUDIT_JAULA_JAIL, op, GFP_KERNEL);
 
 	if (!ab)
 		return;
@@ -73,8 +75,9 @@ void jaula_trace_refusal(const struct jaula_refusal *refusal)
 /* Returns whether there is a record now. */
 bool jaula_audit_refusal(const struct jaula_refusal *refusal)
 {
-	struct audit_buffer *ab = begin(AUDIT_JAULA_REFUSAL, "refuse");
+	struct audit_buffer *ab;
 
+	ab = begin(AUDIT_JAULA_REFUSAL, "refuse", GFP_ATOMIC | __GFP_NOWARN);
 	if (!ab)
 		return false;
 	audit_log_format(ab, " jail=%u owner=%u call=%s", refusal->jail,
@@ -85,4 +88,20 @@ bool jaula_audit_refusal(const struct jaula_refusal *refusal)
 			 refusal->id, refusal->key);
 	audit_log_end(ab);
 	return true;
+}
+
+void jaula_trace_limit(u32 jail, const char *limit)
+{
+	trace_jaula_limit(jail, limit);
+}
+
+void jaula_audit_limit(u32 jail, const char *limit)
+{
+	struct audit_buffer *ab;
+
+	ab = begin(AUDIT_JAULA_REFUSAL, "limit", GFP_ATOMIC | __GFP_NOWARN);
+	if (!ab)
+		return;
+	audit_log_format(ab, " jail=%u limit=%s res=0", jail, limit);
+	audit_log_end(ab);
 }

@@ -52,6 +52,23 @@ static const struct dentry_operations dentry_operations = {
 	.d_delete = always_delete_dentry,
 };
 
+/*
+ * An inode is the same for all who see it: nobody changes it for the others.
+ * What opens a file for writing may want it to be empty first.
+ */
+static int no_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
+		      struct iattr *attr)
+{
+	const unsigned int what = ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_TOUCH |
+				  ATTR_ATIME_SET | ATTR_MTIME_SET;
+
+	return attr->ia_valid & what ? -EPERM : 0;
+}
+
+static const struct inode_operations file_inode_operations = {
+	.setattr = no_setattr,
+};
+
 static struct dentry *instantiate(struct inode *dir, struct dentry *dentry,
 				  u32 number, int index, umode_t mode,
 				  const struct inode_operations *iops,
@@ -66,8 +83,7 @@ static struct dentry *instantiate(struct inode *dir, struct dentry *dentry,
 	inode->i_private = (void *)(unsigned long)number;
 	inode->i_generation = index;
 	inode->i_fop = fops;
-	if (iops)
-		inode->i_op = iops;
+	inode->i_op = iops;
 	if (S_ISDIR(mode))
 		inc_nlink(inode);
 	simple_inode_init_ts(inode);
@@ -150,7 +166,8 @@ static struct dentry *jail_lookup(struct inode *dir, struct dentry *dentry,
 	if (index < 0 || jaula_fs_revalidate(number) <= 0)
 		return ERR_PTR(-ENOENT);
 	return instantiate(dir, dentry, number, index,
-			   S_IFREG | jaula_fs_mode(index), NULL,
+			   S_IFREG | jaula_fs_mode(index),
+			   &file_inode_operations,
 			   &file_operations);
 }
 
@@ -174,6 +191,7 @@ static int jail_iterate(struct file *file, struct dir_context *ctx)
 
 static const struct inode_operations jail_inode_operations = {
 	.lookup = jail_lookup,
+	.setattr = no_setattr,
 };
 
 static const struct file_operations jail_operations = {
@@ -189,8 +207,8 @@ static struct dentry *root_lookup(struct inode *dir, struct dentry *dentry,
 
 	if (dentry->d_name.len == strlen(JAULA_FILE_VERSION) &&
 	    !strcmp(dentry->d_name.name, JAULA_FILE_VERSION))
-		return instantiate(dir, dentry, 0, -1, S_IFREG | 0444, NULL,
-				   &file_operations);
+		return instantiate(dir, dentry, 0, -1, S_IFREG | 0444,
+				   &file_inode_operations, &file_operations);
 	number = jaula_fs_lookup(dentry->d_name.name, dentry->d_name.len);
 	if (!number)
 		return ERR_PTR(-ENOENT);
@@ -228,6 +246,7 @@ static int root_iterate(struct file *file, struct dir_context *ctx)
 
 static const struct inode_operations root_inode_operations = {
 	.lookup = root_lookup,
+	.setattr = no_setattr,
 };
 
 static const struct file_operations root_operations = {

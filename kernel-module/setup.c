@@ -173,9 +173,10 @@ void jaula_shm_init_task(struct task_struct *task)
 	shm_init_task(task);
 }
 
-bool jaula_thread_group_leader(struct task_struct *task)
+/* The first process of all can't be killed, and ends with the machine. */
+bool jaula_leads_process(struct task_struct *task)
 {
-	return thread_group_leader(task);
+	return thread_group_leader(task) && !is_global_init(task);
 }
 
 int jaula_print_number(char *buffer, size_t size, u64 number)

@@ -7,6 +7,7 @@ use crate::{
     jail::{number_of, relation, Jail},
     number,
     policy::{self, Access, Resource, Verdict},
+    refusal,
     task::Subject,
     tree,
 };
@@ -89,6 +90,8 @@ fn create_newjail(subject: Subject) -> Result<u32> {
         let children = members.account(Resource::Children);
         if children.max == 0 {
             children.count_refusal();
+            drop(members);
+            refusal::report_limit(parent, Resource::Children);
             return Err(EPERM);
         }
     }
@@ -105,9 +108,9 @@ fn create_newjail(subject: Subject) -> Result<u32> {
     // Nothing can fail from here on. The adjustments are made to objects of the old jail, as a
     // member of the old jail.
     subject.leave_sysv_ipc();
-    subject.enter(jail);
-    // SAFETY: May be called in any context.
+    // SAFETY: No lock is held.
     unsafe { bindings::jaula_report_create(number, from) };
+    subject.enter(jail);
     Ok(number)
 }
 
@@ -122,18 +125,19 @@ fn attach_jail(subject: Subject, number: c_int) -> Result<u32> {
 
     // Nothing can fail from here on.
     subject.leave_sysv_ipc();
-    subject.enter(jail);
-    // SAFETY: May be called in any context.
+    // SAFETY: No lock is held.
     unsafe { bindings::jaula_report_attach(number, from) };
+    subject.enter(jail);
     Ok(0)
 }
 
 fn destroy_jail(subject: &Subject, number: c_int) -> Result<u32> {
     let jail = administered(subject, number)?;
 
-    tree::doom(&jail)?;
-    // SAFETY: May be called in any context.
-    unsafe { bindings::jaula_report_destroy(jail.number(), number_of(subject.jail())) };
+    if tree::doom(&jail)? {
+        // SAFETY: No lock is held.
+        unsafe { bindings::jaula_report_destroy(jail.number(), number_of(subject.jail())) };
+    }
     jail.gone.wait()?;
     Ok(0)
 }

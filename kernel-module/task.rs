@@ -107,11 +107,12 @@ impl Subject {
 
     /// Tells whether the task is all there is of its process: no other thread, no other process
     /// that shares its memory (`CLONE_VM`), and no leader of its thread group that has ended before
-    /// it and still stands for the process.
+    /// it and still stands for the process. The first process of all counts as none: it stays on the
+    /// host.
     pub(crate) fn is_whole_process(&self) -> bool {
         // SAFETY: Both functions are given, or ask about, the current task, which `self` is.
         unsafe {
-            bindings::jaula_thread_group_leader(self.task) && bindings::current_is_single_threaded()
+            bindings::jaula_leads_process(self.task) && bindings::current_is_single_threaded()
         }
     }
 

@@ -51,6 +51,7 @@ TRACE_EVENT(jaula_refuse,
 		__string(command, refusal->command ?: "")
 		__string(kind, refusal->kind)
 		__field(int, id)
+		__field(u32, key)
 	),
 	TP_fast_assign(
 		__entry->jail = refusal->jail;
@@ -59,10 +60,27 @@ TRACE_EVENT(jaula_refuse,
 		__assign_str(command);
 		__assign_str(kind);
 		__entry->id = refusal->id;
+		__entry->key = refusal->key;
 	),
-	TP_printk("jail=%u owner=%u call=%s cmd=%s kind=\"%s\" id=%d",
+	TP_printk("jail=%u owner=%u call=%s cmd=%s kind=\"%s\" id=%d key=0x%x",
 		  __entry->jail, __entry->owner, __get_str(call),
-		  __get_str(command), __get_str(kind), __entry->id)
+		  __get_str(command), __get_str(kind), __entry->id,
+		  __entry->key)
+);
+
+/* The current task was refused what a jail has as much of as it may. */
+TRACE_EVENT(jaula_limit,
+	TP_PROTO(u32 jail, const char *limit),
+	TP_ARGS(jail, limit),
+	TP_STRUCT__entry(
+		__field(u32, jail)
+		__string(limit, limit)
+	),
+	TP_fast_assign(
+		__entry->jail = jail;
+		__assign_str(limit);
+	),
+	TP_printk("jail=%u limit=%s", __entry->jail, __get_str(limit))
 );
 
 #endif /* _SECURITY_JAULA_TRACE_H */

@@ -106,7 +106,7 @@ pub(crate) fn plant(jail: &ARef<Jail>) -> Result {
     let mut tree = Tree::lock();
 
     if let Some(parent) = jail.parent() {
-        parent.members.lock().take(Resource::Children, 1)?;
+        parent.take_child()?;
     }
     let child = NonNull::from(&**jail);
     // SAFETY: A new jail is on no list, and `bury` removes it from the one it is on now.
@@ -162,14 +162,15 @@ pub(crate) fn bury(jail: &Jail) {
     }
 }
 
-/// Begins to destroy a jail and all that descend from it.
+/// Begins to destroy a jail and all that descend from it. Tells whether nobody has before.
 ///
 /// # Errors
 ///
 /// `ESRCH` when it is dead.
-pub(crate) fn doom(root: &Jail) -> Result {
+pub(crate) fn doom(root: &Jail) -> Result<bool> {
     let mut tree = Tree::lock();
-    if root.members.lock().state == State::Dead {
+    let state = root.members.lock().state;
+    if state == State::Dead {
         return Err(ESRCH);
     }
 
@@ -185,7 +186,7 @@ pub(crate) fn doom(root: &Jail) -> Result {
 
         match next_in(&mut tree, root, current) {
             Some(next) => jail = next,
-            None => return Ok(()),
+            None => return Ok(state == State::Alive),
         }
     }
 }

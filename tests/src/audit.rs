@@ -26,6 +26,7 @@ const MESSAGE_MAX: usize = 16384;
 /// Auditing, on until this value is dropped.
 pub struct Audit {
     log: Socket,
+    records: Vec<(u16, String)>,
 }
 
 impl Audit {
@@ -34,7 +35,10 @@ impl Audit {
         let log = socket()?;
         log.add_membership(READERS).context("joining the readers")?;
         log.set_non_blocking(true).context("the reader's socket")?;
-        let audit = Audit { log };
+        let audit = Audit {
+            log,
+            records: Vec::new(),
+        };
         enable(true)?;
         Ok(audit)
     }
@@ -43,22 +47,31 @@ impl Audit {
     pub fn expect(&mut self, kind: u16, values: &[String]) -> Result<String, Failure> {
         let what = format!("a record {kind} with {values:?}");
         wait::until_some(&what, || {
-            let records = self.new_records()?;
-            Ok(records
-                .into_iter()
-                .find(|(found, text)| *found == kind && has_all(text, values))
-                .map(|(_, text)| text))
+            let text = self.matching(kind, values)?.next().map(str::to_owned);
+            Ok(text)
         })
     }
 
-    /// The types and texts of the records that have come since the last call.
-    pub fn new_records(&mut self) -> Result<Vec<(u16, String)>, Failure> {
-        let mut records = Vec::new();
+    /// The texts of the records so far of this type with all of these values.
+    pub fn matching<'a>(
+        &'a mut self,
+        kind: u16,
+        values: &'a [String],
+    ) -> Result<impl Iterator<Item = &'a str>, Failure> {
+        self.read()?;
+        Ok(self
+            .records
+            .iter()
+            .filter(move |(found, text)| *found == kind && has_all(text, values))
+            .map(|(_, text)| text.as_str()))
+    }
+
+    fn read(&mut self) -> Result<(), Failure> {
         loop {
             let mut message = Vec::with_capacity(MESSAGE_MAX);
             match self.log.recv(&mut message, 0) {
-                Ok(_) => records.extend(record(&message)?),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(records),
+                Ok(_) => self.records.push(record(&message)?),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error).context("the audit log"),
             }
         }
@@ -86,14 +99,14 @@ fn socket() -> Result<Socket, Failure> {
 
 /// The kernel sends records with the length of the text alone in their headers, so that it is the
 /// length of the message that counts.
-fn record(message: &[u8]) -> Result<Option<(u16, String)>, Failure> {
+fn record(message: &[u8]) -> Result<(u16, String), Failure> {
     const HEADER: usize = 16;
     let (Some(kind), Some(text)) = (message.get(4..6), message.get(HEADER..)) else {
         return Err(fail(format!("a short message: {message:?}")));
     };
     let kind = u16::from_ne_bytes([kind[0], kind[1]]);
     let text = String::from_utf8_lossy(text);
-    Ok(Some((kind, text.trim_end_matches(['\0', '\n']).to_owned())))
+    Ok((kind, text.trim_end_matches(['\0', '\n']).to_owned()))
 }
 
 fn enable(on: bool) -> Result<(), Failure> {

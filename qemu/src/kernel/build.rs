@@ -246,7 +246,7 @@ impl Build<'_> {
             .unwrap_or(OBJECTS)
     }
 
-    /// Size of the module's machine code in bytes.
+    /// Size of the module's text in bytes, as size(1) counts it.
     pub fn module_text(&self) -> Result<u64> {
         let archive = self.dir().join(super::tree::MODULE_PATH).join("built-in.a");
         let said = capture(

@@ -38,7 +38,61 @@ fn main() -> ExitCode {
         from_within,
     );
     suite.case("System V objects are refused up and down", objects);
+    suite.case(
+        "a jail has the limits of the one that it is in, and is given no more by it",
+        inherited_limits,
+    );
     suite.run()
+}
+
+fn inherited_limits() -> CaseResult {
+    const LIMITS: [&str; 5] = [
+        "tasks.max",
+        "sem.max",
+        "shm.max",
+        "msg.max",
+        "shm_bytes.max",
+    ];
+    let outer = Inmate::start(|| Ok(()))?;
+    jailfs::set(outer.number, "children.max", "2")?;
+    for file in LIMITS {
+        jailfs::set(outer.number, file, "5")?;
+    }
+    let inner = within(outer.number)?;
+    for file in LIMITS {
+        let got = jailfs::value(inner.number, file)?;
+        check_eq!(got, 5, "{file} of the inner jail");
+    }
+    let (number, place) = (inner.number, outer.number);
+    Inmate::start_by(
+        || {
+            call::attach_jail(place).context("attach_jail")?;
+            jail::number()
+        },
+        || {
+            for file in LIMITS {
+                for more in ["6", "max"] {
+                    let got = jailfs::write(number, file, more);
+                    check_eq!(
+                        got,
+                        Err(Errno::EPERM),
+                        "{file} = {more} from the outer jail"
+                    );
+                }
+                jailfs::set(number, file, "4")?;
+                jailfs::set(number, file, "5")?;
+            }
+            let got = jailfs::write(number, "children.max", "3");
+            check_eq!(
+                got,
+                Err(Errno::EPERM),
+                "children.max = 3 from the outer jail"
+            );
+            jailfs::set(number, "children.max", "2")
+        },
+    )?;
+    // Whoever bounds the outer jail is bound by nothing.
+    jailfs::set(number, "tasks.max", "6")
 }
 
 /// Enters a jail within `number`.

@@ -55,10 +55,14 @@ fn main() -> ExitCode {
     );
     suite.case("a kept jail stays when it is empty", kept);
     suite.case("nothing can be made or removed by hand", by_hand);
-    suite.case("2 000 jails come and go under a reader", || {
+    suite.case(
+        "modes, owners and times cannot be changed: EPERM",
+        attributes,
+    );
+    suite.case("500 jails come and go under a reader", || {
         let inmate = Inmate::start(|| Ok(()))?;
         let churn = process::fork(|| {
-            for _ in 0..2000 {
+            for _ in 0..500 {
                 let made = process::in_child(|| i32::from(call::create_newjail().is_err()));
                 if made != Ok(process::Ended::Exited(0)) {
                     return 1;
@@ -552,5 +556,55 @@ fn by_hand() -> CaseResult {
         WRITABLE.len() + READ_ONLY.len(),
         "files"
     );
+    Ok(())
+}
+
+fn attributes() -> CaseResult {
+    use std::os::unix::fs::{chown, PermissionsExt};
+
+    let inmate = Inmate::start(|| Ok(()))?;
+    for place in [
+        ROOT.to_owned(),
+        format!("{ROOT}/version"),
+        format!("{ROOT}/{}", inmate.number),
+        path(inmate.number, "tasks"),
+        path(inmate.number, "tasks.max"),
+    ] {
+        let before = fs::metadata(&place).context(&place)?;
+        let changes = [
+            (
+                "chmod",
+                fs::set_permissions(&place, fs::Permissions::from_mode(0o777)),
+            ),
+            ("chown", chown(&place, Some(1000), Some(1000))),
+        ];
+        for (what, got) in changes {
+            let got = got.map_err(|error| jailfs::errno(&error));
+            check_eq!(got, Err(Errno::EPERM), "{what} {place}");
+        }
+        let after = fs::metadata(&place).context(&place)?;
+        check_eq!(
+            (after.mode(), after.uid(), after.gid()),
+            (before.mode(), before.uid(), before.gid()),
+            "mode and owner of {place}"
+        );
+    }
+    let file = path(inmate.number, "tasks.max");
+    let times = File::open(&file).context(&file)?;
+    let got = times.set_modified(std::time::SystemTime::UNIX_EPOCH);
+    check_eq!(
+        got.map_err(|error| jailfs::errno(&error)),
+        Err(Errno::EPERM),
+        "utimensat"
+    );
+    // As a shell's `>` does.
+    OpenOptions::new()
+        .write(true)
+        .truncate(true)
+        .open(&file)
+        .context(&file)?
+        .write_all(b"7")
+        .context(&file)?;
+    check_eq!(jailfs::value(inmate.number, "tasks.max")?, 7, "tasks.max");
     Ok(())
 }

@@ -7,9 +7,9 @@ use jaula_tests::inmate::Inmate;
 use jaula_tests::kmsg::Kmsg;
 use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
 use jaula_tests::sys::{jail as call, process};
-use jaula_tests::sysv::{Object, Path, PATHS};
+use jaula_tests::sysv::{Family, Object, Path, PATHS};
 use jaula_tests::tracing::Tracing;
-use jaula_tests::{check, check_eq, jail, wait};
+use jaula_tests::{check, check_eq, jail};
 use std::process::ExitCode;
 
 /// More than a rate limit lets pass.
@@ -99,29 +99,80 @@ fn main() -> ExitCode {
     );
     suite.case("audit: a flood of refusals is a few records", || {
         let mut audit = Audit::start()?;
-        let path = &PATHS[0];
-        let object = refused(path)?;
-        for _ in 1..MANY {
-            check_eq!((path.attempt)(&object), Err(path.crossing), "{}", path.name);
-        }
-        // Records come in order: with this one, all of the flood are there.
-        let last = process::in_child(|| i32::from(call::create_newjail().is_ok()));
-        check_eq!(
-            last,
-            Ok(process::Ended::Exited(0)),
-            "a jail may not have one"
-        );
-        let ours = [format!("pid={}", process::pid())];
-        let mut records = 0;
-        wait::until("a record of a refusal", || {
-            let new = audit.new_records()?;
-            records += new
-                .iter()
-                .filter(|(kind, text)| *kind == audit::REFUSAL && audit::has_all(text, &ours))
-                .count();
-            Ok(records > 0)
-        })?;
+        let flood = process::in_child(|| {
+            let path = &PATHS[0];
+            let again = |object| (1..MANY).all(|_| (path.attempt)(&object) == Err(path.crossing));
+            i32::from(!refused(path).is_ok_and(again))
+        });
+        check_eq!(flood, Ok(process::Ended::Exited(0)), "what is refused");
+        // Records come in order: when this one is there, so are all of the flood.
+        let inmate = Inmate::start(|| Ok(()))?;
+        audit.expect(audit::JAIL, &[format!("jail={}", inmate.number)])?;
+        let records = audit.matching(audit::REFUSAL, &[])?.count();
+        check!(records > 0, "no record of {MANY} refusals");
         check!(records < MANY / 2, "{records} records of {MANY} refusals");
+        Ok(())
+    });
+    suite.case("audit: a jail gets no more records by making jails", || {
+        let outer = jail_with_children()?;
+        let number = outer.number;
+        let mut audit = Audit::start()?;
+        for _ in 0..MANY / 10 {
+            let refusals = process::in_child(|| {
+                let refused_ten = || -> CaseResult {
+                    jail::private_tables()?;
+                    call::attach_jail(number).context("attach_jail")?;
+                    let path = &PATHS[0];
+                    let object = Object::create(path.family, 0o666).context("creating")?;
+                    jail::enter()?;
+                    for _ in 0..10 {
+                        check_eq!((path.attempt)(&object), Err(path.crossing), "{}", path.name);
+                    }
+                    Ok(())
+                };
+                i32::from(refused_ten().is_err())
+            });
+            check_eq!(refusals, Ok(process::Ended::Exited(0)), "a jail in a jail");
+            jaula_tests::jailfs::wait_for(number, "children", 0)?;
+        }
+        let inmate = Inmate::start(|| Ok(()))?;
+        audit.expect(audit::JAIL, &[format!("jail={}", inmate.number)])?;
+        let records = audit.matching(audit::REFUSAL, &[])?.count();
+        check!(records > 0, "no record of {MANY} refusals");
+        check!(records < MANY / 2, "{records} records of {MANY} refusals");
+        Ok(())
+    });
+    suite.case("tracing and audit: a limit is reached", || {
+        let tracing = Tracing::start()?;
+        let mut audit = Audit::start()?;
+        let target = Inmate::start(|| Ok(()))?;
+        let number = target.number;
+        for limit in ["tasks.max", "sem.max"] {
+            jaula_tests::jailfs::set(number, limit, "0")?;
+        }
+        check!(call::attach_jail(number).is_err(), "no task more");
+        jaula_tests::jailfs::set(number, "tasks.max", "2")?;
+        call::attach_jail(number).context("attach_jail")?;
+        check!(
+            Object::create(Family::Sem, 0o600).is_err(),
+            "no semaphore set"
+        );
+        check!(process::fork(|| 0).is_err(), "no third task");
+        check!(call::create_newjail().is_err(), "no jail in it");
+        let events = tracing.events_of(process::pid())?;
+        for (count, limit) in [(2, "tasks.max"), (1, "sem.max"), (1, "children.max")] {
+            let event = format!("jaula_limit: jail={number} limit={limit}");
+            let found = events.iter().filter(|found| **found == event).count();
+            check_eq!(found, count, "events of {limit} in {events:?}");
+            let values = [
+                "op=limit".to_owned(),
+                format!("pid={}", process::pid()),
+                format!("jail={number}"),
+                format!("limit={limit}"),
+                "res=0".to_owned(),
+            ];
+            audit.expect(audit::REFUSAL, &values)?;
+        }
         Ok(())
     });
     suite.case("audit: what is audited is not printed as well", || {
@@ -178,6 +229,7 @@ fn refusal(path: &Path) -> CaseResult {
         "owner=0".to_owned(),
         format!("call={call}"),
         format!("id={}", object.id),
+        format!("key=0x{:x}", object.key),
     ];
     values.extend(command.map(|command| format!("cmd={command}")));
 
@@ -192,7 +244,6 @@ fn refusal(path: &Path) -> CaseResult {
         "op=refuse".to_owned(),
         format!("pid={}", process::pid()),
         "uid=0".to_owned(),
-        format!("key=0x{:x}", object.key),
         "res=0".to_owned(),
     ]);
     audit.expect(audit::REFUSAL, &values).map(drop)
