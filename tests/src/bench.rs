@@ -3,9 +3,12 @@
 //! What operations cost, with fixed numbers of iterations, so that on a machine whose clock
 //! counts instructions every run gives the same figures.
 
+mod commands;
+mod jails;
+
 use crate::ktap::{fail, Context, Failure};
 use crate::sys::process::{self, Ended};
-use crate::sys::{ids, jail, msg, sem, shm, Errno, Result as SysResult};
+use crate::sys::{ids, msg, sem, shm, Errno, Result as SysResult};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -21,7 +24,8 @@ pub struct Operation {
     pub name: &'static str,
     /// What one operation is.
     pub meaning: &'static str,
-    /// The cost of one, in nanoseconds of CLOCK_MONOTONIC; none where the kernel lacks it.
+    /// The cost of one, in nanoseconds of CLOCK_MONOTONIC unless the name says otherwise; none where
+    /// the kernel lacks it.
     pub measure: fn() -> Result<Option<f64>, Failure>,
 }
 
@@ -65,12 +69,92 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "create_newjail",
         meaning: "the call alone, in a child made for it",
-        measure: || in_children(200, || jail::create_newjail().map(drop)),
+        measure: || jails::create(0),
+    },
+    Operation {
+        name: "create_newjail, 10 others",
+        meaning: "the same beside so many idle jails",
+        measure: || jails::create(10),
+    },
+    Operation {
+        name: "create_newjail, 100 others",
+        meaning: "the same beside so many idle jails",
+        measure: || jails::create(100),
+    },
+    Operation {
+        name: "create_newjail, 1000 others",
+        meaning: "the same beside so many idle jails",
+        measure: || jails::create(1_000),
+    },
+    Operation {
+        name: "attach_jail",
+        meaning: "the call alone, in a child made for it",
+        measure: || jails::attach(0),
+    },
+    Operation {
+        name: "attach_jail, 10 others",
+        meaning: "the same beside so many idle jails",
+        measure: || jails::attach(10),
+    },
+    Operation {
+        name: "attach_jail, 100 others",
+        meaning: "the same beside so many idle jails",
+        measure: || jails::attach(100),
+    },
+    Operation {
+        name: "attach_jail, 1000 others",
+        meaning: "the same beside so many idle jails",
+        measure: || jails::attach(1_000),
+    },
+    Operation {
+        name: "destroy_jail",
+        meaning: "ending an empty jail, up to the return",
+        measure: || jails::destroy(0),
+    },
+    Operation {
+        name: "destroy_jail, 10 others",
+        meaning: "the same beside so many idle jails",
+        measure: || jails::destroy(10),
+    },
+    Operation {
+        name: "destroy_jail, 100 others",
+        meaning: "the same beside so many idle jails",
+        measure: || jails::destroy(100),
+    },
+    Operation {
+        name: "destroy_jail, 1000 others",
+        meaning: "the same beside so many idle jails",
+        measure: || jails::destroy(1_000),
     },
     Operation {
         name: "unshare(CLONE_NEWIPC)",
         meaning: "the call alone, in a child made for it",
         measure: || in_children(200, || ids::unshare(libc::CLONE_NEWIPC)),
+    },
+    Operation {
+        name: "jaula",
+        meaning: "jaula ROOT -- /bin/true, from fork to the end",
+        measure: commands::jaula,
+    },
+    Operation {
+        name: "chroot",
+        meaning: "chroot ROOT /bin/true",
+        measure: commands::chroot,
+    },
+    Operation {
+        name: "unshare+chroot",
+        meaning: "unshare --fork --pid --ipc --mount chroot ROOT /bin/true",
+        measure: commands::unshare,
+    },
+    Operation {
+        name: "bwrap",
+        meaning: "bwrap --unshare-pid --unshare-ipc --bind ROOT / /bin/true",
+        measure: commands::bubblewrap,
+    },
+    Operation {
+        name: "idle jail, bytes",
+        meaning: "the kernel's memory for a jail that nothing is in, in bytes",
+        measure: jails::memory,
     },
 ];
 
@@ -162,10 +246,10 @@ pub fn exec_again(left: u32) -> i32 {
 
 /// The cost of a call that a process can make but once: the mean over many children, less what
 /// reading the clock costs. None where the kernel does not have the call.
-fn in_children(times: u32, call: fn() -> SysResult<()>) -> Result<Option<f64>, Failure> {
+fn in_children(times: u32, call: impl Fn() -> SysResult<()>) -> Result<Option<f64>, Failure> {
     let mut total = 0.0;
     for _ in 0..times {
-        match once_in_child(call)? {
+        match once_in_child(&call)? {
             Ok(cost) => total += cost,
             Err(Errno::ENOSYS | Errno::EOPNOTSUPP) => return Ok(None),
             Err(errno) => return Err(fail(format!("the call failed: {errno}"))),
@@ -178,7 +262,7 @@ fn in_children(times: u32, call: fn() -> SysResult<()>) -> Result<Option<f64>, F
     Ok(Some(total / f64::from(times) - clock.unwrap_or_default()))
 }
 
-fn once_in_child(call: fn() -> SysResult<()>) -> Result<SysResult<f64>, Failure> {
+fn once_in_child(call: impl Fn() -> SysResult<()>) -> Result<SysResult<f64>, Failure> {
     let (mut ours, mut theirs) = UnixStream::pair().context("socketpair")?;
     let child = process::fork(|| {
         // Once before, so that the first reading does not cost more than the second.

@@ -8,23 +8,28 @@
 
 use super::guest_run::{exit_code, Guest, Plan};
 use super::shared_buffer::SharedBuffer;
+use crate::arch::Arch;
 use crate::boot::session::{Ended, Io};
 use crate::cli::{BenchArgs, GuestArgs};
+use crate::guest::initramfs::Copy;
 use crate::guest::userland::TOOLS_DIR;
 use crate::project::Project;
 use crate::ui::{Progress, Scale};
 use anyhow::{bail, Result};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 use tabled::builder::Builder;
 use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Style};
 
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(1800);
 
 /// Boots twice and prints the table.
 pub fn run(project: &Project, args: &BenchArgs) -> Result<ExitCode> {
-    let guest_args = GuestArgs::plain(args.kernel.clone());
+    let mut guest_args = GuestArgs::plain(args.kernel.clone());
+    if args.kernel.arch.unwrap_or(Arch::X86_64).is_native() {
+        guest_args.copies = bubblewrap();
+    }
     let guest = Guest::prepare(project, &guest_args)?;
     let mut figures = Vec::new();
     // Where the stack and the libraries lie changes what page faults cost.
@@ -53,6 +58,29 @@ pub fn run(project: &Project, args: &BenchArgs) -> Result<ExitCode> {
     }
     println!("{}", table(&figures[0], &figures[1]));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Bubblewrap and the libraries that it is linked with, where this machine has it and the guest
+/// can execute it.
+fn bubblewrap() -> Vec<Copy> {
+    const PROGRAM: &str = "/usr/bin/bwrap";
+    let libraries = Command::new("ldd").arg(PROGRAM).output();
+    let Some(libraries) = libraries.ok().filter(|output| output.status.success()) else {
+        eprintln!("{PROGRAM} is not there, and left out: it is in the package bubblewrap");
+        return Vec::new();
+    };
+    let libraries = String::from_utf8_lossy(&libraries.stdout).into_owned();
+    std::iter::once(PROGRAM)
+        .chain(
+            libraries
+                .split_whitespace()
+                .filter(|word| word.starts_with('/')),
+        )
+        .map(|path| Copy {
+            from: path.into(),
+            to: path.to_owned(),
+        })
+        .collect()
 }
 
 /// Operations with their figures; `None` where the kernel has no such call.
