@@ -26,8 +26,8 @@ const MARK: &str = "@@jaula-test@@";
 /// How long one program may take, in seconds, on an emulated machine under load.
 fn program_limit(flavour: Flavour) -> u64 {
     match flavour {
-        Flavour::Normal => 300,
-        Flavour::Debug => 900,
+        Flavour::Normal => 900,
+        Flavour::Debug => 2400,
     }
 }
 
@@ -131,7 +131,7 @@ fn run(guest: &Guest, setting: &Setting) -> Result<Vec<Case>> {
         let prefix = format!("{setting}{suffix}");
         let progress = Progress::start(&format!("testing in the guest: {prefix}"), Scale::Unknown);
         let output = SharedBuffer::default();
-        let limit = Duration::from_secs(120 + program_limit(flavour) * 2);
+        let limit = Duration::from_secs(120 + program_limit(flavour) * 3 / 2);
         let outcome = guest.boot(Plan {
             name,
             command: Some(script(&programs, flavour)),

@@ -4,13 +4,12 @@
 
 use crate::ktap::{fail, CaseResult, Context, Failure};
 use crate::launch::{complaint, jaula};
-use crate::sys::process;
+use crate::wait;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
 
 /// A root directory with a shell, which the machine comes with.
 pub const ROOT: &str = "/srv/jail";
@@ -18,8 +17,6 @@ pub const ROOT: &str = "/srv/jail";
 pub const JAILS: &str = "/sys/kernel/security/jaula";
 /// Where jaula notes something about those it has started.
 pub const STATE: &str = "/run/jaula";
-/// How long something may take that is not under the test's control.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Puts into the root what its shell needs to start something in the background, and cannot
 /// have as a device: a /dev/null to read from.
@@ -92,19 +89,6 @@ pub fn listed() -> Result<BTreeSet<i64>, Failure> {
         .collect())
 }
 
-/// Waits until `done` says so.
-pub fn wait_until(what: &str, mut done: impl FnMut() -> Result<bool, Failure>) -> CaseResult {
-    let deadline = Instant::now() + PATIENCE;
-    while !done()? {
-        crate::check!(
-            Instant::now() < deadline,
-            "{what}: not so after {PATIENCE:?}"
-        );
-        process::nap();
-    }
-    Ok(())
-}
-
 /// A detached jail, which ends with this value.
 pub struct Detached {
     /// Its number.
@@ -144,7 +128,7 @@ impl Detached {
     /// Waits until it has ended and its supervisor has noted how; that.
     pub fn ended(&self) -> Result<Value, Failure> {
         let mut ended = Value::Null;
-        wait_until("the jail has ended", || {
+        wait::until("the jail has ended", || {
             if self.exists()? {
                 return Ok(false);
             }
@@ -156,7 +140,7 @@ impl Detached {
 
     /// Waits until it has printed this.
     pub fn has_printed(&self, part: &str) -> CaseResult {
-        wait_until(&format!("the log has {part:?}"), || {
+        wait::until(&format!("the log has {part:?}"), || {
             Ok(succeed(&["logs", &self.text()])?.contains(part))
         })
     }

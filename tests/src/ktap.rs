@@ -22,7 +22,7 @@ use std::time::Duration;
 
 /// How long a case may take until it is killed. Generous: an emulated machine with a debug
 /// kernel is two hundred times slower than a real one.
-const CASE_LIMIT: Duration = Duration::from_secs(240);
+const CASE_LIMIT: Duration = Duration::from_secs(600);
 
 /// Fails the case with a message unless the condition holds.
 #[macro_export]

@@ -5,8 +5,8 @@
 //! Each program in `src/bin` covers one concern and reports in KTAP, see [`ktap`]. The System V
 //! calls that the kernel must refuse across jails are described once, in [`sysv`].
 
-pub mod audit;
 pub mod admin;
+pub mod audit;
 pub mod bench;
 pub mod crew;
 pub mod demo;

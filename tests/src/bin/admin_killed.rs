@@ -3,12 +3,13 @@
 //! `jaula` and its supervisor killed at any moment: the next one tells the truth and tidies up.
 
 use jaula_tests::admin::{
-    in_kernel, listed, noted, prepare_root, runs, succeed, wait_until, Detached, ROOT, STATE,
+    in_kernel, listed, noted, prepare_root, runs, succeed, Detached, ROOT, STATE,
 };
 use jaula_tests::check;
 use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
 use jaula_tests::launch::jaula;
 use jaula_tests::sys::process;
+use jaula_tests::wait;
 use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
             let first = jail.noted_process("first_process")?;
             process::kill(supervisor, libc::SIGKILL).context("kill")?;
             // The kernel kills what it has started; the rest of the jail lives on.
-            wait_until("the first process has ended", || Ok(!runs(first)))?;
+            wait::until("the first process has ended", || Ok(!runs(first)))?;
             check!(listed()?.contains(&jail.number), "it is not listed");
             succeed(&["exec", "orphan", "--", "/bin/true"])?;
             succeed(&["stop", "orphan"])?;
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
             .arg("setsid sleep 1000 & exec sleep 1000")
             .spawn()
             .context("starting jaula")?;
-        wait_until("it runs", || {
+        wait::until("it runs", || {
             Ok(succeed(&["ls"])?.contains("\tlost\t0\talive\t2"))
         })?;
         child.kill().context("kill")?;
@@ -121,7 +122,7 @@ fn killed_after(arguments: &[&str], time: Duration) -> CaseResult {
 /// What is listed is what the kernel has, wherever that does not change meanwhile: a supervisor
 /// whose caller was killed may yet start its jail.
 fn tells_the_truth() -> CaseResult {
-    wait_until("the list is right", || {
+    wait::until("the list is right", || {
         let before = in_kernel()?;
         let listed = listed()?;
         Ok(before == listed && listed == in_kernel()?)
@@ -129,7 +130,7 @@ fn tells_the_truth() -> CaseResult {
 }
 
 fn nothing_is_left() -> CaseResult {
-    wait_until("everything has ended", || {
+    wait::until("everything has ended", || {
         succeed(&["rm", "--all"])?;
         Ok(in_kernel()?.is_empty() && noted()?.is_empty() && !any_jaula()?)
     })

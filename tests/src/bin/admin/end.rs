@@ -2,10 +2,10 @@
 
 //! `jaula stop` and `jaula rm`: what ends, and what is known afterwards.
 
-use jaula_tests::admin::{in_kernel, noted, output, runs, succeed, wait_until, Detached, ROOT};
+use jaula_tests::admin::{in_kernel, noted, output, runs, succeed, Detached, ROOT};
 use jaula_tests::ktap::{fail, Context, Suite};
 use jaula_tests::launch::{complaint, failed, jaula, Root, FAILED};
-use jaula_tests::{check, check_eq};
+use jaula_tests::{check, check_eq, wait};
 use std::time::{Duration, Instant};
 
 /// Ignores SIGTERM and says when it does.
@@ -82,7 +82,7 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
             ])
             .spawn()
             .context("starting jaula")?;
-            wait_until("it runs", || {
+            wait::until("it runs", || {
                 Ok(output(&mut jaula(&["exec", "front", "--", "/bin/true"]))?
                     .status
                     .success())

@@ -74,12 +74,13 @@ pub fn add(suite: &mut Suite<'_>) {
         let jail = Detached::start(&[], "exit 0")?;
         jail.ended()?;
         let kept = Detached::start(&["--keep"], "exit 0")?;
-        jaula_tests::admin::wait_until("its process has ended", || {
-            Ok(kept.inspect()?["tasks"] == 0)
-        })?;
+        jaula_tests::wait::until(
+            "its process has ended",
+            || Ok(kept.inspect()?["tasks"] == 0),
+        )?;
         // The last thing that kept it.
         succeed(&["set", &kept.text(), "persist=0"])?;
-        jaula_tests::admin::wait_until("it is gone", || Ok(!kept.exists()?))
+        jaula_tests::wait::until("it is gone", || Ok(!kept.exists()?))
     });
     for bad in [
         "tasks.max=-1",

@@ -122,7 +122,7 @@ pub fn add(suite: &mut Suite<'_>) {
         let jail = Detached::start(&["--name", "busy"], "sleep 1000 & sleep 1001")?;
         let other = Detached::start(&[], "exec sleep 1002")?;
         let mut commands = Vec::new();
-        jaula_tests::admin::wait_until("both run", || {
+        jaula_tests::wait::until("both run", || {
             let said = json(&["ps", "--json", "busy"])?;
             commands = said.as_array().cloned().unwrap_or_default();
             let sleeping = |text| commands.iter().any(|one| one["command"][1] == text);
@@ -170,7 +170,7 @@ pub fn add(suite: &mut Suite<'_>) {
         let script = "(sleep 9 & sleep 9 & sleep 9 & sleep 9); exec sleep 1000";
         let jail = Detached::start(&["--max-tasks", "4"], script)?;
         let mut last = serde_json::Value::Null;
-        jaula_tests::admin::wait_until("a refusal is counted", || {
+        jaula_tests::wait::until("a refusal is counted", || {
             last = json(&["stats", "--json", &jail.text()])?[0].clone();
             Ok(last["refusals"]["tasks"].as_u64() > Some(0) || !jail.exists()?)
         })

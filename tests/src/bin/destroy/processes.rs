@@ -166,7 +166,7 @@ pub fn zombie() -> CaseResult {
 
 pub fn fork_bomb() -> CaseResult {
     let inmate = Inmate::start(|| Ok(()))?;
-    jailfs::set(inmate.number, "tasks.max", "300")?;
+    jailfs::set(inmate.number, "tasks.max", "100")?;
     let number = inmate.number;
     let bomb = Inmate::start_by(
         || {
@@ -176,7 +176,7 @@ pub fn fork_bomb() -> CaseResult {
         || children(1, explode),
     )?;
     wait::until("the bomb goes off", || {
-        Ok(jailfs::value(number, "tasks")? > 100)
+        Ok(jailfs::value(number, "tasks")? > 60)
     })?;
     end(&inmate)?;
     bomb.check_killed()
