@@ -138,6 +138,17 @@ impl JailsError {
         matches!(self, JailsError::Io { errno: Some(errno), .. } if is_gone(*errno))
     }
 
+    /// Whether the kernel says that the jail of a file has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(
+            self,
+            JailsError::Io {
+                errno: Some(libc::ENODEV),
+                ..
+            }
+        )
+    }
+
     /// Whether the kernel, as it was booted and set up, lets no jails be seen at all.
     pub fn is_unavailable(&self) -> bool {
         matches!(

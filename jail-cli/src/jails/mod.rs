@@ -90,6 +90,8 @@ impl Jails {
     pub fn get(&self, number: JailNumber) -> Result<Option<JailInfo>, JailsError> {
         let directory = self.directory_of(number);
         match JailInfo::read(&directory) {
+            // The kernel says so of an open file, some time before the directory goes.
+            Err(error) if error.has_ended() => Ok(None),
             // A file that is not there although its directory is: another kernel than the
             // version says.
             Err(error) if error.is_gone() && !directory.exists() => Ok(None),

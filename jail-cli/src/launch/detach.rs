@@ -144,12 +144,14 @@ fn watch(running: Running, record: &Record, mut output: File, mut log: Log) {
         let _ = done.send(());
     });
     let ending = running.wait();
-    note(record, &ending);
     if record.keep {
+        note(record, &ending);
         // It goes on printing.
         let _ = writer.join();
     } else {
+        // Whoever sees how it ended finds all that it printed in the log.
         let _ = ended.recv_timeout(LAST_WORDS);
+        note(record, &ending);
     }
 }
 

@@ -27,8 +27,10 @@ fn main() -> ExitCode {
     suite.case(
         "the supervisor is killed: its jail is seen, and can be removed",
         || {
-            let jail =
-                Detached::start(&["--name", "orphan"], "setsid sleep 1000 & exec sleep 1000")?;
+            let script = "setsid sleep 1000 & echo ready; exec sleep 1000";
+            let jail = Detached::start(&["--name", "orphan"], script)?;
+            // What keeps the jail when its first process is killed has been forked by then.
+            jail.has_printed("ready")?;
             let supervisor = jail.noted_process("supervisor")?;
             let first = jail.noted_process("first_process")?;
             process::kill(supervisor, libc::SIGKILL).context("kill")?;

@@ -24,7 +24,7 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
                 "signals",
             ])?;
             jail.has_printed("ready")?;
-            succeed(&["stop", &jail.text()])?;
+            succeed(&["stop", "--timeout", "60", &jail.text()])?;
             check!(!jail.exists()?, "it is still there");
             check_eq!(jail.ended()?["exited"], 40 + libc::SIGTERM, "how it ended");
             Ok(())
@@ -87,7 +87,7 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
                     .status
                     .success())
             })?;
-            succeed(&["stop", "front"])?;
+            succeed(&["stop", "--timeout", "60", "front"])?;
             let status = child.wait().context("waiting for jaula")?;
             check_eq!(status.code(), Some(128 + libc::SIGTERM), "its exit status");
             let gone = output(&mut jaula(&["inspect", "front"]))?;
@@ -101,7 +101,9 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
         let supervisor = jail.noted_process("supervisor")?;
         succeed(&["rm", &jail.text()])?;
         check!(!jail.exists()?, "it is still there");
-        check!(!runs(first) && !runs(supervisor), "a process still runs");
+        check!(!runs(first), "the first process still runs");
+        // rm does not wait for it for ever.
+        wait::until("its supervisor has ended", || Ok(!runs(supervisor)))?;
         check!(!noted()?.contains(&jail.number), "something is still noted");
         let again = output(&mut jaula(&["rm", &jail.text()]))?;
         failed(&again, FAILED, &["no such jail"])

@@ -136,7 +136,9 @@ pub fn add(suite: &mut Suite<'_>) {
         "up: one that has ended by itself is no ground to build on",
         || {
             let text = "[jail.short]\nroot = 'ROOT'\ncommand = ['false']\n\
-                    hooks = { after-start = 'sleep 2' }\n\
+                    hooks = { after-start = 'i=0; while [ $i -lt 600 ] && \
+                    jaula inspect short | grep -q ended...null; \
+                    do sleep 0.1; i=$((i+1)); done' }\n\
                     [jail.user]\nroot = 'ROOT'\ndepends = ['short']\ncommand = ['sleep', '9']\n";
             let group = Group::new(text)?;
             let output = output(&mut group.jaula(&["up"]))?;
