@@ -57,12 +57,18 @@ fn enter(
     gate: Closed,
     reporter: &mut Reporter,
 ) -> Result<Infallible, LaunchError> {
+    // Until it executes something it holds what is the host's, and in a jail that runs as root it
+    // has no more capabilities than the others there: by these alone they could trace it.
+    let guarded = prctl::set_dumpable(false);
     let (path, identity) = (root.path().to_owned(), root.identity());
     let at = |step: &'static str| {
         let path = path.as_path();
         move |why: String| LaunchError::about(path, format!("{step}: {why}"))
     };
 
+    guarded
+        .map_err(reason)
+        .map_err(at("guarding it against being traced"))?;
     if parent.lends_terminal {
         terminal::take_foreground()
             .map_err(reason)

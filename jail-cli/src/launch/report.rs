@@ -13,8 +13,13 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
+use super::error::{EXIT_FAILED, EXIT_NOT_FOUND};
 use super::LaunchError;
 use crate::jail::JailNumber;
+use crate::text::shown_text;
+
+/// How much of a report is read. What comes from a jail is not relied on to end.
+const LIMIT: u64 = 64 << 10;
 
 const NUMBER: u8 = b'N';
 const FAILURE: u8 = b'F';
@@ -99,11 +104,11 @@ impl Listener {
     /// Reads until the other end is closed: why nothing was executed, or `None` where something
     /// was, or where the child ended without a word.
     pub fn failure(mut self) -> io::Result<Option<LaunchError>> {
-        self.file.read_to_end(&mut self.rest)?;
+        self.file.take(LIMIT).read_to_end(&mut self.rest)?;
         match self.rest[..] {
             [] => Ok(None),
-            [FAILURE, status, ref message @ ..] => {
-                let message = String::from_utf8_lossy(message);
+            [FAILURE, status @ EXIT_FAILED..=EXIT_NOT_FOUND, ref message @ ..] => {
+                let message = shown_text(&String::from_utf8_lossy(message));
                 Ok(Some(LaunchError::new(status, message)))
             }
             _ => Err(garbled()),
@@ -150,8 +155,23 @@ mod tests {
     }
 
     #[test]
+    fn what_it_says_is_bounded_and_harmless() {
+        let (mut reporter, listener) = channel().expect("a pipe");
+        let writer = std::thread::spawn(move || {
+            let _ = reporter.write(b"F\x7d\x1b[2J");
+            let endless = vec![b'x'; 1 << 20];
+            while reporter.write(&endless).is_ok() {}
+        });
+        let failure = listener.failure().expect("read").expect("a failure");
+        writer.join().expect("it ends when nobody reads");
+        let text = failure.to_string();
+        assert!(text.starts_with("\\u{1b}[2Jxx"), "{}", &text[..20]);
+        assert!(text.len() < LIMIT as usize + 20, "{} bytes", text.len());
+    }
+
+    #[test]
     fn a_garbled_report_is_not_taken_for_success() {
-        for bytes in [&b"N\x01"[..], b"N\xff\xff\xff\xff", b"?", b"F"] {
+        for bytes in [&b"N\x01"[..], b"N\xff\xff\xff\xff", b"?", b"F", b"F\0fine"] {
             let (mut reporter, mut listener) = channel().expect("a pipe");
             reporter.write(bytes).expect("write");
             drop(reporter);
