@@ -123,9 +123,47 @@ pub fn destroy_jail(number: JailNumber) -> Result<(), JailError> {
         .map_err(|errno| JailError::about(Call::DestroyJail, number, errno))
 }
 
+/// As [`destroy_jail`], but waits on when a signal that does not end the process ends the wait:
+/// one that is stopped and continued, traced or frozen gets `EINTR` without having asked for it.
+pub fn end_jail(number: JailNumber) -> Result<(), JailError> {
+    uninterrupted(|| destroy_jail(number))
+}
+
+fn uninterrupted(mut call: impl FnMut() -> Result<(), JailError>) -> Result<(), JailError> {
+    let mut was_interrupted = false;
+    loop {
+        match call() {
+            Err(error) if error.errno() == Errno::EINTR => was_interrupted = true,
+            // What was being ended has ended in between.
+            Err(error) if error.errno() == Errno::ESRCH && was_interrupted => return Ok(()),
+            result => return result,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wait_that_is_interrupted_goes_on() {
+        let answers = |list: &[Option<Errno>]| {
+            let mut list = list.iter().copied();
+            uninterrupted(|| match list.next().expect("called too often") {
+                Some(errno) => Err(JailError::new(Call::DestroyJail, errno)),
+                None => Ok(()),
+            })
+            .map_err(|error| error.errno())
+        };
+        let interrupted = Some(Errno::EINTR);
+        assert_eq!(answers(&[interrupted, interrupted, None]), Ok(()));
+        assert_eq!(answers(&[interrupted, Some(Errno::ESRCH)]), Ok(()));
+        assert_eq!(answers(&[Some(Errno::ESRCH)]), Err(Errno::ESRCH));
+        assert_eq!(
+            answers(&[interrupted, Some(Errno::EPERM)]),
+            Err(Errno::EPERM)
+        );
+    }
 
     #[test]
     fn numbers_have_31_bits() {

@@ -58,7 +58,11 @@ impl ProcessId {
         match pidfd_open(pid, PidfdFlags::empty()) {
             // Looked at once it is held: what is held cannot become another process.
             Ok(descriptor) => Ok(self.is_running().then_some(Held(descriptor))),
-            Err(rustix::io::Errno::SRCH) => Ok(None),
+            // The last two where no process has the number any more, but a thread, a group or a
+            // session: which of them it is depends on the kernel's version.
+            Err(rustix::io::Errno::SRCH | rustix::io::Errno::INVAL | rustix::io::Errno::NOENT) => {
+                Ok(None)
+            }
             Err(error) => Err(Errno::from_raw(error.raw_os_error())),
         }
     }
@@ -203,6 +207,18 @@ mod tests {
         };
         assert!(!other.is_running());
         assert!(other.hold().expect("pidfd").is_none());
+    }
+
+    #[test]
+    fn a_number_that_only_a_thread_has_is_no_process() {
+        let thread = std::thread::spawn(|| {
+            let id = ProcessId {
+                pid: nix::unistd::gettid().as_raw(),
+                start: 0,
+            };
+            id.hold().map(|held| held.is_none())
+        });
+        assert_eq!(thread.join().expect("joined"), Ok(true));
     }
 
     #[test]

@@ -7,26 +7,28 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::{Admin, Jail};
-use crate::jail::{destroy_jail, get_jailnumber};
+use crate::jail::{end_jail, get_jailnumber};
+use crate::process::ProcessId;
 use crate::state::Record;
 use crate::text::reason;
 
-/// How long the jaula that waits for a jail is waited for when the jail has ended: it still notes
-/// how that was.
-const SUPERVISOR: Duration = Duration::from_secs(5);
+/// How long the jaula that waits for a jail is waited for when the jail has ended: it still writes
+/// the rest of the log and notes how the end was.
+const SUPERVISOR: Duration = Duration::from_secs(10);
 
 impl Admin {
     /// Asks the first process of a jail to end, gives it some time, then ends the jail with all
     /// that is left in it. Its log is kept.
     pub fn stop(&self, jail: &Jail, time: Duration) -> Result<(), String> {
         if let Some(record) = &jail.record {
-            let failed = |errno| {
-                let pid = record.first_process.pid;
-                format!("jail {}: process {pid}: {}", record.number, reason(errno))
-            };
-            if let Some(process) = record.first_process.hold().map_err(failed)? {
-                process.terminate().map_err(failed)?;
-                process.wait(time).map_err(failed)?;
+            // Whatever it says to that, the jail is to end.
+            if let Err(errno) = ask(record.first_process, time) {
+                eprintln!(
+                    "jaula: warning: jail {}: asking process {} to end: {}",
+                    record.number,
+                    record.first_process.pid,
+                    reason(errno)
+                );
             }
         }
         self.end(jail)
@@ -83,7 +85,7 @@ impl Admin {
 
     fn end(&self, jail: &Jail) -> Result<(), String> {
         let number = jail.info.number;
-        match destroy_jail(number) {
+        match end_jail(number) {
             Ok(()) => {}
             Err(error) => {
                 // It may have ended before the call.
@@ -106,4 +108,13 @@ impl Admin {
             false => self.forget(record),
         }
     }
+}
+
+/// Asks a process to end and gives it some time.
+fn ask(process: ProcessId, time: Duration) -> Result<(), Errno> {
+    if let Some(process) = process.hold()? {
+        process.terminate()?;
+        process.wait(time)?;
+    }
+    Ok(())
 }
