@@ -143,7 +143,7 @@ fn watch(running: Running, record: &Record, mut output: File, mut log: Log) {
         // Nobody listens any more when the supervisor has waited long enough.
         let _ = done.send(());
     });
-    let ending = running.wait();
+    let ending = running.wait().ending;
     if record.keep {
         note(record, &ending);
         // It goes on printing.

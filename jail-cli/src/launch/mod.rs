@@ -66,7 +66,8 @@ struct Plan {
 
 impl Launch {
     /// Runs it and returns how its first process ended. A new jail has ended then as well,
-    /// with all that was left in it, unless it is to be kept.
+    /// with all that was left in it, unless it is to be kept; where it could not be ended, that is
+    /// said on standard error.
     ///
     /// The calling process must have one thread. While it waits it passes SIGINT, SIGTERM,
     /// SIGHUP and SIGQUIT on, and lends the jail its terminal; afterwards its signal mask is
@@ -86,11 +87,16 @@ impl Launch {
         }
         let running = start(plan, root)?;
         let record = running.record.clone();
-        let ending = running.wait()?;
-        if let Some(record) = record.filter(|record| !record.keep) {
-            place::forget(&record).map_err(LaunchError::failed)?;
+        let waited = running.wait();
+        let tidied = waited.jail.and_then(|()| match &record {
+            Some(record) if !record.keep => place::forget(record).map_err(LaunchError::failed),
+            _ => Ok(()),
+        });
+        if let Err(error) = tidied {
+            // How the command ended is told by the exit status all the same.
+            eprintln!("jaula: {error}");
         }
-        Ok(ending)
+        waited.ending
     }
 
     /// Runs it with a supervisor in place of the caller, and returns the jail when the shell or

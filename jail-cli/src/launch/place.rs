@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use crate::jail::{destroy_jail, JailNumber};
+use crate::jail::{self, JailNumber};
 use crate::jails::{Created, JailInfo, JailName, Jails, Setting};
 use crate::root::Root;
 use crate::state::{Record, RootDirectory, Store};
@@ -161,7 +161,7 @@ fn is_alive(jails: &Jails, record: &Record) -> bool {
 
 /// Ends a jail, whatever is left of it.
 pub(super) fn end_jail(number: JailNumber) -> Result<(), String> {
-    match destroy_jail(number) {
+    match jail::end_jail(number) {
         // It has ended by itself, or the kernel, which then shows no jails either, has no such
         // call: nothing is to be done or nothing can be.
         Err(error) if matches!(error.errno(), Errno::ESRCH | Errno::ENOSYS) => Ok(()),

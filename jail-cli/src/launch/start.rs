@@ -34,6 +34,14 @@ pub(super) struct Running {
     pub record: Option<Record>,
 }
 
+/// What a wait has come to.
+pub(super) struct Waited {
+    /// How the process ended that was started.
+    pub ending: Result<Ending, LaunchError>,
+    /// Whether what was left of the jail has ended.
+    pub jail: Result<(), LaunchError>,
+}
+
 /// Starts what `plan` says and returns when it is executed.
 ///
 /// # Errors
@@ -154,17 +162,20 @@ fn give_back(terminal: &mut Option<Terminal>, ending: &Result<Ending, Errno>) {
 impl Running {
     /// Waits until the process has ended that was started; then ends what is left of a new jail,
     /// unless it is to be kept.
-    pub fn wait(mut self) -> Result<Ending, LaunchError> {
+    pub fn wait(mut self) -> Waited {
         let ending = supervise(self.child, &self.signals, &mut self.terminal);
         give_back(&mut self.terminal, &ending);
         let about = |why: String| LaunchError::about(&self.path, why);
         // From here on, a signal ends this process and not the end of the jail.
         drop(self.signals);
-        if !self.place.is_kept() {
-            end_jail(self.number)
-                .map_err(|why| about(format!("ending jail {}: {why}", self.number)))?;
-        }
-        ending.map_err(|errno| about(format!("waiting for its first process: {}", reason(errno))))
+        let jail = match self.place.is_kept() {
+            true => Ok(()),
+            false => end_jail(self.number)
+                .map_err(|why| about(format!("ending jail {}: {why}", self.number))),
+        };
+        let ending = ending
+            .map_err(|errno| about(format!("waiting for its first process: {}", reason(errno))));
+        Waited { ending, jail }
     }
 
     /// Ends it before its time.
