@@ -162,6 +162,22 @@ pub struct Received {
     pub from_process: bool,
 }
 
+/// Takes one of `signals`, which must be blocked, where one is pending.
+pub fn take_pending(signals: &SigSet) -> Result<Option<c_int>, Errno> {
+    let at_once = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: both pointers are to valid values that live over the call, and nothing is to be
+    // told about the signal.
+    let taken = unsafe { libc::sigtimedwait(signals.as_ref(), std::ptr::null_mut(), &at_once) };
+    match Errno::result(taken) {
+        Ok(signal) => Ok(Some(signal)),
+        Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
 /// Waits until one of `signals`, which must be blocked, is pending, and takes it.
 pub fn wait_for_signal(signals: &SigSet) -> Result<Received, Errno> {
     // SAFETY: siginfo_t is plain data, for which all zero is a valid value.

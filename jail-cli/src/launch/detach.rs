@@ -48,8 +48,10 @@ pub(super) fn detach(plan: Plan, root: Root) -> Result<JailNumber, LaunchError> 
     };
     drop((reporter, root));
     waitpid(intermediate, None).map_err(failed)?;
-    let number = listener.number().map_err(unreadable)?;
-    match (listener.failure().map_err(unreadable)?, number) {
+    // The supervisor itself sees to what it starts.
+    let mut patient = || Ok(());
+    let number = listener.number(&mut patient).map_err(unreadable)?;
+    match (listener.failure(&mut patient).map_err(unreadable)?, number) {
         (Some(failure), _) => Err(failure),
         (None, Some(number)) => Ok(number),
         (None, None) => Err(about(

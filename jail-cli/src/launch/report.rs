@@ -11,15 +11,18 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::poll::{poll, PollFd, PollFlags};
 use nix::unistd::pipe2;
 
 use super::error::{EXIT_FAILED, EXIT_NOT_FOUND};
 use super::LaunchError;
 use crate::jail::JailNumber;
-use crate::text::shown_text;
+use crate::text::{reason, shown_text};
 
 /// How much of a report is read. What comes from a jail is not relied on to end.
-const LIMIT: u64 = 64 << 10;
+const LIMIT: usize = 64 << 10;
+/// How often somebody is asked whether to wait on, in milliseconds.
+const INTERVAL: u8 = 100;
 
 const NUMBER: u8 = b'N';
 const FAILURE: u8 = b'F';
@@ -28,6 +31,9 @@ const FAILURE: u8 = b'F';
 ///
 /// `None` only where moving it failed; then nothing can be said any more.
 pub struct Reporter(Option<File>);
+
+/// Says whether to wait on; a text where not.
+pub type Watch<'a> = &'a mut dyn FnMut() -> Result<(), String>;
 
 /// The end the parent reads.
 pub struct Listener {
@@ -86,25 +92,46 @@ impl Reporter {
 
 impl Listener {
     /// Waits for the number of the jail; `None` where a failure or nothing comes in its place.
-    pub fn number(&mut self) -> io::Result<Option<JailNumber>> {
-        let mut first = [0];
-        if self.file.read(&mut first)? == 0 {
+    ///
+    /// # Errors
+    ///
+    /// What `watch` says, which is asked while nothing comes, and what reading gives.
+    pub fn number(&mut self, watch: Watch<'_>) -> Result<Option<JailNumber>, String> {
+        let mut record = [0; 5];
+        let (first, number) = record.split_at_mut(1);
+        if self.read(first, watch)? == 0 {
             return Ok(None);
         }
         if first != [NUMBER] {
-            self.rest.extend(first);
+            self.rest.extend_from_slice(first);
             return Ok(None);
         }
-        let mut number = [0; 4];
-        self.file.read_exact(&mut number)?;
+        let mut length = 0;
+        while length < number.len() {
+            match self.read(&mut number[length..], watch)? {
+                0 => return Err(garbled()),
+                more => length += more,
+            }
+        }
+        let [_, number @ ..] = record;
         let number = JailNumber::new(u32::from_ne_bytes(number));
         number.map(Some).ok_or_else(garbled)
     }
 
     /// Reads until the other end is closed: why nothing was executed, or `None` where something
     /// was, or where the child ended without a word.
-    pub fn failure(mut self) -> io::Result<Option<LaunchError>> {
-        self.file.take(LIMIT).read_to_end(&mut self.rest)?;
+    ///
+    /// # Errors
+    ///
+    /// As [`Listener::number`].
+    pub fn failure(mut self, watch: Watch<'_>) -> Result<Option<LaunchError>, String> {
+        let mut buffer = [0; 4096];
+        while self.rest.len() < LIMIT {
+            match self.read(&mut buffer, watch)? {
+                0 => break,
+                length => self.rest.extend_from_slice(&buffer[..length]),
+            }
+        }
         match self.rest[..] {
             [] => Ok(None),
             [FAILURE, status @ EXIT_FAILED..=EXIT_NOT_FOUND, ref message @ ..] => {
@@ -114,15 +141,52 @@ impl Listener {
             _ => Err(garbled()),
         }
     }
+
+    /// Reads what there is once there is something.
+    fn read(&mut self, buffer: &mut [u8], watch: Watch<'_>) -> Result<usize, String> {
+        loop {
+            let mut there = [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut there, INTERVAL) {
+                Ok(0) => watch()?,
+                Err(Errno::EINTR) => {}
+                Ok(_) => return self.file.read(buffer).map_err(|error| error.to_string()),
+                Err(errno) => return Err(reason(errno)),
+            }
+        }
+    }
 }
 
-fn garbled() -> io::Error {
-    io::Error::from(io::ErrorKind::InvalidData)
+fn garbled() -> String {
+    "it is garbled".into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn patient() -> impl FnMut() -> Result<(), String> {
+        || Ok(())
+    }
+
+    #[test]
+    fn silence_can_be_too_long() {
+        let (mut reporter, mut listener) = channel().expect("a pipe");
+        let mut asked = 0;
+        let mut watch = || {
+            asked += 1;
+            match asked {
+                2 => Err("enough".to_owned()),
+                _ => Ok(()),
+            }
+        };
+        assert_eq!(listener.number(&mut watch), Err("enough".to_owned()));
+        // Part of a number is no better.
+        reporter.write(&[NUMBER, 1, 2]).expect("write");
+        let mut watch = || Err("enough".to_owned());
+        assert_eq!(listener.number(&mut watch), Err("enough".to_owned()));
+        assert_eq!(listener.failure(&mut watch), Err("enough".to_owned()));
+        drop(reporter);
+    }
 
     #[test]
     fn arrives_as_it_was_sent() {
@@ -130,10 +194,13 @@ mod tests {
         let failure = LaunchError::new(126, "jail: no".to_owned() + &"x".repeat(3000));
         let (mut reporter, mut listener) = channel().expect("a pipe");
         reporter.number(number).expect("write");
-        assert_eq!(listener.number().expect("read"), Some(number));
+        assert_eq!(listener.number(&mut patient()).expect("read"), Some(number));
         reporter.failure(&failure).expect("write");
         drop(reporter);
-        assert_eq!(listener.failure().expect("read"), Some(failure));
+        assert_eq!(
+            listener.failure(&mut patient()).expect("read"),
+            Some(failure)
+        );
     }
 
     #[test]
@@ -142,16 +209,19 @@ mod tests {
         let (mut reporter, mut listener) = channel().expect("a pipe");
         reporter.failure(&failure).expect("write");
         drop(reporter);
-        assert_eq!(listener.number().expect("read"), None);
-        assert_eq!(listener.failure().expect("read"), Some(failure));
+        assert_eq!(listener.number(&mut patient()).expect("read"), None);
+        assert_eq!(
+            listener.failure(&mut patient()).expect("read"),
+            Some(failure)
+        );
     }
 
     #[test]
     fn silence_is_success() {
         let (reporter, mut listener) = channel().expect("a pipe");
         drop(reporter);
-        assert_eq!(listener.number().expect("read"), None);
-        assert_eq!(listener.failure().expect("read"), None);
+        assert_eq!(listener.number(&mut patient()).expect("read"), None);
+        assert_eq!(listener.failure(&mut patient()).expect("read"), None);
     }
 
     #[test]
@@ -162,11 +232,14 @@ mod tests {
             let endless = vec![b'x'; 1 << 20];
             while reporter.write(&endless).is_ok() {}
         });
-        let failure = listener.failure().expect("read").expect("a failure");
+        let failure = listener
+            .failure(&mut patient())
+            .expect("read")
+            .expect("a failure");
         writer.join().expect("it ends when nobody reads");
         let text = failure.to_string();
         assert!(text.starts_with("\\u{1b}[2Jxx"), "{}", &text[..20]);
-        assert!(text.len() < LIMIT as usize + 20, "{} bytes", text.len());
+        assert!(text.len() < LIMIT + 5000, "{} bytes", text.len());
     }
 
     #[test]
@@ -175,7 +248,9 @@ mod tests {
             let (mut reporter, mut listener) = channel().expect("a pipe");
             reporter.write(bytes).expect("write");
             drop(reporter);
-            let read = listener.number().and_then(|_| listener.failure());
+            let read = listener
+                .number(&mut patient())
+                .and_then(|_| listener.failure(&mut patient()));
             assert!(read.is_err(), "{bytes:?}");
         }
     }

@@ -5,12 +5,13 @@
 use std::path::PathBuf;
 
 use nix::errno::Errno;
+use nix::sys::signal::{kill, Signal};
 use nix::unistd::{getpid, Pid};
 
 use super::gate::{self, Gate};
 use super::place::{end_jail, forget, Admission, Admitted, Place};
-use super::report::{self, Listener};
-use super::supervise::{supervise, Ending, Signals};
+use super::report::{self, Listener, Watch};
+use super::supervise::{is_stopped, supervise, Ending, Signals};
 use super::terminal::Terminal;
 use super::{child, LaunchError, Plan};
 use crate::jail::{get_jailnumber, JailNumber};
@@ -81,7 +82,16 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
         terminal.lent();
     }
     let mut entered = None;
-    match admit(&plan, noted_root, child, listener, gate, &mut entered) {
+    let mut was_stopped = false;
+    let mut watch = || watch(child, &signals, &mut was_stopped);
+    match admit(
+        &plan,
+        noted_root,
+        child,
+        (listener, &mut watch),
+        gate,
+        &mut entered,
+    ) {
         Ok((number, record)) => Ok(Running {
             path,
             child,
@@ -92,6 +102,8 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
             record,
         }),
         Err(error) => {
+            // It may be stopped, and then would never end by itself.
+            let _ = kill(child, Signal::SIGKILL);
             let ending = supervise(child, &signals, &mut terminal);
             give_back(&mut terminal, &ending);
             if let (Some(number), true) = (entered, plan.place.is_new()) {
@@ -109,15 +121,15 @@ fn admit(
     plan: &Plan,
     root: Option<RootDirectory>,
     child: Pid,
-    mut listener: Listener,
+    (mut listener, watch): (Listener, Watch<'_>),
     gate: Gate,
     entered: &mut Option<JailNumber>,
 ) -> Result<(JailNumber, Option<Record>), LaunchError> {
     let about = |why: String| LaunchError::about(&plan.path, why);
-    let unreadable = |error| about(format!("reading the report: {error}"));
+    let unreadable = |why| about(format!("waiting for the child that enters the jail: {why}"));
     let too_early = || about("the child ended before it could enter a jail".into());
-    let Some(number) = listener.number().map_err(unreadable)? else {
-        let failure = listener.failure().map_err(unreadable)?;
+    let Some(number) = listener.number(watch).map_err(unreadable)? else {
+        let failure = listener.failure(watch).map_err(unreadable)?;
         return Err(failure.unwrap_or_else(too_early));
     };
     *entered = Some(number);
@@ -139,7 +151,7 @@ fn admit(
     };
     // A child that has ended meanwhile says why in its report.
     let _ = gate.open();
-    match listener.failure() {
+    match listener.failure(watch) {
         Ok(None) => Ok((number, record)),
         result => {
             if let Some(record) = &record {
@@ -147,6 +159,20 @@ fn admit(
             }
             Err(result.map_or_else(unreadable, |failure| failure.unwrap_or_else(too_early)))
         }
+    }
+}
+
+/// Whether there is reason to wait on for what the child reports.
+fn watch(child: Pid, signals: &Signals, was_stopped: &mut bool) -> Result<(), String> {
+    if let Some(signal) = signals.take_forwarded().map_err(reason)? {
+        return Err(format!("{signal} came before anything was executed"));
+    }
+    // Whoever is in the jail can do that to it, and would hold up the caller for ever. Seen once,
+    // both may just be continued after a stop of their whole group.
+    let is_stopped = is_stopped(child).map_err(reason)?;
+    match std::mem::replace(was_stopped, is_stopped) && is_stopped {
+        true => Err("it was stopped before it could execute anything".into()),
+        false => Ok(()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::ffi::c_int;
 
 use nix::errno::Errno;
 use nix::sys::signal::{kill, killpg, SigSet, SigmaskHow, Signal};
-use nix::sys::wait::{waitpid, WaitPidFlag, WaitStatus};
+use nix::sys::wait::{waitid, waitpid, Id, WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
 use super::terminal::Terminal;
@@ -75,6 +75,16 @@ impl Signals {
         })
     }
 
+    /// Takes one of the forwarded ones, where one has come.
+    pub fn take_forwarded(&self) -> Result<Option<Signal>, Errno> {
+        let mut forwarded = self.waited_for;
+        forwarded.remove(Signal::SIGCHLD);
+        forwarded.remove(Signal::SIGCONT);
+        sys::take_pending(&forwarded)?
+            .map(Signal::try_from)
+            .transpose()
+    }
+
     /// Those of the forwarded ones that the caller ignores.
     pub fn ignored(&self) -> &[c_int] {
         &self.ignored
@@ -85,6 +95,17 @@ impl Drop for Signals {
     fn drop(&mut self) {
         // It cannot fail: the mask is one the kernel gave.
         let _ = self.before.thread_set_mask();
+    }
+}
+
+/// Whether `child` is stopped; a wait for it says so all the same.
+pub fn is_stopped(child: Pid) -> Result<bool, Errno> {
+    let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    match waitid(Id::Pid(child), flags) {
+        Ok(status) => Ok(matches!(status, WaitStatus::Stopped(..))),
+        // It has ended, and is not waited for here.
+        Err(Errno::ECHILD) => Ok(false),
+        Err(errno) => Err(errno),
     }
 }
 
@@ -154,7 +175,26 @@ fn resume(terminal: &mut Terminal, child: Pid) -> Result<(), Errno> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
     use super::*;
+
+    #[test]
+    fn a_child_that_is_stopped_is_told_from_one_that_runs_or_has_ended() {
+        let mut child = Command::new("sleep").arg("1000").spawn().expect("sleep");
+        let pid = Pid::from_raw(child.id() as i32);
+        assert_eq!(is_stopped(pid), Ok(false));
+        kill(pid, Signal::SIGSTOP).expect("kill");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while is_stopped(pid) != Ok(true) {
+            assert!(Instant::now() < deadline, "it is not seen to have stopped");
+        }
+        assert_eq!(is_stopped(pid), Ok(true));
+        child.kill().expect("kill");
+        assert_eq!(is_stopped(pid), Ok(false));
+        assert!(!child.wait().expect("wait").success());
+    }
 
     #[test]
     fn the_status_is_the_one_a_shell_gives() {
