@@ -19,6 +19,7 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 pub use entry::Entry;
 pub use record::{Ended, Record, RootDirectory};
@@ -126,13 +127,15 @@ impl Store {
             // Whether it is alive is asked after it was read: the jail was there before that.
             match self.read(number) {
                 Some(record) if is_alive(&record) => {}
-                Some(record) => ended.push((record.created, number)),
+                // Its supervisor writes the rest of its log, or is about to note how it ended.
+                Some(record) if record.supervisor.is_running() => {}
+                Some(record) => ended.push((self.last_noted(number), number, record.created)),
                 None => {}
             }
         }
         ended.sort();
         let surplus = ended.len().saturating_sub(REMEMBERED);
-        for (created, number) in ended.into_iter().take(surplus) {
+        for (_, number, created) in ended.into_iter().take(surplus) {
             let Some(entry) = self.lock(number)? else {
                 continue;
             };
@@ -141,6 +144,12 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// When something was last noted about a jail: once it has ended, when it did.
+    fn last_noted(&self, number: JailNumber) -> Option<SystemTime> {
+        let file = self.place(number).join(record::FILE);
+        fs::metadata(file).and_then(|file| file.modified()).ok()
     }
 
     pub(crate) fn place(&self, number: JailNumber) -> PathBuf {

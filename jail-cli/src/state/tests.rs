@@ -114,6 +114,31 @@ fn one_at_a_time_changes_a_directory() {
 }
 
 #[test]
+fn tidying_goes_by_the_end_and_leaves_what_is_still_written() {
+    let (_dir, store) = store();
+    let start = std::time::SystemTime::now();
+    for index in 1..=25 {
+        let own = ProcessId::of(std::process::id() as i32).expect("this process");
+        let mut record = record(index, index);
+        if index == 25 {
+            record.supervisor = own;
+        }
+        drop(store.create(&record).expect("created"));
+        // The sooner one was made, the later it has ended.
+        let file = fs::File::options()
+            .write(true)
+            .open(store.place(number(index)).join("record.json"));
+        let ended = start + std::time::Duration::from_secs((100 - index).into());
+        file.and_then(|file| file.set_modified(ended))
+            .expect("modified");
+    }
+    store.tidy(|_| false).expect("tidied");
+    let left = store.numbers().expect("numbers");
+    let expected: Vec<_> = (1..=20).chain([25]).map(number).collect();
+    assert_eq!(left, expected);
+}
+
+#[test]
 fn tidying_leaves_the_living_and_the_last_of_the_dead() {
     let (dir, store) = store();
     for index in 1..=30 {
