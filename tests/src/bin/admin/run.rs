@@ -3,9 +3,10 @@
 //! `jaula run`: names, limits, detached and kept jails.
 
 use jaula_tests::admin::{in_kernel, json, listed, noted, output, succeed, text, Detached, ROOT};
-use jaula_tests::ktap::{Context, Suite};
+use jaula_tests::ktap::{fail, Context, Suite};
 use jaula_tests::launch::{complaint, failed, jaula, Root, Seen, FAILED};
 use jaula_tests::{check, check_eq};
+use std::process::Command;
 
 pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
     suite.case("run is the same as a bare ROOT", || {
@@ -173,6 +174,17 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
             seen.expect("environment", "HOME,LOGNAME,PATH,SHELL,USER,USERNAME")
         },
     );
+    suite.case("--detach: under a caller that ignores SIGCHLD", || {
+        let script = format!("trap '' CHLD; exec jaula run --detach {ROOT} -- /bin/false");
+        let output = output(Command::new("/bin/sh").args(["-c", &script]))?;
+        check!(output.status.success(), "{}", complaint(&output));
+        let number = text(&output).trim_end().parse();
+        let jail = Detached {
+            number: number.map_err(|_| fail("printed no number"))?,
+        };
+        check_eq!(jail.ended()?["exited"], 1, "how it ended");
+        Ok(())
+    });
     suite.case("the supervisor keeps nothing of its caller open", || {
         let jail = Detached::start(&[], "sleep 1000")?;
         let supervisor = jail.noted_process("supervisor")?;
