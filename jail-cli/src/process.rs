@@ -154,23 +154,37 @@ fn look(process: &Process) -> ProcResult<Option<Jailed>> {
         return Ok(None);
     };
     let stat = process.stat()?;
-    let command = process.cmdline().unwrap_or_default();
-    let command = match command.is_empty() {
-        true => vec![format!("[{}]", stat.comm)],
-        false => command,
+    let command = match command_of(process)? {
+        command if command.is_empty() => vec![format!("[{}]", stat.comm)],
+        command => command,
     };
     let ticks = procfs::ticks_per_second().max(1);
     Ok(Some(Jailed {
         jail,
         pid: stat.pid,
         parent: stat.ppid,
-        uid: process.uid()?,
+        // Not the owner of its directory, who is root for what may not be traced.
+        uid: process.status()?.euid,
         state: stat.state,
         threads: stat.num_threads,
         memory: stat.rss * procfs::page_size(),
         cpu: Duration::from_millis((stat.utime + stat.stime) * 1000 / ticks),
         command,
     }))
+}
+
+/// What a process was executed with, whatever bytes are in it; empty for a kernel thread.
+fn command_of(process: &Process) -> ProcResult<Vec<String>> {
+    let mut bytes = Vec::new();
+    process
+        .open_relative("cmdline")?
+        .read_to_end(&mut bytes)
+        .map_err(|error| ProcError::Io(error, None))?;
+    let arguments = bytes.split(|&byte| byte == 0);
+    let arguments = arguments.filter(|argument| !argument.is_empty());
+    Ok(arguments
+        .map(|argument| String::from_utf8_lossy(argument).into_owned())
+        .collect())
 }
 
 /// The jail of a process; `None` for the host.
@@ -192,9 +206,26 @@ fn jail_of(process: &Process) -> ProcResult<Option<JailNumber>> {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::process::{Command, Stdio};
 
     use super::*;
+
+    #[test]
+    fn a_command_is_shown_whatever_is_in_it() {
+        let mut child = Command::new("sh")
+            .args(["-c", "read line", "-"])
+            .arg(OsStr::from_bytes(b"a\xffb"))
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("sh");
+        let process = Process::new(child.id() as i32).expect("the child");
+        let command = command_of(&process).expect("its command");
+        drop(child.stdin.take());
+        child.wait().expect("wait");
+        assert_eq!(command, ["sh", "-c", "read line", "-", "a\u{fffd}b"]);
+    }
 
     #[test]
     fn a_process_is_told_from_a_later_one_with_its_number() {

@@ -20,5 +20,35 @@ pub fn print(text: &str) -> Result<(), Failure> {
 pub fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value);
     let text = text.map_err(|error| Failure::failed(format!("JSON: {error}")))?;
-    print(&(text + "\n"))
+    print(&(harmless(&text) + "\n"))
+}
+
+/// JSON without the control characters that it may have as they are: names and arguments come
+/// from jails, and a terminal takes these for commands.
+fn harmless(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            // In JSON they are found in strings alone, where this means the same.
+            '\u{7f}'..='\u{9f}' => safe += &format!("\\u{:04x}", u32::from(character)),
+            _ => safe.push(character),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn control_characters_are_escaped_and_mean_the_same() {
+        let name = "a\u{1b}[2J\u{7f}\u{9b}2Jé\u{a0}\n";
+        let text = serde_json::to_string_pretty(&[name]).expect("JSON");
+        let text = harmless(&text);
+        assert!(text.contains("[2J\\u007f\\u009b2Jé\u{a0}"), "{text}");
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text}");
+        let read: Vec<String> = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(read, [name]);
+    }
 }
