@@ -83,7 +83,9 @@ impl Admin {
         Ok(())
     }
 
-    fn end(&self, jail: &Jail) -> Result<(), String> {
+    /// Ends a jail at once with all that is in it, or waits for its end. What is noted about a
+    /// detached one is kept.
+    pub fn end(&self, jail: &Jail) -> Result<(), String> {
         let number = jail.info.number;
         match end_jail(number) {
             Ok(()) => {}

@@ -6,7 +6,7 @@ mod end;
 
 use serde::Serialize;
 
-use crate::jails::{JailId, JailInfo, Jails, JailsError};
+use crate::jails::{JailId, JailInfo, JailName, Jails, JailsError};
 use crate::state::{Record, Store};
 
 /// A jail that exists.
@@ -57,6 +57,12 @@ impl Admin {
     /// The jail that the administrator means by `id`.
     pub fn find(&self, id: &JailId) -> Result<Jail, JailsError> {
         self.jails.find(id).map(|info| self.noted(info))
+    }
+
+    /// The jail with this name directly below the caller's own.
+    pub fn child(&self, name: &JailName) -> Result<Option<Jail>, JailsError> {
+        let child = self.jails.child(name)?;
+        Ok(child.map(|info| self.noted(info)))
     }
 
     /// Those that the administrator means: the one by `id`, or all.

@@ -116,8 +116,7 @@ impl Jails {
         };
         let mut found = self.list()?;
         found.retain(|jail| jail.name.as_ref() == Some(name));
-        // Where there are jails to be found, the call works.
-        let own = get_jailnumber().unwrap_or(JailNumber::HOST);
+        let own = own();
         if let Some(child) = found.iter().position(|jail| jail.parent == own) {
             return Ok(found.swap_remove(child));
         }
@@ -128,6 +127,13 @@ impl Jails {
                 numbers: found.iter().map(|jail| jail.number).collect(),
             }),
         }
+    }
+
+    /// The jail with this name directly below the caller's own.
+    pub fn child(&self, name: &JailName) -> Result<Option<JailInfo>, JailsError> {
+        let own = own();
+        let mut jails = self.list()?.into_iter();
+        Ok(jails.find(|jail| jail.parent == own && jail.name.as_ref() == Some(name)))
     }
 
     /// What the kernel has for `key` of a jail, as it is written there.
@@ -181,6 +187,17 @@ impl Jails {
     fn directory_of(&self, number: JailNumber) -> PathBuf {
         self.directory.join(number.to_string())
     }
+}
+
+fn own() -> JailNumber {
+    // Where there are jails to be found, the call works.
+    get_jailnumber().unwrap_or(JailNumber::HOST)
+}
+
+/// A jail for tests, read from a tree like the kernel's.
+#[cfg(test)]
+pub(crate) fn sample() -> JailInfo {
+    tests::sample()
 }
 
 #[cfg(test)]

@@ -42,6 +42,12 @@ fn add(directory: &Path, number: u32, parent: u32, name: &str) {
     write("persist", "0\n");
 }
 
+pub(super) fn sample() -> JailInfo {
+    let dir = tree(&[(7, 0, "web")]);
+    let jails = Jails::at(dir.path()).expect("jails");
+    jails.get(number(7)).expect("read").expect("there")
+}
+
 fn number(number: u32) -> JailNumber {
     JailNumber::new(number).expect("31 bits")
 }
@@ -198,4 +204,27 @@ fn settings_are_all_made_or_none() {
         .set(number(6), &settings[0])
         .expect_err("no such jail");
     assert!(matches!(gone, JailsError::NoSuchJail(_)), "{gone}");
+}
+
+#[test]
+fn a_child_is_no_grandchild() {
+    let dir = tree(&[(3, 0, "web"), (4, 3, "db"), (5, 3, "web")]);
+    let jails = Jails::at(dir.path()).expect("jails");
+    let child = |name: &str| {
+        let child = jails.child(&name.parse().expect("a name"));
+        child.expect("read").map(|jail| jail.number.get())
+    };
+    assert_eq!(child("web"), Some(3));
+    assert_eq!(child("db"), None);
+}
+
+#[test]
+fn a_jail_whose_files_say_that_it_has_ended_is_none() {
+    let error = |errno| {
+        let error = io::Error::from_raw_os_error(errno);
+        JailsError::io("reading", Path::new("/7/tasks"), &error)
+    };
+    assert!(error(libc::ENODEV).has_ended());
+    // Another kernel than the version says: that its directory is there must be looked at.
+    assert!(!error(libc::ENOENT).has_ended());
 }

@@ -14,6 +14,7 @@
 
 mod hook;
 mod order;
+mod present;
 mod schema;
 mod up;
 

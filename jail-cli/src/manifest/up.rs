@@ -7,6 +7,7 @@ use std::path::Path;
 use jaula_rootfs::{build, Options};
 
 use super::hook::{Hook, Occasion};
+use super::present::{find, running};
 use super::{Description, Manifest};
 use crate::admin::{Admin, Jail};
 use crate::jail::JailNumber;
@@ -14,7 +15,6 @@ use crate::jails::{JailId, JailName, JailsError};
 use crate::launch::{Launch, NewJail, Place, RootChoice};
 use crate::state::Ended;
 use crate::template;
-use crate::text::shown;
 
 /// What has happened to one of the jails.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ fn start<'a>(
     begun: &mut Vec<Begun<'a>>,
     tell: &mut dyn FnMut(&JailName, Event),
 ) -> Result<(), String> {
-    if let Some(jail) = find(admin, name)? {
+    if let Some(jail) = running(admin, name)? {
         tell(name, Event::Running(jail.info.number));
         return Ok(());
     }
@@ -166,7 +166,7 @@ fn build_root(template: &str, root: &Path, directory: &Path) -> Result<bool, Str
 
 /// That it was started does not mean that it still runs.
 fn require_running(admin: &Admin, dependency: &JailName) -> Result<(), String> {
-    if find(admin, dependency)?.is_some() {
+    if running(admin, dependency)?.is_some() {
         return Ok(());
     }
     let ended = admin.ended(&JailId::Name(dependency.clone()))?;
@@ -235,13 +235,5 @@ fn undo(
     };
     if let Err(why) = occasion.run(Hook::AfterStop, description) {
         tell(name, Event::Failed(why));
-    }
-}
-
-fn find(admin: &Admin, name: &JailName) -> Result<Option<Jail>, String> {
-    match admin.find(&JailId::Name(name.clone())) {
-        Ok(jail) => Ok(Some(jail)),
-        Err(JailsError::NoSuchJail(_)) => Ok(None),
-        Err(error) => Err(format!("{}: {error}", shown(name.as_str()))),
     }
 }

@@ -173,5 +173,11 @@ fn remove(path: &Path) -> Result<(), String> {
     remove_tree(path).map_err(|error| failed("removing", path, &error))
 }
 
+/// A record for tests.
+#[cfg(test)]
+pub(crate) fn sample(number: u32, created: u32) -> Record {
+    tests::record(number, created)
+}
+
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ fn number(number: u32) -> JailNumber {
     JailNumber::new(number).expect("31 bits")
 }
 
-fn record(of: u32, created: u32) -> Record {
+pub(super) fn record(of: u32, created: u32) -> Record {
     let root = Root::open(Path::new("/")).expect("the root");
     let process = ProcessId { pid: 1, start: 1 };
     Record {
