@@ -2,11 +2,11 @@
 
 //! `jaula up` and `jaula down`.
 
-use jaula_tests::admin::{in_kernel, json, listed, output, succeed, ROOT};
+use jaula_tests::admin::{in_kernel, json, listed, output, runs, succeed, ROOT};
 use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
 use jaula_tests::launch::{complaint, failed, jaula, FAILED};
 use jaula_tests::sys::process;
-use jaula_tests::{check, check_eq};
+use jaula_tests::{check, check_eq, wait};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -166,6 +166,33 @@ pub fn add(suite: &mut Suite<'_>) {
         succeed(&["exec", "built", "--", "/bin/true"])?;
         group.succeed(&["down"])
     });
+    suite.case(
+        "up: one whose first process has ended is started anew",
+        || {
+            let text = "[jail.lost]\nroot = 'ROOT'\ncommand = ['sh', '-c', \
+                        'setsid sleep 1000 & echo ready; exec sleep 1000']\n";
+            let group = Group::new(text)?;
+            group.succeed(&["up"])?;
+            let of = |said: &serde_json::Value, key: &str| {
+                let pid = said["noted"][key]["pid"].as_i64().unwrap_or_default();
+                pid as libc::pid_t
+            };
+            wait::until("it has printed ready", || {
+                Ok(succeed(&["logs", "lost"])?.contains("ready"))
+            })?;
+            let before = json(&["inspect", "lost"])?;
+            process::kill(of(&before, "supervisor"), libc::SIGKILL).context("kill")?;
+            wait::until("the first process has ended", || {
+                Ok(!runs(of(&before, "first_process")))
+            })?;
+            check_eq!(in_kernel()?.len(), 1, "the jails before");
+            group.succeed(&["up"])?;
+            let after = json(&["inspect", "lost"])?;
+            check!(after["created"] != before["created"], "it is the same jail");
+            check_eq!(in_kernel()?.len(), 1, "the jails afterwards");
+            group.succeed(&["down"])
+        },
+    );
     suite.case("up: two at once bring each jail up once", || {
         let group = Group::new(&three())?;
         let mut children = Vec::new();
