@@ -2,17 +2,15 @@
 
 //! `jaula up` and `jaula down`: the jails of a jaula.toml.
 
-use std::fs::File;
 use std::path::PathBuf;
 
 use clap::Args;
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
 
 use jaula::admin::Admin;
 use jaula::jails::JailName;
 use jaula::manifest::{down, up, Event, Manifest};
-use jaula::text::{reason, shown};
+use jaula::state::Alone;
+use jaula::text::shown;
 
 use super::Failure;
 
@@ -45,7 +43,7 @@ impl Group {
     ) -> Result<u8, Failure> {
         let manifest = Manifest::load(&self.file).map_err(Failure::failed)?;
         let admin = Admin::open()?;
-        let _alone = self.lock().map_err(Failure::failed)?;
+        let _alone = self.alone(&admin).map_err(Failure::failed)?;
         let mut tell = |name: &JailName, event: Event| self.tell(name, &event);
         work(&manifest, &admin, &mut tell)
             .map_err(|why| Failure::failed(format!("{}: {why}", shown(&self.file))))?;
@@ -53,19 +51,13 @@ impl Group {
     }
 
     /// Two that bring the same jails up and down would undo what the other does.
-    fn lock(&self) -> Result<Flock<File>, String> {
-        let path = shown(&self.file);
-        let file = File::open(&self.file).map_err(|error| format!("{path}: {error}"))?;
-        let failed = |(_, errno)| format!("locking {path}: {}", reason(errno));
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Err((file, Errno::EWOULDBLOCK)) => {
-                if !self.quiet {
-                    eprintln!("jaula: {path}: waiting for another jaula that works on it");
-                }
-                Flock::lock(file, FlockArg::LockExclusive).map_err(failed)
+    fn alone(&self, admin: &Admin) -> Result<Alone, String> {
+        admin.store().alone(&self.file, || {
+            if !self.quiet {
+                let path = shown(&self.file);
+                eprintln!("jaula: {path}: waiting for another jaula that works on it");
             }
-            result => result.map_err(failed),
-        }
+        })
     }
 
     fn tell(&self, name: &JailName, event: &Event) {

@@ -12,7 +12,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::kill;
 use nix::unistd::{getpid, Pid};
 
-use super::{failed, record, remove, Record};
+use super::{failed, record, remove, Record, MODE};
 use crate::text::{reason, shown};
 
 /// Begins the name of a directory that is being made or removed; the number of the process that
@@ -95,9 +95,9 @@ impl Entry {
     }
 }
 
-/// Whether `path` still leads to the open `directory`.
-fn is_at(directory: &File, path: &Path) -> bool {
-    match (directory.metadata(), fs::symlink_metadata(path)) {
+/// Whether `path` still leads to the open `file`.
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::symlink_metadata(path)) {
         (Ok(open), Ok(there)) => (open.dev(), open.ino()) == (there.dev(), there.ino()),
         _ => false,
     }
@@ -113,7 +113,7 @@ impl Scratch {
         let mut attempt = 0u32;
         loop {
             let path = above.join(format!("{SCRATCH}{}-{attempt}", getpid()));
-            match DirBuilder::new().mode(0o755).create(&path) {
+            match DirBuilder::new().mode(MODE).create(&path) {
                 Ok(()) => return Ok(Scratch { path }),
                 // Left by an earlier process with this number, or by another thread.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => attempt += 1,

@@ -11,16 +11,18 @@
 //! whole old state or a whole new one, and beside it at most something hidden that the next one
 //! removes.
 
+mod alone;
 mod bytes;
 mod entry;
 mod record;
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+pub use alone::Alone;
 pub use entry::Entry;
 pub use record::{Ended, Record, RootDirectory};
 
@@ -31,6 +33,10 @@ use entry::{remove_tree, Scratch};
 
 /// Where the directories are.
 pub const DIRECTORY: &str = "/run/jaula";
+
+/// Everybody can read a record by its path; whoever could open a directory could lock it as well
+/// (flock(2)), and hold up everybody.
+const MODE: u32 = 0o711;
 
 /// How many jails that have ended are remembered, with their logs.
 const REMEMBERED: usize = 20;
@@ -58,11 +64,7 @@ impl Store {
     /// Notes `record` about a jail that has just been made, in place of whatever was there about
     /// an earlier one with its number.
     pub fn create(&self, record: &Record) -> Result<Entry, String> {
-        let made = DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(&self.directory);
-        made.map_err(|error| failed("creating", &self.directory, &error))?;
+        self.prepare()?;
         let scratch = Scratch::new(&self.directory)?;
         let place = self.place(record.number);
         let entry = Entry::lock_at(scratch.path())?
@@ -81,6 +83,18 @@ impl Store {
         }
         scratch.keep();
         Ok(entry.moved_to(place))
+    }
+
+    fn prepare(&self) -> Result<(), String> {
+        let made = DirBuilder::new()
+            .recursive(true)
+            .mode(MODE)
+            .create(&self.directory);
+        made.map_err(|error| failed("creating", &self.directory, &error))?;
+        // Whatever the caller's umask, and an earlier jaula, have made of it.
+        let mode = Permissions::from_mode(MODE);
+        fs::set_permissions(&self.directory, mode)
+            .map_err(|error| failed("setting the mode of", &self.directory, &error))
     }
 
     /// What is noted about the jail that the kernel shows as `jail`.
@@ -106,6 +120,8 @@ impl Store {
         let failed = |error| failed("listing", &self.directory, &error);
         let entries = match fs::read_dir(&self.directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            // Only root may list them; to others there is nothing but the jails that exist.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Vec::new()),
             result => result.map_err(failed)?,
         };
         let mut numbers = Vec::new();

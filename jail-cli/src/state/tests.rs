@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::process::Command;
 
+use nix::fcntl::{Flock, FlockArg};
 use tempfile::TempDir;
 
 use super::*;
@@ -166,4 +167,45 @@ fn tidying_leaves_the_living_and_the_last_of_the_dead() {
         .filter(|n| n.starts_with('.'))
         .collect();
     assert_eq!(hidden, [format!(".scratch-{}-0", std::process::id())]);
+}
+
+#[test]
+fn nobody_else_can_open_a_directory_to_lock_it() {
+    let (dir, store) = store();
+    let above = dir.path().join("jaula");
+    fs::create_dir(&above).expect("mkdir");
+    fs::set_permissions(&above, Permissions::from_mode(0o755)).expect("chmod");
+    let entry = store.create(&record(7, 1)).expect("created");
+    let mode = |path: &Path| fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
+    assert_eq!(mode(&above), 0o711);
+    assert_eq!(mode(entry.path()) & 0o044, 0);
+}
+
+#[test]
+fn one_at_a_time_works_on_a_file() {
+    let (dir, store) = store();
+    let file = dir.path().join("jaula.toml");
+    fs::write(&file, "").expect("write");
+    // That somebody locks the file itself does not matter.
+    let foreign = fs::File::open(&file).expect("open");
+    let _foreign = Flock::lock(foreign, FlockArg::LockExclusive).expect("locked");
+    let first = store.alone(&file, || panic!("nobody else is there"));
+    let first = first.expect("alone");
+    let [name] = &names(&dir)[..] else {
+        panic!("{:?}", names(&dir));
+    };
+    let lock = fs::metadata(dir.path().join("jaula").join(name)).expect("metadata");
+    assert_eq!(lock.permissions().mode() & 0o777, 0o600);
+    assert_eq!(store.numbers(), Ok(Vec::new()));
+    let (told, waits) = std::sync::mpsc::channel();
+    let (other, same) = (store.clone(), file.clone());
+    let waiting = std::thread::spawn(move || {
+        let alone = other.alone(&same, || told.send(()).expect("sent"));
+        alone.map(drop)
+    });
+    waits.recv().expect("it is told to wait");
+    assert!(!waiting.is_finished());
+    drop(first);
+    assert_eq!(waiting.join().expect("joined"), Ok(()));
+    assert_eq!(names(&dir), Vec::<String>::new());
 }
