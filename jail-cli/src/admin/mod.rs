@@ -2,6 +2,7 @@
 
 //! The jails of this machine: what the kernel shows of each, with what jaula has noted.
 
+mod due;
 mod end;
 
 use serde::Serialize;

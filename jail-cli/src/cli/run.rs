@@ -140,6 +140,7 @@ impl Run {
                 name: self.name,
                 settings: self.limits.settings(),
                 keep: self.keep,
+                after_stop_due: false,
             }),
             user: self.user,
             shell: self.inside.shell,

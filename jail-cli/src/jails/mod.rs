@@ -200,5 +200,11 @@ pub(crate) fn sample() -> JailInfo {
     tests::sample()
 }
 
+/// The tree that it is read from.
+#[cfg(test)]
+pub(crate) fn sample_tree() -> tempfile::TempDir {
+    tests::sample_tree()
+}
+
 #[cfg(test)]
 mod tests;

@@ -42,8 +42,12 @@ fn add(directory: &Path, number: u32, parent: u32, name: &str) {
     write("persist", "0\n");
 }
 
+pub(super) fn sample_tree() -> TempDir {
+    tree(&[(7, 0, "web")])
+}
+
 pub(super) fn sample() -> JailInfo {
-    let dir = tree(&[(7, 0, "web")]);
+    let dir = sample_tree();
     let jails = Jails::at(dir.path()).expect("jails");
     jails.get(number(7)).expect("read").expect("there")
 }

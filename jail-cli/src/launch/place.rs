@@ -45,6 +45,8 @@ pub struct NewJail {
     pub settings: Vec<Setting>,
     /// Whether it outlives its first process.
     pub keep: bool,
+    /// Whether a command is to be run on the host when it has ended, which is noted.
+    pub after_stop_due: bool,
 }
 
 impl NewJail {
@@ -71,6 +73,10 @@ impl Place {
 
     pub(super) fn is_new(&self) -> bool {
         matches!(self, Place::New(_))
+    }
+
+    pub(super) fn is_after_stop_due(&self) -> bool {
+        matches!(self, Place::New(new) if new.after_stop_due)
     }
 
     /// Whether the jail outlives what is launched.

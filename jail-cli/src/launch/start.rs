@@ -245,6 +245,7 @@ impl Plan {
             detached: self.detached,
             supervisor: ProcessId::of(getpid().as_raw())?,
             first_process: ProcessId::of(child.as_raw())?,
+            after_stop_due: self.place.is_after_stop_due(),
             ended: None,
         })
     }

@@ -82,7 +82,7 @@ pub fn down(
         };
         match find(admin, name) {
             Ok(Some(jail)) => stop(manifest, admin, name, description, &jail, &mut tell),
-            Ok(None) => {}
+            Ok(None) => finish_ended(manifest, admin, name, description, &mut tell),
             Err(why) => tell(name, Event::Failed(why)),
         }
     }
@@ -104,6 +104,7 @@ fn start<'a>(
         tell(name, Event::Running(jail.info.number));
         return Ok(());
     }
+    finish_ended(manifest, admin, name, description, tell);
     for dependency in &description.depends {
         require_running(admin, dependency)?;
     }
@@ -142,6 +143,7 @@ fn launch(name: &JailName, description: &Description, root: &Path) -> Launch {
             name: Some(name.clone()),
             settings: description.limits.clone(),
             keep: description.keep,
+            after_stop_due: description.hooks.after_stop.is_some(),
         }),
         user: description.user.clone(),
         shell: description.shell.clone(),
@@ -203,8 +205,46 @@ fn stop(
         // What is to be done when it has ended must not be done now.
         Err(why) => return tell(name, Event::Failed(why)),
     }
-    if let Err(why) = occasion.run(Hook::AfterStop, description) {
-        tell(name, Event::Failed(why));
+    finish(admin, &occasion, description, tell);
+}
+
+/// Does what is to be done about one that has ended without having been stopped here.
+fn finish_ended(
+    manifest: &Manifest,
+    admin: &Admin,
+    name: &JailName,
+    description: &Description,
+    tell: &mut dyn FnMut(&JailName, Event),
+) {
+    let due = match admin.due(name) {
+        Ok(mut due) => due.pop(),
+        Err(why) => return tell(name, Event::Failed(why)),
+    };
+    if let Some(record) = due {
+        let root = manifest.root(description);
+        let occasion = Occasion {
+            directory: manifest.directory(),
+            root: &root,
+            name,
+            number: Some(record.number),
+        };
+        finish(admin, &occasion, description, tell);
+    }
+}
+
+/// Does what is to be done when a jail has ended, and notes that it has been done. Whether it
+/// could be done is not tried again.
+fn finish(
+    admin: &Admin,
+    occasion: &Occasion<'_>,
+    description: &Description,
+    tell: &mut dyn FnMut(&JailName, Event),
+) {
+    let done = occasion.run(Hook::AfterStop, description);
+    for result in [done, admin.settle(occasion.name)] {
+        if let Err(why) = result {
+            tell(occasion.name, Event::Failed(why));
+        }
     }
 }
 
@@ -233,7 +273,5 @@ fn undo(
         name,
         number: jail,
     };
-    if let Err(why) = occasion.run(Hook::AfterStop, description) {
-        tell(name, Event::Failed(why));
-    }
+    finish(admin, &occasion, description, tell);
 }

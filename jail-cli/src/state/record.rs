@@ -99,6 +99,9 @@ pub struct Record {
     pub supervisor: ProcessId,
     /// The process that was started in it.
     pub first_process: ProcessId,
+    /// Whether a command is still to be run on the host when the jail has ended.
+    #[serde(default)]
+    pub after_stop_due: bool,
     /// How that process ended, where it has.
     pub ended: Option<Ended>,
 }

@@ -35,6 +35,7 @@ pub(super) fn record(of: u32, created: u32) -> Record {
         detached: true,
         supervisor: process,
         first_process: process,
+        after_stop_due: false,
         ended: None,
     }
 }

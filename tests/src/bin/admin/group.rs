@@ -193,6 +193,31 @@ pub fn add(suite: &mut Suite<'_>) {
             group.succeed(&["down"])
         },
     );
+    suite.case(
+        "up and down: after-stop once for each that has ended by itself",
+        || {
+            let text = format!("[jail.short]\nroot = 'ROOT'\ncommand = ['true']\n{HOOKS}");
+            let group = Group::new(&text)?;
+            let has_ended = || {
+                wait::until("the jail has ended", || {
+                    Ok(in_kernel()?.is_empty()
+                        && !json(&["inspect", "short"])?["noted"]["ended"].is_null())
+                })
+            };
+            let started = "before-start short\nafter-start short\n";
+            let stopped = "after-stop short\n";
+            group.succeed(&["up"])?;
+            has_ended()?;
+            group.succeed(&["up"])?;
+            has_ended()?;
+            let expected = format!("{started}{stopped}{started}");
+            check_eq!(group.told(), expected, "the hooks of up");
+            group.succeed(&["down"])?;
+            group.succeed(&["down"])?;
+            check_eq!(group.told(), expected + stopped, "the hooks of down");
+            Ok(())
+        },
+    );
     suite.case("up: two at once bring each jail up once", || {
         let group = Group::new(&three())?;
         let mut children = Vec::new();
