@@ -33,6 +33,10 @@ What happens:
   process; should the launcher be killed, the kernel kills that process too. When the first
   process has ended, the jail ends with all that is left in it, unless --keep is given.
 
+  What \"jaula exec\" and \"jaula run --keep\" leave running in a jail when they return still has the
+  caller's terminal open: it can read what is typed there and write to it. For what is not
+  trusted use --detach, or redirect standard input, output and error.
+
   JAIL, in the other commands, is the number or the name of a jail. A list is aligned and has a
   header on a terminal; elsewhere it has a line with tabs for each entry, and none else.
 
