@@ -11,6 +11,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
 use nix::sys::signal::SigSet;
+use nix::sys::time::TimeSpec;
 use nix::unistd::{ForkResult, Pid};
 
 /// Number of `create_newjail`, the same on every architecture (`docs/abi.md`).
@@ -164,13 +165,11 @@ pub struct Received {
 
 /// Takes one of `signals`, which must be blocked, where one is pending.
 pub fn take_pending(signals: &SigSet) -> Result<Option<c_int>, Errno> {
-    let at_once = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let at_once = TimeSpec::new(0, 0);
     // SAFETY: both pointers are to valid values that live over the call, and nothing is to be
     // told about the signal.
-    let taken = unsafe { libc::sigtimedwait(signals.as_ref(), std::ptr::null_mut(), &at_once) };
+    let taken =
+        unsafe { libc::sigtimedwait(signals.as_ref(), std::ptr::null_mut(), at_once.as_ref()) };
     match Errno::result(taken) {
         Ok(signal) => Ok(Some(signal)),
         Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
@@ -190,4 +189,22 @@ pub fn wait_for_signal(signals: &SigSet) -> Result<Received, Errno> {
         signal,
         from_process: info.si_code <= 0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::signal::{raise, Signal};
+
+    #[test]
+    fn a_signal_is_taken_once_and_only_where_it_is_pending() {
+        // Of this thread alone, so that no other test sees it.
+        let mut signals = SigSet::empty();
+        signals.add(Signal::SIGUSR1);
+        signals.thread_block().expect("blocked");
+        assert_eq!(take_pending(&signals), Ok(None));
+        raise(Signal::SIGUSR1).expect("raised");
+        assert_eq!(take_pending(&signals), Ok(Some(libc::SIGUSR1)));
+        assert_eq!(take_pending(&signals), Ok(None));
+    }
 }
