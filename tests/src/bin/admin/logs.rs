@@ -2,10 +2,10 @@
 
 //! `jaula logs`: what a detached jail has printed, as far as it is kept.
 
-use jaula_tests::admin::{output, succeed, Detached, ROOT};
+use jaula_tests::admin::{output, runs, succeed, Detached, ROOT};
 use jaula_tests::ktap::{Context, Suite};
 use jaula_tests::launch::{failed, jaula, FAILED};
-use jaula_tests::{check, check_eq};
+use jaula_tests::{check, check_eq, wait};
 use std::process::Stdio;
 
 pub fn add(suite: &mut Suite<'_>) {
@@ -87,7 +87,10 @@ pub fn add(suite: &mut Suite<'_>) {
             let mut jails = Vec::new();
             for _ in 0..25 {
                 let jail = Detached::start(&[], "echo here")?;
+                let supervisor = jail.noted_process("supervisor")?;
                 jail.ended()?;
+                // As long as that runs, the log is not removed.
+                wait::until("its supervisor has ended", || Ok(!runs(supervisor)))?;
                 jails.push(jail);
             }
             let kept = jaula_tests::admin::noted()?;
