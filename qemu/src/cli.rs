@@ -187,6 +187,10 @@ pub struct TestArgs {
     /// Run the guest's tests on the debug kernel instead
     #[arg(long, conflicts_with = "all")]
     pub debug_kernel: bool,
+    /// Go through all rounds of the storms on the debug kernel too, where they are cut to a fifth
+    /// otherwise
+    #[arg(long)]
+    pub long: bool,
 }
 
 /// `image`

@@ -23,6 +23,9 @@ use std::time::Duration;
 /// Starts the lines with which the guest tells where a program's output begins and ends.
 const MARK: &str = "@@jaula-test@@";
 
+/// Set where storms are to go through all of their rounds on the debug kernel too.
+pub const LONG_VARIABLE: &str = "JAULA_LONG";
+
 /// How long one program may take, in seconds, on an emulated machine under load.
 fn program_limit(flavour: Flavour) -> u64 {
     match flavour {
@@ -161,6 +164,9 @@ fn script(programs: &[String], flavour: Flavour) -> String {
         "try() {{\n    echo '{MARK} begin' \"$1\"\n    timeout -s KILL {limit} {TESTS_DIR}/$1 2>&1\n    \
          status=$?\n    echo\n    echo '{MARK} end' \"$1\" $status\n}}\n"
     );
+    if flavour == Flavour::Debug && std::env::var_os(LONG_VARIABLE).is_none() {
+        script = format!("export JAULA_ROUNDS=few\n{script}");
+    }
     for program in programs {
         script += &format!("try {program}\n");
     }

@@ -17,6 +17,7 @@ pub mod kmsg;
 pub mod ktap;
 pub mod launch;
 pub mod procfs;
+pub mod rounds;
 pub mod steps;
 pub mod sys;
 pub mod sysv;

@@ -8,6 +8,7 @@ use jaula_tests::admin::{
 use jaula_tests::check;
 use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
 use jaula_tests::launch::jaula;
+use jaula_tests::rounds::rounds;
 use jaula_tests::sys::process;
 use jaula_tests::wait;
 use std::process::{ExitCode, Stdio};
@@ -67,16 +68,17 @@ fn main() -> ExitCode {
     ] {
         for part in 0..PARTS {
             let name = format!(
-                "{what}: killed at {ROUNDS} moments, part {} of {PARTS}",
+                "{what}: killed at different moments, part {} of {PARTS}",
                 part + 1
             );
             // One after the other, the parts go through the whole time that a launch takes.
-            let moments = (part..ROUNDS).step_by(PARTS as usize);
+            let every = ROUNDS / rounds(ROUNDS as usize) as u32;
+            let moments = (part * every..ROUNDS).step_by((PARTS * every) as usize);
             suite.case(&name, move || killed_at(options, moments));
         }
     }
     suite.case("jaula rm and stop: killed at different moments", || {
-        for round in 0..ROUNDS / 4 {
+        for round in 0..rounds(ROUNDS as usize / 4) as u32 {
             let jail = Detached::start(&[], "sleep 1000 & exec sleep 1000")?;
             let command = if round % 2 == 0 { "rm" } else { "stop" };
             killed_after(

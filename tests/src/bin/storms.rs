@@ -7,6 +7,7 @@
 
 use jaula_tests::inmate::Inmate;
 use jaula_tests::ktap::{CaseResult, Context, Suite};
+use jaula_tests::rounds::rounds;
 use jaula_tests::sys::process::{self, Ended};
 use jaula_tests::sys::{jail as call, Errno, Result as SysResult};
 use jaula_tests::sysv::{Family, Object};
@@ -16,19 +17,13 @@ use std::process::ExitCode;
 const IN_TURN: usize = 1000;
 const AT_ONCE: usize = 200;
 const RACES: usize = 2000;
-/// How many of the races a kernel with checks, where one takes a quarter of a second, goes through.
-const CHECKED_RACES: usize = 1000;
-/// Only a kernel with checks has this.
-const CHECKS: &str = "/sys/kernel/debug/kmemleak";
 const BOMBS: usize = 20;
 const MAKERS: usize = 60;
 const TREES: usize = 40;
 
 fn main() -> ExitCode {
     let mut suite = Suite::new();
-    suite.case("1 000 jails created and destroyed in turn", || {
-        storm(in_turn)
-    });
+    suite.case("jails are created and destroyed in turn", || storm(in_turn));
     suite.case("200 jails alive at once", || storm(at_once));
     suite.case("two destroyers and an attacher race for one jail", || {
         storm(races)
@@ -72,7 +67,7 @@ fn storm(storm: fn() -> CaseResult) -> CaseResult {
 const KEY: i32 = 0x7374_6f00;
 
 fn in_turn() -> CaseResult {
-    for _ in 0..IN_TURN {
+    for _ in 0..rounds(IN_TURN) {
         let inmate = Inmate::start(|| Ok(()))?;
         call::destroy_jail(inmate.number).context("destroy_jail")?;
         inmate.check_killed()?;
@@ -114,8 +109,7 @@ fn at_once() -> CaseResult {
 }
 
 fn races() -> CaseResult {
-    let checked = std::path::Path::new(CHECKS).exists();
-    for round in 0..if checked { CHECKED_RACES } else { RACES } {
+    for round in 0..rounds(RACES) {
         let inmate = Inmate::start(|| Ok(()))?;
         let number = inmate.number;
         let destroyers: SysResult<Vec<_>> = (0..2)
@@ -157,7 +151,7 @@ fn races() -> CaseResult {
 }
 
 fn bombs() -> CaseResult {
-    for _ in 0..BOMBS {
+    for _ in 0..rounds(BOMBS) {
         let inmate = Inmate::start(|| Ok(()))?;
         let number = inmate.number;
         // Before there is a bomb: one that is not limited takes all memory.
@@ -189,7 +183,7 @@ fn explode() -> i32 {
 }
 
 fn makers() -> CaseResult {
-    for round in 0..MAKERS {
+    for round in 0..rounds(MAKERS) {
         let inmate = Inmate::start(|| {
             for family in Family::ALL {
                 process::fork(move || make(family)).context("fork")?;
@@ -220,7 +214,7 @@ fn make(family: Family) -> i32 {
 }
 
 fn trees() -> CaseResult {
-    for round in 0..TREES {
+    for round in 0..rounds(TREES) {
         let root = Inmate::start(|| Ok(()))?;
         let number = root.number;
         jailfs::set(number, "children.max", "100")?;

@@ -5,6 +5,7 @@
 use super::tally::{failed_case, Counts, Tally};
 use crate::cli::TestArgs;
 use crate::guest_tests::Setting;
+use crate::guest_tests::LONG_VARIABLE;
 use crate::process::{cannot_start, cargo, shown};
 use crate::project::Project;
 use anyhow::{bail, Context, Result};
@@ -39,6 +40,9 @@ pub fn guest(
         .current_dir(project.root());
     let names: Vec<_> = settings.iter().map(Setting::to_string).collect();
     command.env(SETTINGS_VARIABLE, names.join(","));
+    if args.long {
+        command.env(LONG_VARIABLE, "1");
+    }
     if let Some(source) = &args.kernel.source {
         let source = std::path::absolute(source).with_context(|| source.display().to_string())?;
         command.env(SOURCE_VARIABLE, source);
