@@ -41,7 +41,7 @@ pub fn run(project: &Project, args: &BenchArgs) -> Result<ExitCode> {
         let output = SharedBuffer::default();
         let outcome = guest.boot(Plan {
             name,
-            command: Some(format!("{TOOLS_DIR}/jaula-bench")),
+            command: Some(command()),
             shell: false,
             append,
             icount: true,
@@ -58,6 +58,15 @@ pub fn run(project: &Project, args: &BenchArgs) -> Result<ExitCode> {
     }
     println!("{}", table(&figures[0], &figures[1]));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the benchmark on a root that is a mount of its own: what an initramfs is on is none, and
+/// nothing can pivot away from it, as bubblewrap does.
+fn command() -> String {
+    format!(
+        "mkdir -p /mnt && exec unshare --mount sh -c 'mount --rbind / /mnt && cd /mnt && \
+         mount --move . / && exec chroot . {TOOLS_DIR}/jaula-bench'"
+    )
 }
 
 /// Bubblewrap and the libraries that it is linked with, where this machine has it and the guest
