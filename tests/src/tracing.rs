@@ -8,12 +8,19 @@ use std::fs;
 const TRACE: &str = "/sys/kernel/tracing/trace";
 const ENABLE: &str = "/sys/kernel/tracing/events/jaula/enable";
 
+/// Whether the names of traced processes are recorded, for which the scheduler's own tracepoints
+/// are turned on and off with ours.
+const NAMES: &str = "/sys/kernel/tracing/options/record-cmd";
+
 /// The events of jaula, traced until this value is dropped.
 pub struct Tracing(());
 
 impl Tracing {
     /// Begins, with nothing traced so far.
     pub fn start() -> Result<Tracing, Failure> {
+        // The scheduler's code is then not patched while it runs, which not every emulated
+        // processor survives: with QEMU's, one may meet a breakpoint that is no longer there.
+        fs::write(NAMES, "0").context(NAMES)?;
         fs::write(TRACE, "").context(TRACE)?;
         fs::write(ENABLE, "1").context(ENABLE)?;
         Ok(Tracing(()))
