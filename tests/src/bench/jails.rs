@@ -98,13 +98,16 @@ pub fn destroy(others: u32) -> Result<Option<f64>, Failure> {
         return Ok(None);
     };
     let mut total = 0;
-    for _ in 0..TIMES {
+    // The first may have to wait for a worker to be made, and does not count.
+    for time in 0..=TIMES {
         let Some(number) = make_empty()? else {
             return Ok(None);
         };
         let start = Instant::now();
         jail::destroy_jail(number).context("destroy_jail")?;
-        total += start.elapsed().as_nanos();
+        if time > 0 {
+            total += start.elapsed().as_nanos();
+        }
     }
     Ok(Some(total as f64 / f64::from(TIMES)))
 }
