@@ -3,6 +3,7 @@
 //! A process that enters a jail, does something there and then waits to be ended.
 
 use crate::ktap::{fail, CaseResult, Context, Failure};
+use crate::sys::jail as call;
 use crate::sys::process::{self, Ended};
 use crate::{check_eq, jail};
 use std::io::{Read, Write};
@@ -57,6 +58,31 @@ impl Inmate {
             .parse()
             .map_err(|_| fail(format!("in a jail: {}", answer.trim_end())))?;
         Ok(inmate)
+    }
+
+    /// Starts a process that enters a jail which exists, and then does what `inside` says.
+    pub fn start_in(number: i64, inside: impl FnOnce() -> CaseResult) -> Result<Inmate, Failure> {
+        Inmate::start_by(
+            || {
+                call::attach_jail(number).context("attach_jail")?;
+                jail::number()
+            },
+            inside,
+        )
+    }
+
+    /// Starts a process that enters a new jail within `number`, and then does what `inside` says.
+    pub fn start_within(
+        number: i64,
+        inside: impl FnOnce() -> CaseResult,
+    ) -> Result<Inmate, Failure> {
+        Inmate::start_by(
+            || {
+                call::attach_jail(number).context("attach_jail")?;
+                jail::enter()
+            },
+            inside,
+        )
     }
 
     /// Fails unless the process has been killed, which is waited for.

@@ -3,7 +3,7 @@
 //! Steps that most programs begin with.
 
 use crate::ktap::{Context, Failure};
-use crate::sys::{ids, jail, Errno};
+use crate::sys::{ids, jail, process, Errno};
 
 /// Puts the calling process into a new jail; its number.
 pub fn enter() -> Result<i64, Failure> {
@@ -28,6 +28,21 @@ pub fn number_if_any() -> Result<i64, Errno> {
         Err(Errno::ENOSYS | Errno::EOPNOTSUPP) => Ok(0),
         other => other,
     }
+}
+
+/// Starts a process that has so many children make a jail, one after the other, and end; its exit
+/// status is 0 when all of them could.
+pub fn churn(jails: usize) -> Result<libc::pid_t, Failure> {
+    process::fork(|| {
+        for _ in 0..jails {
+            let made = process::in_child(|| i32::from(jail::create_newjail().is_err()));
+            if made != Ok(process::Ended::Exited(0)) {
+                return 1;
+            }
+        }
+        0
+    })
+    .context("fork")
 }
 
 /// Gives the calling process System V tables of its own: nothing of other programs is in the

@@ -3,20 +3,24 @@
 //! What it costs to run a command in a root directory of its own, whole: from fork to the end.
 
 use super::repeat;
-use crate::ktap::Failure;
-use crate::sys::{Errno, Result as SysResult};
-use std::process::{Command, Stdio};
+use crate::ktap::{Context, Failure};
+use crate::sys::{jail, Errno};
+use std::io::{self, ErrorKind};
+use std::process::{Command, ExitStatus, Stdio};
 
 const ROOT: &str = "/srv/jail";
 const COMMAND: &str = "/bin/true";
 const TIMES: u32 = 10;
 
-/// `jaula ROOT -- COMMAND`.
+/// `jaula ROOT -- COMMAND`; none where the kernel has no jails.
 pub fn jaula() -> Result<Option<f64>, Failure> {
+    if jail::get_jailnumber().is_err() {
+        return Ok(None);
+    }
     whole(&["jaula", "--quiet", ROOT, "--", COMMAND])
 }
 
-/// `jaula --plain`'s nearest relative: the same root and no jail.
+/// The same root, and no jail.
 pub fn chroot() -> Result<Option<f64>, Failure> {
     whole(&["chroot", ROOT, COMMAND])
 }
@@ -41,24 +45,26 @@ pub fn bubblewrap() -> Result<Option<f64>, Failure> {
     ])
 }
 
-/// The cost of a command; none where there is no such program or it does not work, as is the case
-/// with `jaula` where there are no jails.
+/// The cost of a command; none where there is no such program.
 fn whole(words: &[&str]) -> Result<Option<f64>, Failure> {
-    if run(words).is_err() {
-        return Ok(None);
+    let command = words.join(" ");
+    match status(words) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        first => {
+            let status = first.context(&command)?;
+            crate::check!(status.success(), "{command}: {status}");
+        }
     }
-    repeat(TIMES, || run(words))
+    repeat(TIMES, || match status(words) {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err(Errno::EINVAL),
+    })
 }
 
-fn run(words: &[&str]) -> SysResult<()> {
-    let status = Command::new(words[0])
+fn status(words: &[&str]) -> io::Result<ExitStatus> {
+    Command::new(words[0])
         .args(&words[1..])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    match status {
-        Ok(status) if status.success() => Ok(()),
-        _ => Err(Errno::EINVAL),
-    }
+        .status()
 }

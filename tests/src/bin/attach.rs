@@ -148,13 +148,7 @@ fn descendant() -> CaseResult {
     let outer = Inmate::start(|| Ok(()))?;
     jailfs::set(outer.number, "children.max", "1")?;
     let number = outer.number;
-    let inner = Inmate::start_by(
-        || {
-            call::attach_jail(number).context("attach_jail")?;
-            jail::enter()
-        },
-        || Ok(()),
-    )?;
+    let inner = Inmate::start_within(number, || Ok(()))?;
     check_eq!(
         jailfs::value(inner.number, "parent")?,
         number as u64,

@@ -71,16 +71,7 @@ fn main() -> ExitCode {
         Ok(())
     });
     suite.case("it is read while tasks enter jails and end", || {
-        let churn = process::fork(|| {
-            for _ in 0..500 {
-                let made = process::in_child(|| i32::from(call::create_newjail().is_err()));
-                if made != Ok(process::Ended::Exited(0)) {
-                    return 1;
-                }
-            }
-            0
-        })
-        .context("fork")?;
+        let churn = jail::churn(500)?;
         loop {
             let children = std::fs::read_to_string(format!("/proc/{churn}/task/{churn}/children"));
             for child in children.unwrap_or_default().split_whitespace() {
@@ -103,30 +94,18 @@ fn from_within() -> CaseResult {
     let outer = Inmate::start(|| Ok(()))?;
     jailfs::set(outer.number, "children.max", "1")?;
     let number = outer.number;
-    let inner = Inmate::start_by(
-        || {
-            call::attach_jail(number).context("attach_jail")?;
-            jail::enter()
-        },
-        || Ok(()),
-    )?;
+    let inner = Inmate::start_within(number, || Ok(()))?;
     let (inner_number, inner_pid, outer_pid) = (inner.number, inner.pid, outer.pid);
-    let watcher = Inmate::start_by(
-        || {
-            call::attach_jail(number).context("attach_jail")?;
-            jail::number()
-        },
-        || {
-            check_eq!(procfs::jail(process::pid()), Ok(number), "its own");
-            check_eq!(procfs::jail(outer_pid), Ok(number), "another in it");
-            check_eq!(
-                procfs::jail(inner_pid),
-                Ok(inner_number),
-                "one in a jail within"
-            );
-            Ok(())
-        },
-    )?;
+    let watcher = Inmate::start_in(number, || {
+        check_eq!(procfs::jail(process::pid()), Ok(number), "its own");
+        check_eq!(procfs::jail(outer_pid), Ok(number), "another in it");
+        check_eq!(
+            procfs::jail(inner_pid),
+            Ok(inner_number),
+            "one in a jail within"
+        );
+        Ok(())
+    })?;
     drop(watcher);
     Ok(())
 }

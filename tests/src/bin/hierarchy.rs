@@ -64,45 +64,33 @@ fn inherited_limits() -> CaseResult {
         check_eq!(got, 5, "{file} of the inner jail");
     }
     let (number, place) = (inner.number, outer.number);
-    Inmate::start_by(
-        || {
-            call::attach_jail(place).context("attach_jail")?;
-            jail::number()
-        },
-        || {
-            for file in LIMITS {
-                for more in ["6", "max"] {
-                    let got = jailfs::write(number, file, more);
-                    check_eq!(
-                        got,
-                        Err(Errno::EPERM),
-                        "{file} = {more} from the outer jail"
-                    );
-                }
-                jailfs::set(number, file, "4")?;
-                jailfs::set(number, file, "5")?;
+    Inmate::start_in(place, || {
+        for file in LIMITS {
+            for more in ["6", "max"] {
+                let got = jailfs::write(number, file, more);
+                check_eq!(
+                    got,
+                    Err(Errno::EPERM),
+                    "{file} = {more} from the outer jail"
+                );
             }
-            let got = jailfs::write(number, "children.max", "3");
-            check_eq!(
-                got,
-                Err(Errno::EPERM),
-                "children.max = 3 from the outer jail"
-            );
-            jailfs::set(number, "children.max", "2")
-        },
-    )?;
+            jailfs::set(number, file, "4")?;
+            jailfs::set(number, file, "5")?;
+        }
+        let got = jailfs::write(number, "children.max", "3");
+        check_eq!(
+            got,
+            Err(Errno::EPERM),
+            "children.max = 3 from the outer jail"
+        );
+        jailfs::set(number, "children.max", "2")
+    })?;
     // Whoever bounds the outer jail is bound by nothing.
     jailfs::set(number, "tasks.max", "6")
 }
 
-/// Enters a jail within `number`.
-fn enter_within(number: i64) -> Result<i64, Failure> {
-    call::attach_jail(number).context("attach_jail")?;
-    jail::enter()
-}
-
 fn within(number: i64) -> Result<Inmate, Failure> {
-    Inmate::start_by(|| enter_within(number), || Ok(()))
+    Inmate::start_within(number, || Ok(()))
 }
 
 fn as_many_as_allowed() -> CaseResult {
@@ -111,16 +99,10 @@ fn as_many_as_allowed() -> CaseResult {
     let first = within(outer.number)?;
     let second = within(outer.number)?;
     let number = outer.number;
-    let refused = Inmate::start_by(
-        || {
-            call::attach_jail(number).context("attach_jail")?;
-            jail::number()
-        },
-        || {
-            check_eq!(call::create_newjail(), Err(Errno::EAGAIN), "a third");
-            Ok(())
-        },
-    )?;
+    let refused = Inmate::start_in(number, || {
+        check_eq!(call::create_newjail(), Err(Errno::EAGAIN), "a third");
+        Ok(())
+    })?;
     check_eq!(refused.number, number, "where it is afterwards");
     check_eq!(jailfs::value(number, "refusals.children")?, 1, "refusals");
     check_eq!(jailfs::value(number, "children")?, 2, "children");
@@ -162,16 +144,10 @@ fn depth() -> CaseResult {
     }
     let last = inmates[DEPTH - 1].number;
     jailfs::set(last, "children.max", "1")?;
-    let tried = Inmate::start_by(
-        || {
-            call::attach_jail(last).context("attach_jail")?;
-            jail::number()
-        },
-        || {
-            check_eq!(call::create_newjail(), Err(Errno::EAGAIN), "a ninth");
-            Ok(())
-        },
-    )?;
+    let tried = Inmate::start_in(last, || {
+        check_eq!(call::create_newjail(), Err(Errno::EAGAIN), "a ninth");
+        Ok(())
+    })?;
     drop(tried);
     check_eq!(jailfs::value(last, "children")?, 0, "children of the last");
     call::destroy_jail(inmates[0].number).context("destroy_jail")?;
@@ -204,30 +180,18 @@ fn from_within() -> CaseResult {
     let inner = within(number)?;
     let doomed = within(number)?;
     let (inner, doomed_number) = (inner, doomed.number);
-    let actor = Inmate::start_by(
-        || {
-            call::attach_jail(number).context("attach_jail")?;
-            jail::number()
-        },
-        || {
-            check_eq!(call::destroy_jail(number), Err(Errno::EINVAL), "its own");
-            call::destroy_jail(doomed_number).context("one within")
-        },
-    )?;
+    let actor = Inmate::start_in(number, || {
+        check_eq!(call::destroy_jail(number), Err(Errno::EINVAL), "its own");
+        call::destroy_jail(doomed_number).context("one within")
+    })?;
     doomed.check_killed()?;
     jailfs::check_gone(doomed.number)?;
     drop(actor);
     let inner_number = inner.number;
-    let up = Inmate::start_by(
-        || {
-            call::attach_jail(inner_number).context("attach_jail")?;
-            jail::number()
-        },
-        || {
-            check_eq!(call::destroy_jail(number), Err(Errno::ESRCH), "an ancestor");
-            Ok(())
-        },
-    )?;
+    let up = Inmate::start_in(inner_number, || {
+        check_eq!(call::destroy_jail(number), Err(Errno::ESRCH), "an ancestor");
+        Ok(())
+    })?;
     check_eq!(up.number, inner_number, "where that was tried");
     Ok(())
 }
@@ -239,40 +203,28 @@ fn objects() -> CaseResult {
     jailfs::set(number, "children.max", "1")?;
     let inner = within(number)?;
     for (owner, stranger) in [(number, inner.number), (inner.number, number)] {
-        let actor = Inmate::start_by(
-            || {
-                call::attach_jail(owner).context("attach_jail")?;
-                jail::number()
-            },
-            || {
-                Object::create_with_key(Family::Sem, 0x6869_0000 + owner as i32, 0o666)
-                    .map(drop)
-                    .context("semget")
-            },
-        )?;
-        let other = Inmate::start_by(
-            || {
-                call::attach_jail(stranger).context("attach_jail")?;
-                jail::number()
-            },
-            || {
-                let key = 0x6869_0000 + owner as i32;
-                let got = Object::create_with_key(Family::Sem, key, 0o666).map(drop);
-                check_eq!(got, Err(Errno::EACCES), "the key of the other");
-                for id in listed(Family::Sem).context("/proc/sysvipc")? {
-                    let seen = Object {
-                        family: Family::Sem,
-                        id,
-                        key: 0,
-                    };
-                    check!(
-                        seen.owner().is_ok(),
-                        "one that is listed can't be looked at"
-                    );
-                }
-                Ok(())
-            },
-        )?;
+        let actor = Inmate::start_in(owner, || {
+            Object::create_with_key(Family::Sem, 0x6869_0000 + owner as i32, 0o666)
+                .map(drop)
+                .context("semget")
+        })?;
+        let other = Inmate::start_in(stranger, || {
+            let key = 0x6869_0000 + owner as i32;
+            let got = Object::create_with_key(Family::Sem, key, 0o666).map(drop);
+            check_eq!(got, Err(Errno::EACCES), "the key of the other");
+            for id in listed(Family::Sem).context("/proc/sysvipc")? {
+                let seen = Object {
+                    family: Family::Sem,
+                    id,
+                    key: 0,
+                };
+                check!(
+                    seen.owner().is_ok(),
+                    "one that is listed can't be looked at"
+                );
+            }
+            Ok(())
+        })?;
         drop((actor, other));
     }
     Ok(())

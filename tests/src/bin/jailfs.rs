@@ -61,16 +61,7 @@ fn main() -> ExitCode {
     );
     suite.case("500 jails come and go under a reader", || {
         let inmate = Inmate::start(|| Ok(()))?;
-        let churn = process::fork(|| {
-            for _ in 0..500 {
-                let made = process::in_child(|| i32::from(call::create_newjail().is_err()));
-                if made != Ok(process::Ended::Exited(0)) {
-                    return 1;
-                }
-            }
-            0
-        })
-        .context("fork")?;
+        let churn = jail::churn(500)?;
         loop {
             let numbers = jailfs::numbers()?;
             check!(
@@ -232,51 +223,39 @@ fn seen_from_within() -> CaseResult {
     let outer = Inmate::start(|| Ok(()))?;
     jailfs::set(outer.number, "children.max", "1")?;
     let outer_number = outer.number;
-    let inner = Inmate::start_by(
-        || {
-            call::attach_jail(outer_number).context("attach_jail")?;
-            jail::enter()
-        },
-        move || {
-            check_eq!(
-                jailfs::numbers()?,
-                vec![jail::number()?],
-                "what the inner sees"
-            );
-            for hidden in [number, outer_number] {
-                let got = jailfs::read(hidden, "number");
-                check_eq!(got, Err(Errno::ENOENT), "another's file");
-                let got = fs::metadata(format!("{ROOT}/{hidden}"));
-                check!(got.is_err(), "the directory of jail {hidden} can be seen");
-            }
-            Ok(())
-        },
-    )?;
+    let inner = Inmate::start_within(outer_number, move || {
+        check_eq!(
+            jailfs::numbers()?,
+            vec![jail::number()?],
+            "what the inner sees"
+        );
+        for hidden in [number, outer_number] {
+            let got = jailfs::read(hidden, "number");
+            check_eq!(got, Err(Errno::ENOENT), "another's file");
+            let got = fs::metadata(format!("{ROOT}/{hidden}"));
+            check!(got.is_err(), "the directory of jail {hidden} can be seen");
+        }
+        Ok(())
+    })?;
     let inner_number = inner.number;
     // The host has all of them in use, which must not help.
     let open: Vec<_> = [number, outer_number, inner_number]
         .iter()
         .map(|number| File::open(format!("{ROOT}/{number}")))
         .collect::<Result<_, _>>()?;
-    let watcher = Inmate::start_by(
-        || {
-            call::attach_jail(outer_number).context("attach_jail")?;
-            jail::number()
-        },
-        move || {
-            let mut expected = vec![outer_number, inner_number];
-            expected.sort_unstable();
-            check_eq!(jailfs::numbers()?, expected, "what the outer sees");
-            check_eq!(
-                jailfs::read(inner_number, "parent"),
-                Ok(outer_number.to_string()),
-                "the parent of the inner"
-            );
-            let got = jailfs::read(number, "number");
-            check_eq!(got, Err(Errno::ENOENT), "a sibling's file");
-            jailfs::set(inner_number, "tasks.max", "7")
-        },
-    )?;
+    let watcher = Inmate::start_in(outer_number, move || {
+        let mut expected = vec![outer_number, inner_number];
+        expected.sort_unstable();
+        check_eq!(jailfs::numbers()?, expected, "what the outer sees");
+        check_eq!(
+            jailfs::read(inner_number, "parent"),
+            Ok(outer_number.to_string()),
+            "the parent of the inner"
+        );
+        let got = jailfs::read(number, "number");
+        check_eq!(got, Err(Errno::ENOENT), "a sibling's file");
+        jailfs::set(inner_number, "tasks.max", "7")
+    })?;
     drop(open);
     drop(watcher);
     check_eq!(
@@ -433,13 +412,7 @@ fn siblings() -> CaseResult {
     // In another jail it is nobody's.
     jailfs::set(second.number, "children.max", "1")?;
     let number = second.number;
-    let inner = Inmate::start_by(
-        || {
-            call::attach_jail(number).context("attach_jail")?;
-            jail::enter()
-        },
-        || Ok(()),
-    )?;
+    let inner = Inmate::start_within(number, || Ok(()))?;
     jailfs::set(inner.number, "name", "web")?;
     call::destroy_jail(first.number).context("destroy_jail")?;
     jailfs::set(second.number, "name", "web")
@@ -499,13 +472,7 @@ fn kept() -> CaseResult {
         "its state"
     );
     jailfs::wait_for(number, "tasks", 0)?;
-    let visitor = Inmate::start_by(
-        || {
-            call::attach_jail(number).context("attach_jail")?;
-            jail::number()
-        },
-        || Ok(()),
-    )?;
+    let visitor = Inmate::start_in(number, || Ok(()))?;
     drop(visitor);
     jailfs::wait_for(number, "tasks", 0)?;
     check_eq!(

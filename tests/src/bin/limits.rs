@@ -45,13 +45,7 @@ fn main() -> ExitCode {
 
 /// Does something as another process of the jail.
 fn inside(number: i64, what: impl FnOnce() -> CaseResult) -> Result<Inmate, Failure> {
-    Inmate::start_by(
-        || {
-            call::attach_jail(number).context("attach_jail")?;
-            jail::number()
-        },
-        what,
-    )
+    Inmate::start_in(number, what)
 }
 
 fn tasks() -> CaseResult {

@@ -105,13 +105,7 @@ fn main() -> ExitCode {
             i32::from(!refused(path).is_ok_and(again))
         });
         check_eq!(flood, Ok(process::Ended::Exited(0)), "what is refused");
-        // Records come in order: when this one is there, so are all of the flood.
-        let inmate = Inmate::start(|| Ok(()))?;
-        audit.expect(audit::JAIL, &[format!("jail={}", inmate.number)])?;
-        let records = audit.matching(audit::REFUSAL, &[])?.count();
-        check!(records > 0, "no record of {MANY} refusals");
-        check!(records < MANY / 2, "{records} records of {MANY} refusals");
-        Ok(())
+        few_records(&mut audit)
     });
     suite.case("audit: a jail gets no more records by making jails", || {
         let outer = jail_with_children()?;
@@ -135,12 +129,7 @@ fn main() -> ExitCode {
             check_eq!(refusals, Ok(process::Ended::Exited(0)), "a jail in a jail");
             jaula_tests::jailfs::wait_for(number, "children", 0)?;
         }
-        let inmate = Inmate::start(|| Ok(()))?;
-        audit.expect(audit::JAIL, &[format!("jail={}", inmate.number)])?;
-        let records = audit.matching(audit::REFUSAL, &[])?.count();
-        check!(records > 0, "no record of {MANY} refusals");
-        check!(records < MANY / 2, "{records} records of {MANY} refusals");
-        Ok(())
+        few_records(&mut audit)
     });
     suite.case("tracing and audit: a limit is reached", || {
         let tracing = Tracing::start()?;
@@ -192,15 +181,20 @@ fn main() -> ExitCode {
 fn live_and_die() -> Result<[i32; 4], Failure> {
     let creator = Inmate::start(|| Ok(()))?;
     let number = creator.number;
-    let attacher = Inmate::start_by(
-        || {
-            call::attach_jail(number).context("attach_jail")?;
-            jail::number()
-        },
-        || Ok(()),
-    )?;
+    let attacher = Inmate::start_in(number, || Ok(()))?;
     call::destroy_jail(number).context("destroy_jail")?;
     Ok([creator.pid, attacher.pid, process::pid(), number as i32])
+}
+
+/// Fails unless there are some records of refusals, and few for how many there were.
+fn few_records(audit: &mut Audit) -> CaseResult {
+    // Records come in order: when this one is there, so are all before it.
+    let inmate = Inmate::start(|| Ok(()))?;
+    audit.expect(audit::JAIL, &[format!("jail={}", inmate.number)])?;
+    let records = audit.matching(audit::REFUSAL, &[])?.count();
+    check!(records > 0, "no record of {MANY} refusals");
+    check!(records < MANY / 2, "{records} records of {MANY} refusals");
+    Ok(())
 }
 
 /// A jail that may have one of its own.

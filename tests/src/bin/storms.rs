@@ -156,13 +156,7 @@ fn bombs() -> CaseResult {
         let number = inmate.number;
         // Before there is a bomb: one that is not limited takes all memory.
         jailfs::set(number, "tasks.max", "60")?;
-        let bomb = Inmate::start_by(
-            || {
-                call::attach_jail(number).context("attach_jail")?;
-                jail::number()
-            },
-            || process::fork(explode).map(drop).context("fork"),
-        )?;
+        let bomb = Inmate::start_in(number, || process::fork(explode).map(drop).context("fork"))?;
         wait::until("the bomb goes off", || {
             Ok(jailfs::value(number, "tasks")? > 40)
         })?;

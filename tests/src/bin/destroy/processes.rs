@@ -168,13 +168,7 @@ pub fn fork_bomb() -> CaseResult {
     let inmate = Inmate::start(|| Ok(()))?;
     jailfs::set(inmate.number, "tasks.max", "100")?;
     let number = inmate.number;
-    let bomb = Inmate::start_by(
-        || {
-            call::attach_jail(number).context("attach_jail")?;
-            jail::number()
-        },
-        || children(1, explode),
-    )?;
+    let bomb = Inmate::start_in(number, || children(1, explode))?;
     wait::until("the bomb goes off", || {
         Ok(jailfs::value(number, "tasks")? > 60)
     })?;
