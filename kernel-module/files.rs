@@ -6,11 +6,12 @@
 //! `securityfs.c` calls these functions as the current task, in process context with no lock held.
 
 use crate::{
+    allowance::{self, Allowance},
     exported::exported,
-    jail::{number_of, relation, Jail},
+    jail::{allowance_of, number_of, relation, Jail},
     members::State,
     number,
-    policy::{self, Access, Resource, Verdict},
+    policy::{self, Access, Class, Resource, Verdict},
     task::Subject,
     tree,
     value::{self, Name, NO_LIMIT},
@@ -43,7 +44,10 @@ exported!(
 );
 
 /// The interface that these files, the system calls and `/proc/PID/attr/jaula` make up.
-const ABI_VERSION: u64 = 2;
+const ABI_VERSION: u64 = 3;
+
+/// All that may be in a file has room in the buffers of `securityfs.c`.
+const _: () = assert!(allowance::NAMES_LENGTH < bindings::JAULA_FILE_MAX as usize);
 
 /// What is in a file.
 #[derive(Clone, Copy)]
@@ -56,12 +60,13 @@ enum File {
     Used(Resource),
     Limit(Resource),
     Persist,
-    Crossings,
+    Refused(Class),
     Refusals(Resource),
+    Allow,
 }
 
 /// All files of a jail, in the order in which they are listed.
-const FILES: [(&CStr, File); 25] = [
+const FILES: [(&CStr, File); 35] = [
     (c_str!("number"), File::Number),
     (c_str!("parent"), File::Parent),
     (c_str!("name"), File::Name),
@@ -80,7 +85,20 @@ const FILES: [(&CStr, File); 25] = [
     (c_str!("msg.max"), File::Limit(Resource::Msg)),
     (c_str!("shm_bytes.max"), File::Limit(Resource::ShmBytes)),
     (c_str!("children.max"), File::Limit(Resource::Children)),
-    (c_str!("refusals.sysvipc"), File::Crossings),
+    (c_str!("allow"), File::Allow),
+    (c_str!("refusals.sysvipc"), File::Refused(Class::SysvIpc)),
+    (c_str!("refusals.signal"), File::Refused(Class::Signal)),
+    (c_str!("refusals.ptrace"), File::Refused(Class::Ptrace)),
+    (c_str!("refusals.sched"), File::Refused(Class::Sched)),
+    (c_str!("refusals.unix"), File::Refused(Class::Unix)),
+    (c_str!("refusals.mqueue"), File::Refused(Class::Mqueue)),
+    (c_str!("refusals.key"), File::Refused(Class::Key)),
+    (c_str!("refusals.io_uring"), File::Refused(Class::IoUring)),
+    (c_str!("refusals.proc"), File::Refused(Class::Proc)),
+    (
+        c_str!("refusals.capability"),
+        File::Refused(Class::Capability),
+    ),
     (c_str!("refusals.tasks"), File::Refusals(Resource::Tasks)),
     (c_str!("refusals.sem"), File::Refusals(Resource::Sem)),
     (c_str!("refusals.shm"), File::Refusals(Resource::Shm)),
@@ -97,7 +115,10 @@ const FILES: [(&CStr, File); 25] = [
 
 impl File {
     fn is_writable(self) -> bool {
-        matches!(self, File::Name | File::Limit(_) | File::Persist)
+        matches!(
+            self,
+            File::Name | File::Limit(_) | File::Persist | File::Allow
+        )
     }
 
     fn at(index: c_int) -> Option<Self> {
@@ -113,6 +134,7 @@ enum Value {
     Time(u64),
     Text(&'static str),
     Name(Option<Name>),
+    Allowance(Allowance),
 }
 
 /// Asks the policy about the current task and `jail`.
@@ -161,7 +183,8 @@ fn read(jail: &Jail, file: File) -> Result<Value> {
         File::Persist => Value::Number(members.persist.into()),
         File::Used(resource) => Value::Number(members.account(resource).used),
         File::Limit(resource) => Value::Limit(members.account(resource).max),
-        File::Crossings => Value::Number(members.refused_sysvipc),
+        File::Refused(class) => Value::Number(jail.refusals(class)),
+        File::Allow => Value::Allowance(jail.allowance()),
         File::Refusals(resource) => Value::Number(members.account(resource).refused),
     })
 }
@@ -179,8 +202,24 @@ fn write(jail: &Jail, file: File, text: &[u8]) -> Result {
             check_grants(jail, resource, limit)?;
             jail.set_limit(resource, limit)
         }
+        File::Allow => set_allowance(jail, text),
         _ => Err(EPERM),
     }
+}
+
+/// Changes what a jail is allowed. Nobody gives what those do not have that the jail is in.
+fn set_allowance(jail: &Jail, text: &[u8]) -> Result {
+    let members = jail.members.lock();
+    if members.state == State::Dead {
+        return Err(ENODEV);
+    }
+    let allowance = jail.allowance().change(text).ok_or(EINVAL)?;
+    if !allowance.is_within(allowance_of(jail.parent())) {
+        return Err(EPERM);
+    }
+    jail.set_allowance(allowance);
+    drop(members);
+    Ok(())
 }
 
 /// Tells whether the current task may allow a jail this much: whoever is bounded by limits gives away
@@ -312,7 +351,7 @@ unsafe extern "C" fn jaula_fs_close(jail: *mut c_void) {
 /// # Safety
 ///
 /// `jail` must be null or come from [`jaula_fs_open`], and `buffer` be valid for writing `size`
-/// bytes, which must be enough for a name.
+/// bytes, which must be at least `JAULA_FILE_MAX`.
 #[no_mangle]
 unsafe extern "C" fn jaula_fs_read(
     jail: *mut c_void,
@@ -346,13 +385,31 @@ unsafe extern "C" fn jaula_fs_read(
         },
         Ok(Value::Text(text)) => text,
         Ok(Value::Name(name)) => name.as_ref().map_or("", Name::as_str),
+        Ok(Value::Allowance(allowance)) => {
+            // SAFETY: By the requirements of this function.
+            let buffer = unsafe { slice::from_raw_parts_mut(buffer.cast(), size) };
+            return put(buffer, allowance.names());
+        }
     };
     // SAFETY: By the requirements of this function.
-    let buffer = unsafe { slice::from_raw_parts_mut(buffer.cast::<u8>(), size) };
-    let length = text.len().min(size - 1);
-    buffer[..length].copy_from_slice(&text.as_bytes()[..length]);
-    buffer[length] = b'\n';
-    length as c_int + 1
+    let buffer = unsafe { slice::from_raw_parts_mut(buffer.cast(), size) };
+    put(buffer, [text])
+}
+
+/// Puts words into a buffer, which must have room for them, with spaces between them and a newline at
+/// the end. Returns how long that is.
+fn put<'a>(buffer: &mut [u8], words: impl IntoIterator<Item = &'a str>) -> c_int {
+    let mut length = 0;
+
+    for word in words {
+        let end = (length + word.len()).min(buffer.len() - 1);
+        buffer[length..end].copy_from_slice(&word.as_bytes()[..end - length]);
+        buffer[end] = b' ';
+        length = (end + 1).min(buffer.len() - 1);
+    }
+    let end = length.saturating_sub(1);
+    buffer[end] = b'\n';
+    end as c_int + 1
 }
 
 /// Takes what was written to a file. Returns 0 or an error.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The hooks of the LSM framework. Their contracts are in `security/security.c`.
+//! The hooks for tasks and IPC objects that come and go, and for use of the latter. Their contracts
+//! are in `security/security.c`.
 
 use crate::{
     exported::exported,
@@ -37,12 +38,12 @@ exported!(
 ///
 /// `task` must be a task in the making, with a blob.
 #[no_mangle]
-unsafe extern "C" fn jaula_task_alloc(task: *mut task_struct, _clone_flags: c_ulong) -> c_int {
+unsafe extern "C" fn jaula_task_alloc(task: *mut task_struct, clone_flags: c_ulong) -> c_int {
     // SAFETY: The task is the current one; the value ends with this function.
     let parent = unsafe { Subject::from_current(get_current()) };
 
     // SAFETY: By the requirements of this function; a task in the making is its maker's alone.
-    to_return_value(unsafe { task::admit(task, &parent) })
+    to_return_value(unsafe { task::admit(task, &parent, clone_flags as usize) })
 }
 
 /// Takes a task that has exited from its jail.

@@ -3,14 +3,21 @@
 //! The jail itself.
 
 use crate::{
+    allowance::{Allowance, Permission},
+    counter::Counter,
     destroy::{Gone, Work},
+    keyring::UserKeyrings,
     members::Members,
     number::Number,
-    policy::{self, Relation},
+    policy::{self, Class, Relation},
     ratelimit::Ratelimit,
     tree::Branch,
 };
-use core::{mem::offset_of, ptr::NonNull};
+use core::{
+    mem::offset_of,
+    ptr::NonNull,
+    sync::atomic::{AtomicU32, Ordering},
+};
 use kernel::{
     bindings, new_spinlock,
     prelude::*,
@@ -42,6 +49,12 @@ pub(crate) struct Jail {
     #[pin]
     pub(crate) members: SpinLock<Members>,
     pub(crate) branch: Branch,
+    /// The allowance, in two halves: 32-bit machines have no atomic integers of 64 bits. Bits are
+    /// independent of each other, and so may be the halves.
+    allowance: [AtomicU32; 2],
+    refusals: [Counter; Class::COUNT],
+    /// The register of the per-user keyrings, see [`crate::keyring`]. The keys' own lock guards it.
+    pub(crate) user_keyrings: UserKeyrings,
     #[pin]
     pub(crate) work: Work,
     #[pin]
@@ -108,6 +121,7 @@ impl Jail {
         let created = unsafe { bindings::ktime_get_with_offset(bindings::tk_offsets_TK_OFFS_BOOT) };
 
         let inside = Members::new(parent);
+        let allowance = Allowance::DEFAULT.and(allowance_of(parent));
 
         let jail = KBox::pin_init(
             pin_init!(Self {
@@ -121,6 +135,9 @@ impl Jail {
                 ratelimit <- Ratelimit::new(),
                 members <- new_spinlock!(inside, "jaula_members"),
                 branch: Branch::new(),
+                allowance: allowance.halves().map(AtomicU32::new),
+                refusals: core::array::from_fn(|_| Counter::new()),
+                user_keyrings: UserKeyrings::new(),
                 work <- Work::new(),
                 gone <- Gone::new(),
             }),
@@ -163,10 +180,59 @@ impl Jail {
         &outermost.ratelimit
     }
 
+    /// Tells whether a task of this jail may do something: the jail and all that it is in must be
+    /// allowed to.
+    pub(crate) fn is_allowed(&self, permission: Permission) -> bool {
+        self.lineage()
+            .all(|jail| jail.own_allowance().has(permission))
+    }
+
+    /// Returns what tasks of this jail may do.
+    pub(crate) fn allowance(&self) -> Allowance {
+        self.lineage().fold(Allowance::ALL, |allowance, jail| {
+            allowance.and(jail.own_allowance())
+        })
+    }
+
+    /// Returns what this jail was allowed, whatever those that it is in have.
+    fn own_allowance(&self) -> Allowance {
+        // Nothing is published through these: the order of other accesses does not matter.
+        let [low, high] = &self.allowance;
+        Allowance::from_halves([low.load(Ordering::Relaxed), high.load(Ordering::Relaxed)])
+    }
+
+    /// Allows this jail something, and no longer anything else. The caller must see to it that nobody
+    /// else does so at the same time.
+    pub(crate) fn set_allowance(&self, allowance: Allowance) {
+        for (place, half) in self.allowance.iter().zip(allowance.halves()) {
+            place.store(half, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts something that was refused to a task of this jail. May be called in any context.
+    pub(crate) fn count_refusal(&self, class: Class) {
+        self.refusals[class as usize].increment();
+    }
+
+    /// Returns how often something was refused.
+    pub(crate) fn refusals(&self, class: Class) -> u64 {
+        self.refusals[class as usize].get()
+    }
+
+    /// Returns this jail and those that it is in, innermost first.
+    fn lineage(&self) -> impl Iterator<Item = &Jail> {
+        core::iter::successors(Some(self), |jail| jail.parent())
+    }
+
     /// Returns the numbers of the jails that this one is in, innermost first, the host last.
     fn ancestors(&self) -> impl Iterator<Item = u32> + '_ {
         core::iter::successors(Some(self.parent()), |jail| jail.map(Jail::parent)).map(number_of)
     }
+}
+
+/// Returns what tasks of a jail may do, where [`None`] is the host.
+pub(crate) fn allowance_of(jail: Option<&Jail>) -> Allowance {
+    jail.map_or(Allowance::ALL, Jail::allowance)
 }
 
 /// Returns the number of a jail, where [`None`] is the host.

@@ -8,29 +8,42 @@
 #ifndef _SECURITY_JAULA_H
 #define _SECURITY_JAULA_H
 
+#include <linux/binfmts.h>
 #include <linux/capability.h>
 #include <linux/completion.h>
+#include <linux/cred.h>
+#include <linux/dcache.h>
+#include <linux/filelock.h>
+#include <linux/fs.h>
 #include <linux/ipc.h>
 #include <linux/ipc_namespace.h>
+#include <linux/key.h>
 #include <linux/lsm_hooks.h>
+#include <linux/magic.h>
 #include <linux/msg.h>
+#include <linux/netlink.h>
+#include <linux/ptrace.h>
 #include <linux/ratelimit.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/sem.h>
+#include <linux/security.h>
 #include <linux/shm.h>
+#include <linux/socket.h>
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
+#include <linux/user_namespace.h>
 #include <linux/workqueue.h>
+#include <net/sock.h>
 #include <uapi/linux/shm.h>
 
 /* The file outside of the directories of jails. */
 #define JAULA_FILE_VERSION "version"
 
 /* How long what a file holds may be, and what is written to it. */
-#define JAULA_FILE_MAX 80
+#define JAULA_FILE_MAX 512
 
 /* What the Rust half keeps in the blobs: a tag, a list node, and the rest. */
 struct jaula_task_blob {
@@ -41,7 +54,16 @@ struct jaula_ipc_blob {
 	void *words[8];
 };
 
-/* A call that was refused on an object of another jail. */
+/* The same for credentials, and for keys, which are marked without a reference. */
+struct jaula_cred_blob {
+	void *tag;
+};
+
+struct jaula_mark {
+	u32 words[3];
+};
+
+/* A call that was refused on something of another jail. */
 struct jaula_refusal {
 	u32 jail;
 	u32 owner;
@@ -80,7 +102,25 @@ bool jaula_ipc_namespace_get(struct ipc_namespace *ns);
 int jaula_print_number(char *buffer, size_t size, u64 number);
 int jaula_print_time(char *buffer, size_t size, u64 nanoseconds);
 void jaula_shm_init_task(struct task_struct *task);
-bool jaula_leads_process(struct task_struct *task);
+bool jaula_is_whole_process(struct task_struct *task);
+bool jaula_is_in_task(void);
+bool jaula_is_kernel_at_work(void);
+bool jaula_is_in_init_net(void);
+const struct cred *jaula_task_cred(struct task_struct *task);
+struct task_struct *jaula_parent_of(struct task_struct *task);
+struct task_struct *jaula_proc_task(struct inode *inode, int number);
+void jaula_counter_increment(atomic64_t *counter);
+u64 jaula_counter_get(atomic64_t *counter);
+bool jaula_unix_is_abstract(struct sock *sk);
+void jaula_drop_session_keyring(struct cred *cred);
+bool jaula_key_is_shared(struct key *key);
+void jaula_key_put(struct key *key);
+
+/* securityfs.c */
+bool jaula_fs_is_own(struct inode *inode);
+
+/* lsm.c */
+void jaula_add_hooks(void);
 
 /* report.c: what the current task has done, or was refused */
 void jaula_report_create(u32 jail, u32 from);
@@ -102,6 +142,54 @@ void jaula_ipc_rmid(struct kern_ipc_perm *ipcp);
 int jaula_ipc_lookup(struct kern_ipc_perm *ipcp, int call, int cmd,
 		     struct task_struct *subject);
 long jaula_task_number(struct task_struct *task);
+
+/* process.rs */
+int jaula_task_kill(struct task_struct *object, const struct cred *cred,
+		    struct task_struct *subject);
+int jaula_task_schedule(struct task_struct *object, const char *call,
+			struct task_struct *subject);
+int jaula_ptrace_access_check(struct task_struct *object, unsigned int mode,
+			      struct task_struct *subject);
+int jaula_ptrace_traceme(struct task_struct *tracer,
+			 struct task_struct *object);
+int jaula_file_send_sigiotask(struct task_struct *object,
+			      struct fown_struct *owner, int signal);
+
+/* credentials.rs */
+int jaula_cred_prepare(struct cred *new, const struct cred *old, gfp_t gfp);
+void jaula_cred_transfer(struct cred *new, const struct cred *old);
+void jaula_cred_free(struct cred *cred);
+int jaula_cred_alloc_blank(struct task_struct *subject);
+int jaula_bprm_creds_for_exec(struct linux_binprm *bprm,
+			      struct task_struct *subject);
+int jaula_task_prlimit(const struct cred *subject, const struct cred *object,
+		       unsigned int flags);
+int jaula_uring_override_creds(const struct cred *new,
+			       struct task_struct *subject);
+
+/* capability.rs */
+int jaula_capable(const struct cred *cred, struct user_namespace *ns,
+		  int capability, bool is_quiet);
+int jaula_userns_create(const struct cred *cred);
+int jaula_gate(const char *call, int capability, int other,
+	       struct task_struct *subject);
+int jaula_mmap_addr(unsigned long address, struct task_struct *subject);
+
+/* control.rs */
+int jaula_file_open(struct file *file, bool writes,
+		    struct task_struct *subject);
+int jaula_inode_change(struct inode *inode, bool changes_use, const char *call,
+		       struct task_struct *subject);
+
+/* socket.rs */
+int jaula_unix_send(struct sock *other, const struct cred *owner,
+		    struct task_struct *subject);
+int jaula_socket_create(int family, int protocol, struct task_struct *subject);
+
+/* keyring.rs */
+int jaula_key_alloc(struct key *key);
+int jaula_key_permission(struct key *key, bool is_listing);
+void jaula_key_user_register(struct user_namespace *ns, struct key ***place);
 
 /* syscalls.rs */
 long jaula_create_newjail(void);

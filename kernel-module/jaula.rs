@@ -6,25 +6,42 @@
 //! and keep it until they are gone; objects of System V IPC belong to the jail of the task that
 //! made them. What a task may do to an object of another jail is decided by [`policy`].
 //!
-//! Registration, system call entries and inline functions are in `setup.c`, since they are macros
-//! there, as are tracepoints and audit records in `report.c`; [`hooks`] and [`syscalls`] is where the kernel comes in. [`tag`], [`task`], [`ipc`],
-//! [`list`], [`number`], [`rcu`] and [`ratelimit`] are the layer over the kernel's structures, and
-//! [`jail`], [`tree`], [`members`] and [`destroy`] what is made of it: jails that are born, found,
-//! filled and ended. Everything above is safe code.
+//! Registration, system call entries and inline functions are in `setup.c` and `lsm.c`, since they are
+//! macros there, as are tracepoints and audit records in `report.c`.
+//!
+//! - The kernel comes in at [`syscalls`], at [`hooks`] for tasks and IPC objects that come and go, and
+//!   for what may be done where at [`process`], [`credentials`], [`capability`], [`control`],
+//!   [`socket`], [`mqueue`] and [`keyring`].
+//! - [`policy`], [`allowance`], [`proc_path`] and [`value`] decide, and know of no kernel.
+//! - [`jail`], [`tree`], [`members`] and [`destroy`] are jails that are born, found, filled and ended.
+//! - [`tag`], [`identity`], [`task`], [`ipc`], [`list`], [`number`], [`counter`], [`rcu`] and
+//!   [`ratelimit`] are the layer over the kernel's structures. Everything above is safe code, but for
+//!   the pointers that hooks are given.
 
+mod allowance;
+mod capability;
+mod control;
+mod counter;
+mod credentials;
 mod destroy;
 mod exported;
 mod files;
 mod hooks;
+mod identity;
 mod ipc;
 mod jail;
+mod keyring;
 mod list;
 mod members;
+mod mqueue;
 mod number;
 mod policy;
+mod proc_path;
+mod process;
 mod ratelimit;
 mod rcu;
 mod refusal;
+mod socket;
 mod syscalls;
 mod sysv_call;
 mod tag;

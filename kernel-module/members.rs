@@ -61,7 +61,6 @@ pub(crate) struct Members {
     pub(crate) tasks: List<task_struct>,
     pub(crate) objects: List<kern_ipc_perm>,
     accounts: [Account; Resource::COUNT],
-    pub(crate) refused_sysvipc: u64,
     pass: usize,
     /// The last walk has met a task that was still being made.
     pub(crate) saw_new_task: bool,
@@ -89,7 +88,6 @@ impl Members {
             tasks: List::new(),
             objects: List::new(),
             accounts,
-            refused_sysvipc: 0,
             pass: 0,
             saw_new_task: false,
         }
@@ -311,6 +309,11 @@ impl Jail {
         }
     }
 
+    /// Tells whether the jail is dead: nothing is in it, and nothing will be.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.members.lock().state == State::Dead
+    }
+
     /// Has the jail kept when nothing is in it, or no longer.
     ///
     /// # Errors
@@ -363,11 +366,5 @@ impl Jail {
             Step::Work => self.begin_work(),
             Step::Bury => tree::bury(self),
         }
-    }
-
-    /// Counts a crossing that was refused to a task of this jail.
-    pub(crate) fn count_refusal(&self) {
-        let mut members = self.members.lock();
-        members.refused_sysvipc = members.refused_sysvipc.saturating_add(1);
     }
 }

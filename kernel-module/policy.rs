@@ -50,8 +50,57 @@ pub(crate) enum Access {
     ListSysvIpc,
     /// See that a jail exists, and what is known about it.
     SeeJail,
-    /// Enter a jail, destroy it, name it or change its limits.
+    /// Enter a jail, destroy it, name it or change its limits and its allowance.
     AdministerJail,
+    /// Send a signal to a task.
+    Signal,
+    /// Trace a task, read or write its memory, take its descriptors, or whatever else needs the same
+    /// check.
+    Trace,
+    /// Ask for or change how a task is scheduled, its priorities, limits, process group and session,
+    /// and where its pages are.
+    Schedule,
+    /// Open a file of a task in `/proc`.
+    OpenProcess,
+    /// Connect or send to a UNIX socket that has an abstract address.
+    UseAbstractSocket,
+    /// Open, remove or change a message queue of POSIX.
+    UseMessageQueue,
+    /// Use a key or a keyring, or see that it exists.
+    UseKey,
+    /// Act with credentials that somebody has registered for it.
+    AssumeCredentials,
+}
+
+/// What was refused, as it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Class {
+    /// System V IPC.
+    SysvIpc,
+    /// Signals.
+    Signal,
+    /// Tracing, and what needs the same check.
+    Ptrace,
+    /// Scheduling, priorities, limits, process groups, sessions, pages.
+    Sched,
+    /// Abstract UNIX sockets.
+    Unix,
+    /// POSIX message queues.
+    Mqueue,
+    /// Keys and keyrings.
+    Key,
+    /// Credentials registered with io_uring.
+    IoUring,
+    /// Files in `/proc`, and in the other file systems that control the kernel.
+    Proc,
+    /// Capabilities, and what else is in an allowance.
+    Capability,
+}
+
+impl Class {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 10;
 }
 
 /// The error that a refused call returns.
@@ -79,10 +128,28 @@ pub(crate) enum Verdict {
 
 /// Decides about an access.
 ///
-/// System V IPC is symmetric: not even the host reaches into a jail's objects. Jails are administered
-/// from above only: a jail can't do to itself what its ancestors decide about.
+/// Objects of IPC and keys are symmetric: not even the host reaches into a jail's. Tasks are reached
+/// from above. Jails are administered from above only: a jail can't do to itself what its ancestors
+/// decide about.
 pub(crate) const fn decide(relation: Relation, access: Access) -> Verdict {
     match (relation, access) {
+        (
+            Relation::Same | Relation::Down,
+            Access::Signal
+            | Access::Trace
+            | Access::Schedule
+            | Access::OpenProcess
+            | Access::AssumeCredentials,
+        ) => Verdict::Allow,
+        (_, Access::Signal | Access::Trace | Access::Schedule | Access::AssumeCredentials) => {
+            Verdict::Refuse(Errno::Perm)
+        }
+        (_, Access::OpenProcess) => Verdict::Refuse(Errno::Access),
+        (Relation::Same, Access::UseAbstractSocket | Access::UseMessageQueue | Access::UseKey) => {
+            Verdict::Allow
+        }
+        (_, Access::UseAbstractSocket) => Verdict::Refuse(Errno::Perm),
+        (_, Access::UseMessageQueue | Access::UseKey) => Verdict::Refuse(Errno::Access),
         (Relation::Same, Access::UseSysvIpc | Access::ListSysvIpc) => Verdict::Allow,
         (Relation::Same | Relation::Down, Access::SeeJail) => Verdict::Allow,
         (Relation::Down, Access::AdministerJail) => Verdict::Allow,
@@ -90,6 +157,23 @@ pub(crate) const fn decide(relation: Relation, access: Access) -> Verdict {
         (_, Access::UseSysvIpc) => Verdict::Refuse(Errno::Access),
         (_, Access::ListSysvIpc) => Verdict::Hide,
         (_, Access::SeeJail | Access::AdministerJail) => Verdict::Hide,
+    }
+}
+
+/// Tells how a task stands to one that it wants to trace, where the jails of both stand as `relation`
+/// says.
+///
+/// What has entered a jail keeps the capabilities that it came with until it executes a program. To
+/// those in the jail that are bound by its allowance it is an outsider until then: tracing it would
+/// give them these capabilities.
+pub(crate) const fn relation_to_traced(
+    relation: Relation,
+    is_subject_bound: bool,
+    is_object_bound: bool,
+) -> Relation {
+    match relation {
+        Relation::Same if is_subject_bound && !is_object_bound => Relation::UpOrAcross,
+        relation => relation,
     }
 }
 

@@ -4,39 +4,143 @@
 //! nobody audits, to the kernel's log.
 
 use crate::{
+    allowance::Permission,
+    identity::Identity,
     ipc::Object,
     jail::{number_of, Jail},
-    policy::Resource,
+    policy::{Class, Resource},
     ratelimit::Ratelimit,
     sysv_call::SysvCall,
-    task::Subject,
+    task::{Comm, Subject},
 };
-use core::ptr;
+use core::{fmt, ptr};
 use kernel::{bindings, c_str, prelude::*, str::CStr};
 
-/// Reports that `subject` was refused `call` on `object`. The logs do not hear of it when its jail
-/// has had much refused lately.
+/// What somebody was kept from.
+pub(crate) struct Target {
+    kind: &'static CStr,
+    /// The number by which the kernel tells it from others of its kind, 0 where there is none.
+    id: i32,
+    /// The key of an object of System V IPC.
+    key: Option<i32>,
+    /// The name of a command, or of what has no owner but a name.
+    name: Option<&'static str>,
+    owner: u32,
+}
+
+impl Target {
+    /// Something that belongs to a jail.
+    pub(crate) fn of(kind: &'static CStr, owner: Identity) -> Self {
+        Self {
+            kind,
+            id: 0,
+            key: None,
+            name: None,
+            owner: owner.number(),
+        }
+    }
+
+    /// The same, with its number.
+    pub(crate) fn with_id(self, id: i32) -> Self {
+        Self { id, ..self }
+    }
+
+    /// Credentials that are bound by a jail.
+    pub(crate) fn credentials(jail: Option<&Jail>) -> Self {
+        Self::of(c_str!("credentials"), Identity::of(jail))
+    }
+
+    /// What a jail is not allowed.
+    pub(crate) fn permission(jail: &Jail, permission: Permission) -> Self {
+        Self {
+            name: permission.name(),
+            ..Self::of(c_str!("capability"), Identity::of(Some(jail)))
+                .with_id(permission.number() as i32)
+        }
+    }
+
+    fn sysv(object: &Object<'_>, call: SysvCall) -> Self {
+        Self {
+            key: Some(object.key()),
+            ..Self::of(call.object_kind(), Identity::of(object.jail())).with_id(object.id())
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.kind)?;
+        match (self.name, self.id) {
+            (Some(name), _) => write!(f, " {name}")?,
+            (None, 0) if self.key.is_none() => {}
+            (None, id) => write!(f, " {id}")?,
+        }
+        if let Some(key) = self.key {
+            write!(f, " (key {key:#x})")?;
+        }
+        write!(f, " of jail {}", self.owner)
+    }
+}
+
+/// Reports that `subject` was refused `call` on `object`.
 ///
 /// May be called in any context.
 #[cold]
 pub(crate) fn report_sysv(subject: &Subject, call: SysvCall, object: &Object<'_>) {
-    let (jail, owner) = (subject.jail(), object.jail());
-    if let Some(jail) = jail {
-        jail.count_refusal();
-    }
+    tell(
+        subject.jail(),
+        Class::SysvIpc,
+        call.name(),
+        call.command_name(),
+        &Target::sysv(object, call),
+    );
+}
+
+/// Reports that `subject` was refused `call` on `target`.
+///
+/// May be called in any context.
+#[cold]
+pub(crate) fn report(subject: &Subject, class: Class, call: &'static CStr, target: &Target) {
+    tell(subject.jail(), class, call, None, target);
+}
+
+/// As [`report`], for one who acts for `jail`.
+#[cold]
+pub(crate) fn report_on(jail: &Jail, class: Class, call: &'static CStr, target: &Target) {
+    tell(Some(jail), class, call, None, target);
+}
+
+/// As [`report_on`], where [`None`] is the host.
+#[cold]
+pub(crate) fn report_from(jail: Option<&Jail>, class: Class, call: &'static CStr, target: &Target) {
+    tell(jail, class, call, None, target);
+}
+
+/// Counts a refusal, and tells of it. The logs do not hear of it when the jail has had much refused
+/// lately.
+fn tell(
+    jail: Option<&Jail>,
+    class: Class,
+    call: &'static CStr,
+    command: Option<&'static CStr>,
+    target: &Target,
+) {
     let ratelimit = match jail {
-        Some(jail) => jail.ratelimit(),
+        Some(jail) => {
+            jail.count_refusal(class);
+            jail.ratelimit()
+        }
         None => Ratelimit::of_host(),
     };
 
     let refusal = bindings::jaula_refusal {
         jail: number_of(jail),
-        owner: number_of(owner),
-        call: call.name().as_char_ptr(),
-        command: call.command_name().map_or(ptr::null(), CStr::as_char_ptr),
-        kind: call.object_kind().as_char_ptr(),
-        id: object.id(),
-        key: object.key() as u32,
+        owner: target.owner,
+        call: call.as_char_ptr(),
+        command: command.map_or(ptr::null(), CStr::as_char_ptr),
+        kind: target.kind.as_char_ptr(),
+        id: target.id,
+        key: target.key.unwrap_or(0) as u32,
     };
 
     // SAFETY: The names in the value are strings with an end.
@@ -44,16 +148,25 @@ pub(crate) fn report_sysv(subject: &Subject, call: SysvCall, object: &Object<'_>
     // SAFETY: As above.
     if ratelimit.allows() && !unsafe { bindings::jaula_audit_refusal(&refusal) } {
         pr_notice!(
-            "{}[{}] in jail {}: {} refused on {} {} (key {:#x}) of jail {}\n",
-            subject.comm(),
-            subject.pid(),
+            "{} in jail {}: {}{} refused on {}\n",
+            Comm::of_current(),
             number_of(jail),
             call,
-            call.object_kind(),
-            object.id(),
-            object.key(),
-            number_of(owner),
+            Command(command),
+            target,
         );
+    }
+}
+
+/// The command of a call, as it is printed behind its name.
+struct Command(Option<&'static CStr>);
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(command) => write!(f, "({command})"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -255,6 +255,12 @@ static const struct file_operations root_operations = {
 	.llseek = generic_file_llseek,
 };
 
+/* Whether a file is one of those above, which decide for themselves. */
+bool jaula_fs_is_own(struct inode *inode)
+{
+	return inode->i_fop == &file_operations;
+}
+
 static int __init jaula_fs_init(void)
 {
 	struct dentry *root;

@@ -1,25 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Jaula - registration with the LSM framework and the system call table
+ * Jaula - state, system calls, and what is a macro or inline in C
  *
  * Everything that is a macro or an inline function in C, and nothing that
  * decides: that is in Rust.
  */
 
+#include <linux/fs_struct.h>
 #include <linux/init.h>
 #include <linux/kernel.h>
+#include <linux/key-type.h>
 #include <linux/limits.h>
 #include <linux/lsm_hooks.h>
 #include <linux/math64.h>
 #include <linux/moduleparam.h>
 #include <linux/nsproxy.h>
+#include <linux/pid.h>
+#include <linux/preempt.h>
+#include <linux/proc_fs.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
-#include <linux/security.h>
-#include <linux/slab.h>
 #include <linux/syscalls.h>
 #include <linux/xarray.h>
-#include <uapi/linux/lsm.h>
+#include <net/af_unix.h>
+#include <net/net_namespace.h>
 
 #include "jaula.h"
 
@@ -33,8 +37,10 @@ unsigned int jaula_max_jails __ro_after_init = 65535;
 module_param_named(max_jails, jaula_max_jails, uint, 0444);
 
 struct lsm_blob_sizes jaula_blob_sizes __ro_after_init = {
-	.lbs_task = sizeof(struct jaula_task_blob),
+	.lbs_cred = sizeof(struct jaula_cred_blob),
 	.lbs_ipc = sizeof(struct jaula_ipc_blob),
+	.lbs_key = sizeof(struct jaula_mark),
+	.lbs_task = sizeof(struct jaula_task_blob),
 };
 
 DEFINE_SPINLOCK(jaula_tree_lock);
@@ -173,10 +179,21 @@ void jaula_shm_init_task(struct task_struct *task)
 	shm_init_task(task);
 }
 
-/* The first process of all can't be killed, and ends with the machine. */
-bool jaula_leads_process(struct task_struct *task)
+/*
+ * The first process of all can't be killed, and ends with the machine.  A root
+ * directory that is shared could be changed from either side, and what is traced
+ * stays so.
+ */
+bool jaula_is_whole_process(struct task_struct *task)
 {
-	return thread_group_leader(task) && !is_global_init(task);
+	bool is_alone;
+
+	spin_lock(&task->fs->lock);
+	is_alone = task->fs->users == 1;
+	spin_unlock(&task->fs->lock);
+
+	return is_alone && thread_group_leader(task) && !is_global_init(task) &&
+	       list_empty_careful(&task->ptraced);
 }
 
 int jaula_print_number(char *buffer, size_t size, u64 number)
@@ -192,65 +209,92 @@ int jaula_print_time(char *buffer, size_t size, u64 nanoseconds)
 	return scnprintf(buffer, size, "%llu.%09u\n", seconds, rest);
 }
 
-static int hook_getprocattr(struct task_struct *task, const char *name,
-			    char **value)
+bool jaula_is_in_task(void)
 {
-	long number;
-
-	if (strcmp(name, "current"))
-		return -EINVAL;
-	number = jaula_task_number(task);
-	if (number < 0)
-		return number;
-	*value = kasprintf(GFP_KERNEL, "%ld\n", number);
-	return *value ? strlen(*value) : -ENOMEM;
+	return in_task();
 }
 
-static int hook_getselfattr(unsigned int attr, struct lsm_ctx __user *ctx,
-			    u32 *size, u32 flags)
+/* Whether the kernel itself acts, and not for a program. */
+bool jaula_is_kernel_at_work(void)
 {
-	char value[16];
-	int err;
-
-	if (attr != LSM_ATTR_CURRENT)
-		return -EOPNOTSUPP;
-	err = lsm_fill_user_ctx(ctx, size, value,
-				scnprintf(value, sizeof(value), "%ld\n",
-					  jaula_get_jailnumber()),
-				LSM_ID_JAULA, 0);
-	return err ? err : 1;
+	return system_state < SYSTEM_RUNNING || current->flags & PF_KTHREAD;
 }
 
-static int hook_ipc_lookup(struct kern_ipc_perm *ipcp, int call, int cmd)
+bool jaula_is_in_init_net(void)
 {
-	return jaula_ipc_lookup(ipcp, call, cmd, current);
+	return current->nsproxy && current->nsproxy->net_ns == &init_net;
 }
 
-static struct security_hook_list jaula_hooks[] __ro_after_init = {
-	LSM_HOOK_INIT(task_alloc, jaula_task_alloc),
-	LSM_HOOK_INIT(task_exit, jaula_task_exit),
-	LSM_HOOK_INIT(task_free, jaula_task_free),
-	LSM_HOOK_INIT(getprocattr, hook_getprocattr),
-	LSM_HOOK_INIT(getselfattr, hook_getselfattr),
-	LSM_HOOK_INIT(ipc_lookup, hook_ipc_lookup),
-	LSM_HOOK_INIT(ipc_addid, jaula_ipc_addid),
-	LSM_HOOK_INIT(ipc_rmid, jaula_ipc_rmid),
-	LSM_HOOK_INIT(msg_queue_alloc_security, jaula_ipc_alloc),
-	LSM_HOOK_INIT(msg_queue_free_security, jaula_ipc_free),
-	LSM_HOOK_INIT(shm_alloc_security, jaula_ipc_alloc),
-	LSM_HOOK_INIT(shm_free_security, jaula_ipc_free),
-	LSM_HOOK_INIT(sem_alloc_security, jaula_ipc_alloc),
-	LSM_HOOK_INIT(sem_free_security, jaula_ipc_free),
-};
+/* To be called under RCU. */
+const struct cred *jaula_task_cred(struct task_struct *task)
+{
+	return __task_cred(task);
+}
 
-static const struct lsm_id jaula_lsmid = {
-	.name = "jaula",
-	.id = LSM_ID_JAULA,
-};
+/* To be called under RCU. */
+struct task_struct *jaula_parent_of(struct task_struct *task)
+{
+	return rcu_dereference(task->real_parent);
+}
+
+/* The task that has this number in the instance of /proc.  Under RCU. */
+struct task_struct *jaula_proc_task(struct inode *inode, int number)
+{
+	return find_task_by_pid_ns(number, proc_pid_ns(inode->i_sb));
+}
+
+void jaula_counter_increment(atomic64_t *counter)
+{
+	atomic64_inc(counter);
+}
+
+u64 jaula_counter_get(atomic64_t *counter)
+{
+	return atomic64_read(counter);
+}
+
+/* To be called with the state of the socket locked, or for one that is bound. */
+bool jaula_unix_is_abstract(struct sock *sk)
+{
+	const struct unix_address *addr = READ_ONCE(unix_sk(sk)->addr);
+
+	return addr && addr->len > offsetof(struct sockaddr_un, sun_path) &&
+	       !addr->name->sun_path[0];
+}
+
+void jaula_drop_session_keyring(struct cred *cred)
+{
+#ifdef CONFIG_KEYS
+	struct key *keyring = cred->session_keyring;
+
+	cred->session_keyring = NULL;
+	key_put(keyring);
+#endif
+}
+
+/*
+ * Whether a key stands for a request that a program of the host answers, or is
+ * a persistent keyring, of which a user has one, or the register of those.
+ */
+bool jaula_key_is_shared(struct key *key)
+{
+#ifdef CONFIG_KEYS
+	return !strcmp(key->type->name, ".request_key_auth") ||
+	       strstarts(key->description, "_persistent.") ||
+	       !strcmp(key->description, ".persistent_register");
+#else
+	return false;
+#endif
+}
+
+void jaula_key_put(struct key *key)
+{
+	key_put(key);
+}
 
 static int __init jaula_init(void)
 {
-	security_add_hooks(jaula_hooks, ARRAY_SIZE(jaula_hooks), &jaula_lsmid);
+	jaula_add_hooks();
 	jaula_enabled = true;
 	return 0;
 }

@@ -3,7 +3,6 @@
 //! The names of the calls of System V IPC.
 
 use crate::policy::Resource;
-use core::fmt;
 use kernel::{bindings, c_str, str::CStr};
 
 /// Tells what an object that `call` makes is counted as.
@@ -96,15 +95,6 @@ impl SysvCall {
                 common.or(Some(c_str!("unknown command")))
             }
             _ => None,
-        }
-    }
-}
-
-impl fmt::Display for SysvCall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.command_name() {
-            Some(command) => write!(f, "{}({})", self.name(), command),
-            None => write!(f, "{}", self.name()),
         }
     }
 }

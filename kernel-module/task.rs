@@ -3,12 +3,17 @@
 //! Tasks: the subjects of the policy, and the members of jails.
 
 use crate::{
-    jail::Jail,
+    credentials,
+    identity::Identity,
+    jail::{relation, Jail},
     list::Node,
+    policy::{self, Access, Class, Verdict},
+    rcu,
+    refusal::{self, Target},
     tag::{in_blob, Tag},
 };
 use core::{cell::UnsafeCell, fmt, marker::PhantomData, mem::size_of, ptr};
-use kernel::{bindings, prelude::*, types::ARef};
+use kernel::{bindings, c_str, prelude::*, types::ARef};
 
 /// What this module keeps in the blob of a task. Zeroed memory is a valid value.
 #[repr(C)]
@@ -105,28 +110,51 @@ impl Subject {
         unsafe { bindings::capable(capability as _) }
     }
 
-    /// Tells whether the task is all there is of its process: no other thread, no other process
-    /// that shares its memory (`CLONE_VM`), and no leader of its thread group that has ended before
-    /// it and still stands for the process. The first process of all counts as none: it stays on the
-    /// host.
+    /// Tells whether the task is all there is of its process, and reaches into no other: no other
+    /// thread, no other process that shares its memory (`CLONE_VM`) or its root (`CLONE_FS`), none
+    /// that it traces, and no leader of its thread group that has ended before it and still stands for
+    /// the process. The first process of all counts as none: it stays on the host.
     pub(crate) fn is_whole_process(&self) -> bool {
         // SAFETY: Both functions are given, or ask about, the current task, which `self` is.
         unsafe {
-            bindings::jaula_leads_process(self.task) && bindings::current_is_single_threaded()
+            bindings::jaula_is_whole_process(self.task) && bindings::current_is_single_threaded()
         }
     }
 
-    /// Returns the task's identifier in the initial PID namespace.
-    pub(crate) fn pid(&self) -> i32 {
-        // SAFETY: The current task is valid; its identifier is not written while it runs.
-        unsafe { (*self.task).pid }
+    /// Returns the task's parent.
+    pub(crate) fn parent<'a>(&self, rcu: &'a rcu::Guard) -> OtherTask<'a> {
+        // SAFETY: The current task is valid, and its parent for as long as the guard is there.
+        unsafe { OtherTask::from_raw(bindings::jaula_parent_of(self.task), rcu) }
+    }
+}
+
+/// Another task than the current one, perhaps, that may go away any time.
+///
+/// # Invariants
+///
+/// The task is valid for `'a`.
+pub(crate) struct OtherTask<'a>(*mut bindings::task_struct, &'a rcu::Guard);
+
+impl<'a> OtherTask<'a> {
+    /// # Safety
+    ///
+    /// `task` must be valid for as long as the guard is there.
+    pub(crate) unsafe fn from_raw(task: *mut bindings::task_struct, rcu: &'a rcu::Guard) -> Self {
+        // INVARIANT: By the requirements of this function.
+        Self(task, rcu)
     }
 
-    /// Returns the task's name.
-    pub(crate) fn comm(&self) -> Comm {
-        // SAFETY: The current task is valid. Another thread may be writing the name, which then
-        // comes out mixed, as it does everywhere in the kernel: hence the volatile read.
-        Comm(unsafe { ptr::read_volatile(ptr::addr_of!((*self.task).comm).cast()) })
+    /// Returns the task's jail as it is at this moment, [`None`] for the host.
+    pub(crate) fn jail(&self) -> Option<&'a Jail> {
+        // SAFETY: By the type invariant. The tag is read as that of another task.
+        unsafe { tag_of(self.0) }.jail_of_other(self.1)
+    }
+
+    /// Returns what is told of the task when it was not to be reached.
+    pub(crate) fn target(&self) -> Target {
+        // SAFETY: By the type invariant; the number is not written while the task is valid.
+        let pid = unsafe { (*self.0).pid };
+        Target::of(c_str!("process"), Identity::of(self.jail())).with_id(pid)
     }
 }
 
@@ -155,33 +183,68 @@ unsafe fn blob_of<'a>(task: *mut bindings::task_struct) -> &'a Blob {
 ///
 /// # Errors
 ///
-/// `EAGAIN`, see [`Jail::admit_task`].
+/// `EAGAIN`, see [`Jail::admit_task`]; `EPERM`, see [`check_adopts`].
 ///
 /// # Safety
 ///
 /// `task` must be a task in the making, with a blob, and `maker` the current one.
 #[inline(always)]
-pub(crate) unsafe fn admit(task: *mut bindings::task_struct, maker: &Subject) -> Result {
+pub(crate) unsafe fn admit(
+    task: *mut bindings::task_struct,
+    maker: &Subject,
+    clone_flags: usize,
+) -> Result {
     let Some(jail) = maker.jail() else {
         return Ok(());
     };
     // SAFETY: By the requirements of this function.
-    unsafe { admit_to(jail, task, maker.tag()) }
+    unsafe { admit_to(jail, task, maker, clone_flags) }
 }
 
 /// # Safety
 ///
-/// As for [`admit`]; `jail` must be the one that `tag` names.
+/// As for [`admit`]; `jail` must be the maker's.
 #[inline(never)]
-unsafe fn admit_to(jail: &Jail, task: *mut bindings::task_struct, tag: &Tag) -> Result {
+unsafe fn admit_to(
+    jail: &Jail,
+    task: *mut bindings::task_struct,
+    maker: &Subject,
+    clone_flags: usize,
+) -> Result {
+    const SIBLING: usize = bindings::CLONE_PARENT as usize;
+    const THREAD: usize = bindings::CLONE_THREAD as usize;
+
+    if clone_flags & (SIBLING | THREAD) == SIBLING {
+        check_adopts(maker)?;
+    }
     // SAFETY: By the requirements of this function.
     let blob = unsafe { blob_of(task) };
 
     // SAFETY: It is the task's node, and is removed when the task exits or its making fails.
     unsafe { jail.admit_task(blob.node.get(), task)? };
     // SAFETY: Nobody looks at the tag of a task that is being made.
-    unsafe { blob.tag.inherit(tag) };
+    unsafe { blob.tag.inherit(maker.tag()) };
+    // SAFETY: As above.
+    unsafe { credentials::bind_child(task, &blob.tag, clone_flags) };
     Ok(())
+}
+
+/// Decides whether a task may make a child for its own parent.
+///
+/// # Errors
+///
+/// `EPERM` where the parent is outside: it would get a child that it knows nothing of.
+fn check_adopts(maker: &Subject) -> Result {
+    let rcu = rcu::Guard::new();
+    let parent = maker.parent(&rcu);
+
+    match policy::decide(relation(maker.jail(), parent.jail()), Access::Schedule) {
+        Verdict::Refuse(_) => {
+            refusal::report(maker, Class::Sched, c_str!("clone"), &parent.target());
+            Err(EPERM)
+        }
+        Verdict::Allow | Verdict::Hide => Ok(()),
+    }
 }
 
 /// Takes a task that has exited, or that could not be made, from its jail, which its tag goes on
@@ -253,15 +316,38 @@ pub(crate) fn breathe() {
     unsafe { bindings::jaula_cond_resched() };
 }
 
-/// The name of a task. It is what the task wants it to be: printing it escapes what could pass for
-/// something else in a log.
-pub(crate) struct Comm([u8; bindings::TASK_COMM_LEN as usize]);
+/// The name and the number of the current task. The name is what the task wants it to be: printing it
+/// escapes what could pass for something else in a log. In an interrupt there is neither.
+pub(crate) struct Comm(Option<([u8; bindings::TASK_COMM_LEN as usize], i32)>);
+
+impl Comm {
+    /// Reads both. May be called in any context.
+    pub(crate) fn of_current() -> Self {
+        // SAFETY: May be called anywhere.
+        if !unsafe { bindings::jaula_is_in_task() } {
+            return Self(None);
+        }
+        // SAFETY: The current task is valid; its number is not written while it runs. It may be
+        // writing its name from another thread, which then comes out mixed, as it does everywhere in
+        // the kernel: hence the volatile read.
+        Self(Some(unsafe {
+            let task = bindings::get_current();
+            (
+                ptr::read_volatile(ptr::addr_of!((*task).comm).cast()),
+                (*task).pid,
+            )
+        }))
+    }
+}
 
 impl fmt::Display for Comm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
+        let Some((name, pid)) = &self.0 else {
+            return f.write_str("a file");
+        };
+        name.iter()
             .take_while(|byte| **byte != 0)
-            .try_for_each(|byte| write!(f, "{}", byte.escape_ascii()))
+            .try_for_each(|byte| write!(f, "{}", byte.escape_ascii()))?;
+        write!(f, "[{pid}]")
     }
 }

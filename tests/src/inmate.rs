@@ -7,6 +7,7 @@ use crate::sys::jail as call;
 use crate::sys::process::{self, Ended};
 use crate::{check_eq, jail};
 use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 
 /// A process in a jail. Killed when this is dropped.
@@ -15,6 +16,8 @@ pub struct Inmate {
     pub pid: libc::pid_t,
     /// The number of its jail.
     pub number: i64,
+    /// It ends when this does: whoever is in another jail by then cannot signal it.
+    tie: UnixStream,
 }
 
 impl Inmate {
@@ -40,10 +43,16 @@ impl Inmate {
             if answer.is_err() || told.is_err() {
                 return 1;
             }
-            wait_for_ever()
+            // Nothing is ever sent.
+            let _ = theirs.read(&mut [0]);
+            0
         })
         .context("fork")?;
-        let mut inmate = Inmate { pid, number: 0 };
+        let mut inmate = Inmate {
+            pid,
+            number: 0,
+            tie: ours.try_clone().context("dup")?,
+        };
         let mut answer = Vec::new();
         let mut byte = [0];
         // To the end of the line: other processes may hold the stream open.
@@ -101,6 +110,7 @@ impl Inmate {
 impl Drop for Inmate {
     fn drop(&mut self) {
         let _ = process::kill(self.pid, libc::SIGKILL);
+        let _ = self.tie.shutdown(Shutdown::Both);
         let _ = process::wait(self.pid);
     }
 }

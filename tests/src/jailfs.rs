@@ -13,9 +13,10 @@ use std::io::{self, Write};
 pub const ROOT: &str = "/sys/kernel/security/jaula";
 
 /// The files of a jail that an ancestor may write.
-pub const WRITABLE: [&str; 8] = [
+pub const WRITABLE: [&str; 9] = [
     "name",
     "persist",
+    "allow",
     "tasks.max",
     "sem.max",
     "shm.max",
@@ -25,7 +26,7 @@ pub const WRITABLE: [&str; 8] = [
 ];
 
 /// The files of a jail that nobody may write.
-pub const READ_ONLY: [&str; 17] = [
+pub const READ_ONLY: [&str; 26] = [
     "number",
     "parent",
     "created",
@@ -37,6 +38,15 @@ pub const READ_ONLY: [&str; 17] = [
     "shm_bytes",
     "children",
     "refusals.sysvipc",
+    "refusals.signal",
+    "refusals.ptrace",
+    "refusals.sched",
+    "refusals.unix",
+    "refusals.mqueue",
+    "refusals.key",
+    "refusals.io_uring",
+    "refusals.proc",
+    "refusals.capability",
     "refusals.tasks",
     "refusals.sem",
     "refusals.shm",
@@ -44,6 +54,10 @@ pub const READ_ONLY: [&str; 17] = [
     "refusals.shm_bytes",
     "refusals.children",
 ];
+
+/// What a new jail of the host is allowed.
+pub const ALLOWED: &str = "chown dac_override fowner fsetid kill setgid setuid setpcap \
+                           net_bind_service ipc_owner audit_write setfcap";
 
 /// The path of a file of a jail.
 pub fn path(number: i64, file: &str) -> String {

@@ -8,14 +8,22 @@
 #[path = "../../kernel-module/policy.rs"]
 mod policy;
 
-use policy::{decide, fits, Access, Errno, Relation, Resource, Verdict, HOST};
+use policy::{decide, fits, relation_to_traced, Access, Errno, Relation, Resource, Verdict, HOST};
 
 const RELATIONS: [Relation; 3] = [Relation::Same, Relation::Down, Relation::UpOrAcross];
-const ACCESSES: [Access; 4] = [
+const ACCESSES: [Access; 12] = [
     Access::UseSysvIpc,
     Access::ListSysvIpc,
     Access::SeeJail,
     Access::AdministerJail,
+    Access::Signal,
+    Access::Trace,
+    Access::Schedule,
+    Access::OpenProcess,
+    Access::UseAbstractSocket,
+    Access::UseMessageQueue,
+    Access::UseKey,
+    Access::AssumeCredentials,
 ];
 
 /// A jail and its ancestors, nearest first: a small tree under the host.
@@ -42,6 +50,45 @@ fn expected(relation: Relation, access: Access) -> Verdict {
         (Access::AdministerJail, Relation::Same) => Verdict::Refuse(Errno::Perm),
         (Access::AdministerJail, Relation::Down) => Verdict::Allow,
         (Access::AdministerJail, Relation::UpOrAcross) => Verdict::Hide,
+        (
+            Access::Signal
+            | Access::Trace
+            | Access::Schedule
+            | Access::OpenProcess
+            | Access::AssumeCredentials,
+            Relation::Same | Relation::Down,
+        ) => Verdict::Allow,
+        (
+            Access::Signal | Access::Trace | Access::Schedule | Access::AssumeCredentials,
+            Relation::UpOrAcross,
+        ) => Verdict::Refuse(Errno::Perm),
+        (Access::OpenProcess, Relation::UpOrAcross) => Verdict::Refuse(Errno::Access),
+        (Access::UseAbstractSocket | Access::UseMessageQueue | Access::UseKey, Relation::Same) => {
+            Verdict::Allow
+        }
+        (Access::UseAbstractSocket, Relation::Down | Relation::UpOrAcross) => {
+            Verdict::Refuse(Errno::Perm)
+        }
+        (Access::UseMessageQueue | Access::UseKey, Relation::Down | Relation::UpOrAcross) => {
+            Verdict::Refuse(Errno::Access)
+        }
+    }
+}
+
+#[test]
+fn who_is_bound_traces_nobody_in_its_jail_who_is_not() {
+    for relation in RELATIONS {
+        for (subject, object) in [(true, true), (false, true), (false, false), (true, false)] {
+            let expected = match (relation, subject, object) {
+                (Relation::Same, true, false) => Relation::UpOrAcross,
+                _ => relation,
+            };
+            assert_eq!(
+                relation_to_traced(relation, subject, object),
+                expected,
+                "{relation:?}, bound: {subject} to {object}"
+            );
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! `/sys/kernel/security/jaula`: what is in it, who sees it, what may be written.
 
 use jaula_tests::inmate::Inmate;
-use jaula_tests::jailfs::{self, path, READ_ONLY, ROOT, WRITABLE};
+use jaula_tests::jailfs::{self, path, ALLOWED, READ_ONLY, ROOT, WRITABLE};
 use jaula_tests::ktap::{fail, CaseResult, Context, Failure, Suite};
 use jaula_tests::sys::{ids, jail as call, process, shm, Errno};
 use jaula_tests::sysv::{Family, Object};
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let mut suite = Suite::new();
     suite.case("the version is 2", || {
         let text = fs::read_to_string(format!("{ROOT}/version")).context("version")?;
-        check_eq!(text, "2\n", "version");
+        check_eq!(text, "3\n", "version");
         Ok(())
     });
     suite.case("a jail has the files that the documentation names", files);
@@ -155,7 +155,17 @@ fn first_values() -> CaseResult {
         ("msg.max", "max"),
         ("shm_bytes.max", "max"),
         ("children.max", "0"),
+        ("allow", ALLOWED),
         ("refusals.sysvipc", "0"),
+        ("refusals.signal", "0"),
+        ("refusals.ptrace", "0"),
+        ("refusals.sched", "0"),
+        ("refusals.unix", "0"),
+        ("refusals.mqueue", "0"),
+        ("refusals.key", "0"),
+        ("refusals.io_uring", "0"),
+        ("refusals.proc", "0"),
+        ("refusals.capability", "0"),
         ("refusals.tasks", "0"),
         ("refusals.sem", "0"),
         ("refusals.shm", "0"),

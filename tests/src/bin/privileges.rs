@@ -2,9 +2,10 @@
 
 //! Who may make a jail, and when.
 
+use jaula_tests::inmate::wait_for_ever;
 use jaula_tests::ktap::{fail, CaseResult, Context, Suite};
 use jaula_tests::sys::process::{self, Ended};
-use jaula_tests::sys::{ids, jail as call, shared_memory, Errno};
+use jaula_tests::sys::{ids, jail as call, shared_memory, trace, Errno};
 use jaula_tests::{check, check_eq, jail, wait};
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
@@ -75,6 +76,18 @@ fn main() -> ExitCode {
         "also when it shares signal handlers and files as well",
         || sharing_memory(libc::SIGCHLD | libc::CLONE_SIGHAND | libc::CLONE_FILES | libc::CLONE_FS),
     );
+    suite.case(
+        "a process that shares its root directory gets EINVAL",
+        || {
+            let ended = process::clone(libc::CLONE_FS | libc::SIGCHLD, || {
+                i32::from(refused(Errno::EINVAL).is_err())
+            })
+            .and_then(process::wait);
+            check_eq!(ended, Ok(Ended::Exited(0)), "who shares it");
+            Ok(())
+        },
+    );
+    suite.case("a process that traces another gets EINVAL", tracer);
     suite.case("and so does a child made with vfork", vfork_child);
     suite.case("a process with an io_uring worker gets EINVAL", io_worker);
     suite.case(
@@ -139,6 +152,17 @@ fn with_second_thread(test: impl FnOnce() -> CaseResult) -> CaseResult {
         Ok(_) => result,
         Err(_) => Err(fail("the second thread panicked")),
     }
+}
+
+fn tracer() -> CaseResult {
+    let traced = process::fork(|| wait_for_ever()).context("fork")?;
+    trace::seize(traced, 0).context("tracing a child")?;
+    let result = refused(Errno::EINVAL);
+    let _ = process::kill(traced, libc::SIGKILL);
+    let ended = process::wait(traced);
+    result?;
+    check_eq!(ended, Ok(Ended::Signaled(libc::SIGKILL)), "the child");
+    jail::enter().map(drop)
 }
 
 fn second_thread() -> CaseResult {

@@ -18,9 +18,9 @@ fn verdict(expected: i64) -> i32 {
 /// our parent's and not ours: so it tells through a socket.
 pub fn by(make: impl FnOnce(Box<dyn FnOnce() -> i32>) -> SysResult<libc::pid_t>) -> CaseResult {
     let (mut ours, mut theirs) = UnixStream::pair().context("socketpair")?;
+    let number = jail::enter()?;
     // The child of CLONE_PARENT is left to this process.
     let middle = process::fork(|| {
-        let Ok(number) = jail::enter() else { return 2 };
         let child = make(Box::new(move || {
             let answer = format!("{}", verdict(number));
             let told = theirs.write_all(answer.as_bytes());

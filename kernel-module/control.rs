@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Files by which a process reaches another, or the kernel: what is opened, changed or removed in
+//! `/proc`, `/sys` and the like, and message queues.
+//!
+//! Linux leaves most of them to who owns them, which is root.
+
+use crate::{
+    allowance::Permission,
+    capability,
+    exported::exported,
+    identity::Identity,
+    jail::relation,
+    mqueue,
+    policy::{self, Access, Class, Errno, Verdict},
+    proc_path::{self, Place},
+    rcu,
+    refusal::{self, Target},
+    task::{OtherTask, Subject},
+};
+use kernel::{
+    bindings::{self, file, inode, task_struct},
+    c_str,
+    error::from_err_ptr,
+    ffi::{c_char, c_int},
+    str::CStr,
+};
+
+exported!(jaula_file_open, jaula_inode_change);
+
+/// What kind of file system a file is in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Ordinary,
+    Queues,
+    Proc,
+    /// Its files are read by everybody and written to change the kernel.
+    Settings,
+    /// Its files tell of everybody, too.
+    Diagnosis,
+}
+
+/// # Safety
+///
+/// `inode` must be valid.
+#[inline(always)]
+unsafe fn kind_of(inode: *mut inode) -> Kind {
+    // SAFETY: By the requirements of this function; an inode keeps its file system.
+    let magic = unsafe { (*(*inode).i_sb).s_magic } as u32;
+
+    match magic {
+        bindings::PROC_SUPER_MAGIC => Kind::Proc,
+        MQUEUE_MAGIC => Kind::Queues,
+        bindings::SYSFS_MAGIC
+        | bindings::CGROUP_SUPER_MAGIC
+        | bindings::CGROUP2_SUPER_MAGIC
+        | bindings::RDTGROUP_SUPER_MAGIC
+        | bindings::SECURITYFS_MAGIC
+        | bindings::EFIVARFS_MAGIC
+        | bindings::BINFMTFS_MAGIC
+        | CONFIGFS_MAGIC
+        | FUSECTL_MAGIC
+        | NFSD_MAGIC => Kind::Settings,
+        bindings::DEBUGFS_MAGIC | bindings::TRACEFS_MAGIC | bindings::PSTOREFS_MAGIC => {
+            Kind::Diagnosis
+        }
+        _ => Kind::Ordinary,
+    }
+}
+
+/// Numbers that are not in a header: of `fs/configfs/mount.c`, `fs/fuse/control.c`, `fs/nfsd/nfsctl.c`
+/// and `ipc/mqueue.c`.
+const CONFIGFS_MAGIC: u32 = 0x6265_6570;
+const FUSECTL_MAGIC: u32 = 0x6573_5543;
+const NFSD_MAGIC: u32 = 0x6e66_7364;
+const MQUEUE_MAGIC: u32 = 0x1980_0202;
+
+/// Decides whether the current task, `subject`, may open a file, perhaps to write to it.
+///
+/// # Safety
+///
+/// `subject` must be the current task, `file` be about to be opened.
+#[no_mangle]
+unsafe extern "C" fn jaula_file_open(
+    file: *mut file,
+    writes: bool,
+    subject: *mut task_struct,
+) -> c_int {
+    // SAFETY: By the requirements of this function.
+    let inode = unsafe { (*file).f_inode };
+
+    // SAFETY: As above.
+    match unsafe { kind_of(inode) } {
+        Kind::Ordinary => 0,
+        // SAFETY: As above.
+        Kind::Queues => unsafe { mqueue::check(inode, c_str!("mq_open"), subject) },
+        // SAFETY: As above; the value is only looked at here.
+        _ if unsafe { Subject::from_current(subject) }.jail().is_none() => 0,
+        // SAFETY: As above.
+        kind => unsafe { open_in_jail(file, kind, writes, subject) },
+    }
+}
+
+/// # Safety
+///
+/// As for [`jaula_file_open`].
+#[inline(never)]
+unsafe fn open_in_jail(
+    file: *mut file,
+    kind: Kind,
+    writes: bool,
+    subject: *mut task_struct,
+) -> c_int {
+    // SAFETY: By the requirements of this function.
+    let inode = unsafe { (*file).f_inode };
+
+    let is_refused = match kind {
+        Kind::Ordinary | Kind::Queues => false,
+        Kind::Settings => writes,
+        Kind::Diagnosis => true,
+        // SAFETY: As above.
+        Kind::Proc => match unsafe { place_of(file) } {
+            Place::Private => true,
+            Place::Other => writes,
+            Place::Process(number) | Place::Network(number) | Place::UnixSockets(number)
+                // SAFETY: As above.
+                if unsafe { is_outsider(inode, number, subject) } =>
+            {
+                return -(Errno::Access as c_int);
+            }
+            Place::Process(_) => false,
+            Place::Network(_) => writes,
+            // SAFETY: May be called by any task.
+            Place::UnixSockets(_) => unsafe { bindings::jaula_is_in_init_net() },
+        },
+    };
+    if is_refused {
+        // SAFETY: As above.
+        unsafe { check_may_control(inode, c_str!("open"), subject) }
+    } else {
+        0
+    }
+}
+
+/// Decides whether the current task, `subject`, may change a directory by making or removing something,
+/// or a file; `changes_use` is not set when who may use it stays the same.
+///
+/// # Safety
+///
+/// `subject` must be the current task, `inode` valid, and `call` a constant string.
+#[no_mangle]
+unsafe extern "C" fn jaula_inode_change(
+    inode: *mut inode,
+    changes_use: bool,
+    call: *const c_char,
+    subject: *mut task_struct,
+) -> c_int {
+    // SAFETY: By the requirements of this function.
+    let call = unsafe { CStr::from_char_ptr(call) };
+
+    // SAFETY: As above.
+    match unsafe { kind_of(inode) } {
+        Kind::Ordinary => 0,
+        // SAFETY: As above.
+        Kind::Queues => unsafe { mqueue::check(inode, call, subject) },
+        _ if !changes_use => 0,
+        // SAFETY: As above.
+        _ => unsafe { check_may_control(inode, call, subject) },
+    }
+}
+
+/// Tells what a file in `/proc` is; one that has no short path is taken for the worst.
+///
+/// # Safety
+///
+/// `file` must be about to be opened, in `/proc`.
+unsafe fn place_of(file: *mut file) -> Place {
+    let mut buffer = [0_u8; 128];
+    // SAFETY: By the requirements of this function the file has a place; the buffer is as long as the
+    // call is told.
+    let path = unsafe {
+        bindings::dentry_path_raw(
+            (*file).f_path.dentry,
+            buffer.as_mut_ptr().cast(),
+            buffer.len() as c_int,
+        )
+    };
+
+    match from_err_ptr(path) {
+        Err(_) => Place::Private,
+        // SAFETY: It is a string in the buffer.
+        Ok(path) => proc_path::place_of(unsafe { CStr::from_char_ptr(path) }.as_bytes()),
+    }
+}
+
+/// Tells whether the current task, `subject`, must keep away from the process that has this number in
+/// the `/proc` that `inode` is in, and reports it then.
+///
+/// # Safety
+///
+/// `subject` must be the current task, `inode` be in `/proc`.
+unsafe fn is_outsider(inode: *mut inode, number: i32, subject: *mut task_struct) -> bool {
+    // SAFETY: By the requirements of this function; the value ends with it.
+    let subject = unsafe { Subject::from_current(subject) };
+    let rcu = rcu::Guard::new();
+    // SAFETY: By the requirements of this function, and under RCU.
+    let task = unsafe { bindings::jaula_proc_task(inode, number) };
+    // One that has gone meanwhile has nothing to be opened.
+    if task.is_null() {
+        return false;
+    }
+    // SAFETY: It was found under RCU.
+    let object = unsafe { OtherTask::from_raw(task, &rcu) };
+
+    match policy::decide(relation(subject.jail(), object.jail()), Access::OpenProcess) {
+        Verdict::Refuse(_) => {
+            refusal::report(&subject, Class::Proc, c_str!("open"), &object.target());
+            true
+        }
+        Verdict::Allow | Verdict::Hide => false,
+    }
+}
+
+/// Decides whether the current task, `subject`, may change what the kernel does.
+///
+/// # Safety
+///
+/// `subject` must be the current task, `inode` valid, and in a file system that controls the kernel.
+unsafe fn check_may_control(
+    inode: *mut inode,
+    call: &'static CStr,
+    subject: *mut task_struct,
+) -> c_int {
+    // SAFETY: By the requirements of this function.
+    let may = unsafe {
+        // What may be written to jaula's own files is decided by them.
+        bindings::jaula_fs_is_own(inode) || capability::is_allowed(subject, Permission::SYSCTL)
+    };
+    if may {
+        return 0;
+    }
+    // SAFETY: By the requirements of this function; the value ends with it.
+    let subject = unsafe { Subject::from_current(subject) };
+    let target = Target::of(c_str!("control file"), Identity::HOST);
+
+    refusal::report(&subject, Class::Proc, call, &target);
+    -(Errno::Perm as c_int)
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Credentials, and which jail's allowance binds them.
+//!
+//! A task that enters a jail keeps the credentials that it came with, so that it can do there what
+//! there is to do before the first program runs: change the root, mount, set ids. They are bound to
+//! the jail by `execve`; and what such a task forks has bound credentials from the start. What is
+//! made of bound credentials is bound as they are.
+//!
+//! Capabilities and keys go by credentials and not by tasks, because the kernel itself acts with
+//! credentials of its own, or of somebody else's, in the middle of a system call: a file system that
+//! lies over another does what its mounter may do.
+
+use crate::{
+    exported::exported,
+    jail::{relation, Jail},
+    policy::{self, Access, Class, Verdict},
+    rcu,
+    refusal::{self, Target},
+    tag::{in_blob, Tag},
+    task::{self, Subject},
+};
+use core::ptr;
+use kernel::{
+    bindings::{self, cred, gfp_t, linux_binprm, task_struct},
+    c_str,
+    ffi::{c_int, c_uint},
+    types::ARef,
+};
+
+exported!(
+    jaula_cred_prepare,
+    jaula_cred_transfer,
+    jaula_cred_free,
+    jaula_cred_alloc_blank,
+    jaula_bprm_creds_for_exec,
+    jaula_task_prlimit,
+    jaula_uring_override_creds,
+);
+
+/// Finds the tag of credentials: the jail whose allowance binds them.
+///
+/// # Safety
+///
+/// `cred` must be valid for `'a`, and have a blob.
+#[inline(always)]
+unsafe fn tag_of<'a>(cred: *const cred) -> &'a Tag {
+    // SAFETY: By the requirements of this function for the credentials. The place was given to this
+    // module before the first hook was called and is constant since, and of the size of a `Tag`.
+    unsafe { in_blob((*cred).security, bindings::jaula_blob_sizes.lbs_cred) }
+}
+
+/// Returns the jail whose allowance binds credentials, [`None`] where none does.
+///
+/// # Safety
+///
+/// `cred` must be valid for `'a`, and have a blob.
+#[inline(always)]
+pub(crate) unsafe fn jail_of<'a>(cred: *const cred) -> Option<&'a Jail> {
+    // SAFETY: By the requirements of this function. A tag is written before anybody else can see
+    // the credentials, and not after.
+    unsafe { tag_of(cred) }.jail()
+}
+
+/// Returns the jail that binds the credentials with which `task` acts at this moment.
+///
+/// # Safety
+///
+/// `task` must be the current task. The credentials must not be changed while the result is in use.
+#[inline(always)]
+pub(crate) unsafe fn jail_of_current<'a>(task: *mut task_struct) -> Option<&'a Jail> {
+    // SAFETY: By the requirements of this function; a task reads its own credentials as they are.
+    unsafe { jail_of((*task).cred) }
+}
+
+/// Tells whether two jails are one, where [`None`] is the host.
+#[inline(always)]
+pub(crate) fn is_same(one: Option<&Jail>, other: Option<&Jail>) -> bool {
+    one.map(ptr::from_ref) == other.map(ptr::from_ref)
+}
+
+/// Tells whether a task is bound by the allowance of the jail that it is in, as it is but between
+/// entering a jail and `execve`.
+///
+/// # Safety
+///
+/// `task` must be valid.
+pub(crate) unsafe fn is_bound(task: *mut task_struct, rcu: &rcu::Guard) -> bool {
+    // SAFETY: By the requirements of this function.
+    let jail = unsafe { task::tag_of(task) }.jail_of_other(rcu);
+    // SAFETY: The credentials of a valid task stay for as long as the guard does.
+    let binding = unsafe { jail_of(bindings::jaula_task_cred(task)) };
+
+    is_same(jail, binding)
+}
+
+/// Binds the credentials of a task that is being made, unless it shares them with its maker.
+///
+/// # Safety
+///
+/// `task` must be a task in the making, which only the caller sees, of the jail `tag`.
+#[inline(always)]
+pub(crate) unsafe fn bind_child(task: *mut task_struct, tag: &Tag, clone_flags: usize) {
+    if clone_flags & bindings::CLONE_THREAD as usize != 0 {
+        return;
+    }
+    // SAFETY: By the requirements of this function; what is no thread has credentials of its own.
+    unsafe { bind((*task).cred.cast_mut(), tag) };
+}
+
+/// Binds credentials to the jail that `tag` names. What they have of keyrings is left behind: they
+/// belong to whoever was there before.
+///
+/// May sleep.
+///
+/// # Safety
+///
+/// Only the caller may see `cred`, which must have a blob.
+#[inline(always)]
+unsafe fn bind(cred: *mut cred, tag: &Tag) {
+    // SAFETY: By the requirements of this function.
+    let place = unsafe { tag_of(cred) };
+
+    if !place.is_same(tag) {
+        // SAFETY: As above; nobody has borrowed from a tag that nobody else sees.
+        unsafe { place.set(tag.jail().map(ARef::from)) };
+        // SAFETY: As above.
+        unsafe { bindings::jaula_drop_session_keyring(cred) };
+    }
+}
+
+/// Makes new credentials as those that they are made of.
+///
+/// # Safety
+///
+/// `new` must be credentials in the making, `old` valid, both with a blob.
+#[no_mangle]
+unsafe extern "C" fn jaula_cred_prepare(new: *mut cred, old: *const cred, _gfp: gfp_t) -> c_int {
+    // SAFETY: By the requirements of this function.
+    unsafe { tag_of(new).inherit(tag_of(old)) };
+    0
+}
+
+/// As [`jaula_cred_prepare`], for credentials that were made blank.
+///
+/// # Safety
+///
+/// As for [`jaula_cred_prepare`].
+#[no_mangle]
+unsafe extern "C" fn jaula_cred_transfer(new: *mut cred, old: *const cred) {
+    // SAFETY: By the requirements of this function.
+    unsafe { tag_of(new).inherit(tag_of(old)) };
+}
+
+/// Takes the tag from credentials that are gone. Called by RCU, in softirq context.
+///
+/// # Safety
+///
+/// `cred` must be credentials that are being freed, with a blob.
+#[no_mangle]
+unsafe extern "C" fn jaula_cred_free(cred: *mut cred) {
+    // SAFETY: By the requirements of this function.
+    unsafe { tag_of(cred).clear() };
+}
+
+/// Decides whether the current task, `subject`, may give its session keyring to its parent, which is
+/// all that blank credentials are made for.
+///
+/// # Safety
+///
+/// `subject` must be the current task.
+#[no_mangle]
+unsafe extern "C" fn jaula_cred_alloc_blank(subject: *mut task_struct) -> c_int {
+    // SAFETY: By the requirements of this function; the value ends with it.
+    let subject = unsafe { Subject::from_current(subject) };
+    let rcu = rcu::Guard::new();
+    let parent = subject.parent(&rcu);
+    let relation = relation(subject.jail(), parent.jail());
+
+    match policy::decide(relation, Access::UseKey) {
+        Verdict::Allow => 0,
+        _ => {
+            refusal::report(
+                &subject,
+                Class::Key,
+                c_str!("keyctl_session_to_parent"),
+                &parent.target(),
+            );
+            -(policy::Errno::Perm as c_int)
+        }
+    }
+}
+
+/// Binds what is about to execute a program.
+///
+/// # Safety
+///
+/// `bprm` must be an execution that the current task has begun, with credentials in the making.
+#[no_mangle]
+unsafe extern "C" fn jaula_bprm_creds_for_exec(
+    bprm: *mut linux_binprm,
+    subject: *mut task_struct,
+) -> c_int {
+    // SAFETY: By the requirements of this function; the value ends with it.
+    let subject = unsafe { Subject::from_current(subject) };
+
+    // SAFETY: By the requirements of this function nobody else sees the new credentials.
+    unsafe { bind((*bprm).cred, subject.tag()) };
+    0
+}
+
+/// Decides whether one who acts with `subject` may ask for or change the limits of one who has
+/// `object`.
+///
+/// # Safety
+///
+/// Both must be valid and have blobs.
+#[no_mangle]
+unsafe extern "C" fn jaula_task_prlimit(
+    subject: *const cred,
+    object: *const cred,
+    _flags: c_uint,
+) -> c_int {
+    // SAFETY: By the requirements of this function.
+    let (subject, object) = unsafe { (jail_of(subject), jail_of(object)) };
+
+    decide(subject, object, Access::Schedule, c_str!("prlimit"))
+}
+
+/// Decides whether the current task may act with `new`, which somebody has registered with an
+/// io_uring.
+///
+/// # Safety
+///
+/// `new` must be valid and have a blob, `subject` be the current task.
+#[no_mangle]
+unsafe extern "C" fn jaula_uring_override_creds(
+    new: *const cred,
+    subject: *mut task_struct,
+) -> c_int {
+    // SAFETY: By the requirements of this function; nothing here changes credentials.
+    let (subject, object) = unsafe { (jail_of_current(subject), jail_of(new)) };
+
+    decide(
+        subject,
+        object,
+        Access::AssumeCredentials,
+        c_str!("io_uring"),
+    )
+}
+
+/// Decides about credentials that are bound by the jail `subject` and want something of such as are
+/// bound by `object`.
+fn decide(
+    subject: Option<&Jail>,
+    object: Option<&Jail>,
+    access: Access,
+    call: &'static kernel::str::CStr,
+) -> c_int {
+    let Some(jail) = subject else { return 0 };
+
+    match policy::decide(relation(subject, object), access) {
+        Verdict::Refuse(errno) => {
+            let class = match access {
+                Access::AssumeCredentials => Class::IoUring,
+                _ => Class::Sched,
+            };
+            refusal::report_on(jail, class, call, &Target::credentials(object));
+            -(errno as c_int)
+        }
+        Verdict::Allow | Verdict::Hide => 0,
+    }
+}
