@@ -3,6 +3,7 @@
 //! What operations cost, with fixed numbers of iterations, so that on a machine whose clock
 //! counts instructions every run gives the same figures.
 
+mod calls;
 mod commands;
 mod jails;
 
@@ -54,7 +55,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "fork+exit",
         meaning: "a child that exits at once, and waiting for it",
-        measure: || repeat(500, || process::in_child(|| 0).map(drop)),
+        measure: fork,
     },
     Operation {
         name: "thread",
@@ -65,6 +66,86 @@ pub const OPERATIONS: &[Operation] = &[
         name: "execve",
         meaning: "this static program executing itself, up to its main function",
         measure: execve,
+    },
+    Operation {
+        name: "open+close",
+        meaning: "an ordinary file, opened for reading",
+        measure: calls::open_file,
+    },
+    Operation {
+        name: "open+close in /proc",
+        meaning: "/proc/self/status, opened for reading",
+        measure: calls::open_proc,
+    },
+    Operation {
+        name: "chown",
+        meaning: "root giving a file to another user, for which it needs a capability",
+        measure: calls::chown,
+    },
+    Operation {
+        name: "kill, ignored",
+        meaning: "the call alone, to another process that ignores the signal",
+        measure: calls::kill_ignored,
+    },
+    Operation {
+        name: "kill+sigwait, there and back",
+        meaning: "a signal to another process that waits for it, and one back",
+        measure: calls::kill_there_and_back,
+    },
+    Operation {
+        name: "kill, itself",
+        meaning: "a signal to the caller, and the return from its handler",
+        measure: calls::kill_itself,
+    },
+    Operation {
+        name: "connect, abstract",
+        meaning: "the call alone, to a stream socket with an abstract address",
+        measure: calls::connect_abstract,
+    },
+    Operation {
+        name: "sendto, abstract",
+        meaning: "the call alone, to a datagram socket with an abstract address",
+        measure: calls::send_abstract,
+    },
+    Operation {
+        name: "mq_send+mq_receive",
+        meaning: "a message of 64 bytes sent and received by one process",
+        measure: calls::posix_message,
+    },
+    Operation {
+        name: "mq_open+mq_close",
+        meaning: "a queue that exists, opened by its name",
+        measure: calls::posix_queue,
+    },
+    Operation {
+        name: "getppid, in a jail",
+        meaning: "one call, by a process that was born in a jail",
+        measure: || calls::in_jail(getppid),
+    },
+    Operation {
+        name: "open+close, in a jail",
+        meaning: "an ordinary file, opened for reading by a process that was born in a jail",
+        measure: || calls::in_jail(calls::open_file),
+    },
+    Operation {
+        name: "chown, in a jail",
+        meaning: "a file given to another user by root in a jail",
+        measure: || calls::in_jail(calls::chown),
+    },
+    Operation {
+        name: "kill, ignored, in a jail",
+        meaning: "the call alone, to another process of the same jail",
+        measure: || calls::in_jail(calls::kill_ignored),
+    },
+    Operation {
+        name: "connect, abstract, in a jail",
+        meaning: "the call alone, to a socket of the same jail",
+        measure: || calls::in_jail(calls::connect_abstract),
+    },
+    Operation {
+        name: "fork+exit, in a jail",
+        meaning: "a child that exits at once, of a process in a jail",
+        measure: || calls::in_jail(fork),
     },
     Operation {
         name: "create_newjail",
@@ -210,6 +291,10 @@ fn segment() -> SysResult<()> {
     shm::remove(id)
 }
 
+fn fork() -> Result<Option<f64>, Failure> {
+    repeat(500, || process::in_child(|| 0).map(drop))
+}
+
 fn thread() -> SysResult<()> {
     std::thread::Builder::new()
         .spawn(|| ())
@@ -255,11 +340,16 @@ fn in_children(times: u32, call: impl Fn() -> SysResult<()>) -> Result<Option<f6
             Err(errno) => return Err(fail(format!("the call failed: {errno}"))),
         }
     }
-    let clock = repeat(1_000, || {
+    Ok(Some(total / f64::from(times) - clock_cost()?))
+}
+
+/// What reading the clock once costs.
+fn clock_cost() -> Result<f64, Failure> {
+    let cost = repeat(1_000, || {
         std::hint::black_box(Instant::now());
         Ok(())
     })?;
-    Ok(Some(total / f64::from(times) - clock.unwrap_or_default()))
+    Ok(cost.unwrap_or_default())
 }
 
 fn once_in_child(call: impl Fn() -> SysResult<()>) -> Result<SysResult<f64>, Failure> {

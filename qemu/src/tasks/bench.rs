@@ -56,7 +56,15 @@ pub fn run(project: &Project, args: &BenchArgs) -> Result<ExitCode> {
         figures.push(parse(&output.text())?);
         progress.done();
     }
-    println!("{}", table(&figures[0], &figures[1]));
+    let [without, with] = [&figures[0], &figures[1]];
+    println!("{}", table(without, with));
+    let missing = missing(without, with);
+    if !missing.is_empty() {
+        println!(
+            "\nLeft out, as this kernel or machine lacks them: {}",
+            missing.join("; ")
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -122,15 +130,28 @@ fn parse(output: &str) -> Result<Figures> {
     Ok(figures)
 }
 
+fn value_of(figures: &Figures, name: &str) -> Option<f64> {
+    let (_, value) = figures.iter().find(|(other, _)| other == name)?;
+    *value
+}
+
+/// What could be measured neither with the module nor without it.
+fn missing<'a>(without: &Figures, with: &'a Figures) -> Vec<&'a str> {
+    with.iter()
+        .filter(|(name, value)| value.is_none() && value_of(without, name).is_none())
+        .map(|(name, _)| name.as_str())
+        .collect()
+}
+
 fn table(without: &Figures, with: &Figures) -> String {
     let mut builder = Builder::default();
     builder.push_record(["operation", "without", "with", "difference", "percent"]);
     let figure = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.0}"));
     for (name, with) in with {
-        let without = without
-            .iter()
-            .find(|(other, _)| other == name)
-            .and_then(|(_, value)| *value);
+        let without = value_of(without, name);
+        if without.is_none() && with.is_none() {
+            continue;
+        }
         let (difference, percent) = match (without, with) {
             (Some(without), Some(with)) if without > 0.0 => {
                 let difference = with - without;
@@ -162,8 +183,9 @@ mod tests {
 
     #[test]
     fn figures_are_compared_by_name() -> Result<()> {
-        let without = parse("getppid\t200\nsemop\t1000.0\ncreate_newjail\t-\n")?;
-        let with = parse("getppid\t200\nsemop\t1010\ncreate_newjail\t5000\n")?;
+        let without = parse("getppid\t200\nsemop\t1000.0\nmq_send\t-\ncreate_newjail\t-\n")?;
+        let with = parse("getppid\t200\nsemop\t1010\nmq_send\t-\ncreate_newjail\t5000\n")?;
+        assert_eq!(missing(&without, &with), ["mq_send"]);
         let table = table(&without, &with);
         let row = |name: &str| -> Vec<String> {
             let line = table
@@ -181,6 +203,7 @@ mod tests {
             row("create_newjail"),
             ["create_newjail", "-", "5000", "-", "-"]
         );
+        assert!(!table.contains("mq_send"));
         Ok(())
     }
 
