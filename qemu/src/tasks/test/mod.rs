@@ -4,6 +4,7 @@
 
 mod cards;
 mod cargo_tests;
+mod hook_table;
 mod kernel_checks;
 mod lints;
 mod tally;
@@ -98,6 +99,9 @@ fn kernels(
     });
     tally.case("patches::git_am_takes_the_export", || {
         kernel_checks::git_am(project, &kernel)
+    });
+    tally.case("docs::every_hook_is_told_of", || {
+        hook_table::check(project, &kernel)
     });
     for arch in archs {
         for flavour in [Flavour::Normal, Flavour::Debug] {
