@@ -166,6 +166,12 @@ static int hook_inode_symlink(struct inode *dir, struct dentry *dentry,
 	return jaula_inode_change(dir, true, "symlink", current);
 }
 
+static int hook_inode_rename(struct inode *old_dir, struct dentry *old_dentry,
+			     struct inode *new_dir, struct dentry *new_dentry)
+{
+	return jaula_inode_change(old_dir, true, "rename", current);
+}
+
 static int hook_inode_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
 			      struct iattr *attr)
 {
@@ -308,6 +314,7 @@ static struct security_hook_list jaula_hooks[] __ro_after_init = {
 	LSM_HOOK_INIT(inode_mkdir, hook_inode_mkdir),
 	LSM_HOOK_INIT(inode_rmdir, hook_inode_rmdir),
 	LSM_HOOK_INIT(inode_symlink, hook_inode_symlink),
+	LSM_HOOK_INIT(inode_rename, hook_inode_rename),
 	LSM_HOOK_INIT(inode_setattr, hook_inode_setattr),
 	LSM_HOOK_INIT(file_open, hook_file_open),
 #ifdef CONFIG_SECURITY_NETWORK
