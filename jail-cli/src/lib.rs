@@ -15,6 +15,7 @@
 pub mod admin;
 pub mod environment;
 mod error;
+pub mod isolation;
 pub mod jail;
 pub mod jails;
 pub mod launch;

@@ -2,6 +2,7 @@
 
 //! The command line: what is asked for, and to whom it goes.
 
+mod around;
 mod completion;
 mod end;
 mod exec;
@@ -50,7 +51,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a shell or command in a new jail, as "jaula ROOT" does
-    Run(run::Run),
+    Run(Box<run::Run>),
 
     /// List jails
     Ls(ls::Ls),
@@ -102,6 +103,9 @@ enum Command {
 impl Cli {
     /// Does what is asked for and returns the exit status.
     pub fn run(self) -> Result<u8, Failure> {
+        if self.enters_jails() {
+            jaula::launch::protect()?;
+        }
         match self.command {
             Some(Command::Number) => {
                 output::print(&format!("{}\n", jaula::get_jailnumber()?))?;
@@ -122,6 +126,18 @@ impl Cli {
             Some(Command::Completion(completion)) => completion.run(),
             Some(Command::Rootfs(rootfs)) => rootfs.run(),
             None => self.run.run(),
+        }
+    }
+
+    /// Whether this process, or what it forks, is to enter a jail, and nothing is said against
+    /// its being protected from it.
+    fn enters_jails(&self) -> bool {
+        match &self.command {
+            None => self.run.is_protected(),
+            Some(Command::Run(run)) => run.is_protected(),
+            Some(Command::Exec(exec)) => exec.is_protected(),
+            Some(Command::Up(_)) => true,
+            _ => false,
         }
     }
 }
