@@ -6,6 +6,7 @@ pub const USAGE: &str = "\
 jaula [OPTIONS] ROOT [-- COMMAND [ARG]...]
        jaula run|exec|stop|rm|ls|ps|inspect|stats|logs|set ...
        jaula up|down [FILE]
+       jaula doctor [--json]
        jaula number
        jaula rootfs build|list|show ...
        jaula completion bash|zsh|fish";

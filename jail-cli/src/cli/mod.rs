@@ -4,6 +4,7 @@
 
 mod around;
 mod completion;
+mod doctor;
 mod end;
 mod exec;
 mod failure;
@@ -89,6 +90,13 @@ enum Command {
     /// Take the jails down that a jaula.toml describes, in reverse order
     Down(group::Group),
 
+    /// Tell whether this machine can do what jaula promises, and what to do where it cannot
+    ///
+    /// Each line has how something stands, what, and what was found; below it, where all is not
+    /// well, what that means and what to do. The exit status is 1 where something is missing that
+    /// is needed by default.
+    Doctor(doctor::Doctor),
+
     /// Print what lets a shell complete commands of jaula
     Completion(completion::Completion),
 
@@ -123,6 +131,7 @@ impl Cli {
             Some(Command::Set(set)) => set.run(),
             Some(Command::Up(group)) => group.up(),
             Some(Command::Down(group)) => group.down(),
+            Some(Command::Doctor(doctor)) => doctor.run(),
             Some(Command::Completion(completion)) => completion.run(),
             Some(Command::Rootfs(rootfs)) => rootfs.run(),
             None => self.run.run(),

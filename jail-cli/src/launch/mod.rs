@@ -28,7 +28,7 @@ pub use error::{LaunchError, EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
 pub use place::{Existing, NewJail, Place, RootChoice};
 pub use program::protect;
 pub use supervise::Ending;
-pub use world::Inodes;
+pub use world::{knows_hidepid, Inodes};
 
 use crate::environment::{Environment, Variable};
 use crate::isolation::{Isolation, Part, Permissions};

@@ -158,6 +158,9 @@ enum Amount {
 pub fn parse(text: &str) -> Result<BTreeMap<JailName, Description>, String> {
     let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
     for (name, jail) in &file.jail {
+        if jail.umask > 0o777 {
+            return Err(format!("jail.{name}: umask is beyond 0o777"));
+        }
         jail.isolation()
             .check()
             .map_err(|why| format!("jail.{name}: {why}"))?;

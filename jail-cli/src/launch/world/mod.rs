@@ -13,6 +13,7 @@ mod mounts;
 mod namespaces;
 mod pivot;
 
+pub use mounts::knows_hidepid;
 pub use namespaces::Inodes;
 pub(super) use namespaces::Joined;
 

@@ -22,6 +22,9 @@ use crate::root::{Identity, Root};
 use crate::sys;
 use crate::text::{reason, shown};
 
+/// How a /proc shows whoever looks what he could trace, and nothing else.
+const HIDING: [(&str, &str); 1] = [("hidepid", "ptraceable")];
+
 /// What is forbidden on every file system but the root.
 pub const CLOSED: MountAttrFlags =
     MountAttrFlags::MOUNT_ATTR_NOSUID.union(MountAttrFlags::MOUNT_ATTR_NODEV);
@@ -102,10 +105,17 @@ fn below(flags: OFlag, more: ResolveFlag) -> OpenHow {
 /// Shows whoever looks the processes alone that it could trace, which are of its own jail.
 fn proc(place: &OwnedFd) -> Result<(), String> {
     let closed = CLOSED | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    attach(
-        &filesystem("proc", &[("hidepid", "ptraceable")], closed)?,
-        place,
-    )
+    attach(&filesystem("proc", &HIDING, closed)?, place)
+}
+
+/// Whether the running kernel can hide processes in /proc.
+///
+/// # Errors
+///
+/// Why not; with EPERM in it where the caller may not know.
+pub fn knows_hidepid() -> Result<(), String> {
+    // It is nowhere, and gone when this returns.
+    filesystem("proc", &HIDING, CLOSED).map(drop)
 }
 
 fn tmpfs(root: &OwnedFd, wanted: &Tmpfs) -> Result<(), String> {
