@@ -11,6 +11,7 @@ use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
+use nix::errno::Errno;
 use nix::fcntl::{AtFlags, AT_FDCWD};
 use nix::sys::prctl;
 use nix::sys::statvfs::{statvfs, FsFlags};
@@ -47,7 +48,16 @@ fn attempt() -> Result<(), String> {
         return prctl::set_name(c"jaula").map_err(reason);
     }
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    let program = open_tree(AT_FDCWD, PROGRAM, flags).map_err(|error| error.to_string())?;
+    let program = open_tree(AT_FDCWD, PROGRAM, flags).map_err(|error| {
+        match Errno::from_raw(error.raw_os_error()) {
+            Errno::EPERM => {
+                "not permitted (EPERM); it needs CAP_SYS_ADMIN, which counts in a jail \
+                             only where that is allowed sys_admin"
+                    .into()
+            }
+            errno => reason(errno),
+        }
+    })?;
     let read_only = u64::from(MountAttrFlags::MOUNT_ATTR_RDONLY.bits());
     sys::restrict_mounts(program.as_fd(), read_only).map_err(reason)?;
     let strings = |strings: Vec<Vec<u8>>| -> Result<Vec<CString>, String> {

@@ -32,7 +32,7 @@ const LINKS: [(&str, &str); 5] = [
 
 /// Mounts it on `place`. The umask must be empty.
 pub fn mount(place: &OwnedFd) -> Result<(), String> {
-    // The one file system on which devices work; in a jail nobody makes others.
+    // Devices work on this and on that of the terminals; in a jail nobody makes others.
     let closed = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     let directory = filesystem("tmpfs", &[("mode", "0755"), ("size", "1m")], closed)?;
     let open = Mode::from_bits_truncate(0o666);
@@ -52,8 +52,7 @@ pub fn mount(place: &OwnedFd) -> Result<(), String> {
     }
     attach(&directory, place)?;
     let terminals = [("mode", "0620"), ("ptmxmode", "0666")];
-    let no_programs = CLOSED | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    let terminals = filesystem("devpts", &terminals, no_programs)?;
+    let terminals = filesystem("devpts", &terminals, closed)?;
     attach(&terminals, &below(&directory, "pts")?)?;
     let memory = filesystem("tmpfs", &[("mode", "1777")], CLOSED)?;
     attach(&memory, &below(&directory, "shm")?)

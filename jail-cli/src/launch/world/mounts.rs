@@ -120,6 +120,9 @@ pub fn knows_hidepid() -> Result<(), String> {
 
 fn tmpfs(root: &OwnedFd, wanted: &Tmpfs) -> Result<(), String> {
     let place = target(root, &wanted.target)?;
+    if !is_directory(&place)? {
+        return Err("it is no directory".into());
+    }
     let size = wanted.size.map(|size| size.to_string());
     let mut options = vec![("mode", "1777")];
     options.extend(size.as_deref().map(|size| ("size", size)));

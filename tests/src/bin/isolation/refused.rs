@@ -25,7 +25,7 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
         ),
         (
             vec!["--tmpfs", "/etc/passwd"],
-            vec!["--tmpfs /etc/passwd", "ENOTDIR"],
+            vec!["--tmpfs /etc/passwd", "no directory"],
         ),
         (
             vec!["--workdir", "/missing"],
