@@ -4,13 +4,13 @@
 
 use crate::place::Place;
 use jaula_tests::ktap::{CaseResult, Context, Suite};
-use jaula_tests::launch::jaula;
+use jaula_tests::launch::{jaula, Terminal};
 use jaula_tests::sys::process;
-use jaula_tests::{check, check_eq};
+use jaula_tests::{check, check_eq, wait};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
     let host = place.host("");
@@ -40,7 +40,7 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
         check_eq!(fs::read(&file).context(&file)?, b"x\n", "what was written");
         fs::remove_file(&file).context(&file)?;
         let device = place.host("null");
-        let made = std::process::Command::new("mknod")
+        let made = Command::new("mknod")
             .args(["-m", "666", &device, "c", "1", "3"])
             .status();
         check!(made.is_ok_and(|status| status.success()), "mknod");
@@ -148,6 +148,9 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
             Ok(())
         },
     );
+    suite.case("--new-pid: job control on a terminal", move || {
+        job_control(place)
+    });
     suite.case(
         "--new-pid: what is in the jail ends with its launcher",
         move || {
@@ -175,6 +178,33 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
             Ok(())
         },
     );
+}
+
+/// A shell in such a jail, on a terminal: what it runs can be interrupted and stopped.
+fn job_control(place: &Place) -> CaseResult {
+    let root = place.root();
+    let mut terminal =
+        Terminal::start(Command::new("jaula").args(["--quiet", "--new-pid", &root]))?;
+    terminal.send("echo $((6*7))-ready\r")?;
+    terminal.expect("42-ready")?;
+    let shell = terminal.foreground()?;
+    for (key, answer) in [("\u{3}", "$ "), ("\u{1a}", "Stopped")] {
+        terminal.send("sleep 1000\r")?;
+        wait::until("the command has the terminal", || {
+            Ok(terminal.foreground()? != shell)
+        })?;
+        // It takes the foreground before it is what it is to be.
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        terminal.expect("sleep 1000")?;
+        terminal.send(key)?;
+        terminal.expect(answer)?;
+        wait::until("the shell has it again", || {
+            Ok(terminal.foreground()? == shell)
+        })?;
+    }
+    terminal.send("kill -9 %1; wait; exit 7\r")?;
+    check_eq!(terminal.finish()?, 7, "the exit status");
+    Ok(())
 }
 
 /// Runs a command in a jail with process ids of its own, sends its launcher a signal once it is
