@@ -13,8 +13,10 @@
 //! ```
 
 pub mod admin;
+pub mod doctor;
 pub mod environment;
 mod error;
+pub mod isolation;
 pub mod jail;
 pub mod jails;
 pub mod launch;

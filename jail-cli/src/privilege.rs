@@ -13,24 +13,6 @@ const NEEDED: [(Capability, &str); 5] = [
     (Capability::CAP_SETPCAP, "to give up capabilities"),
 ];
 
-/// What user 0 keeps in a jail: what lets a service run and cannot reach outside.
-///
-/// Among the rest, a second chroot, mounts, device nodes and open_by_handle_at stay out.
-const ALLOWANCE: [Capability; 12] = [
-    Capability::CAP_CHOWN,
-    Capability::CAP_DAC_OVERRIDE,
-    Capability::CAP_FOWNER,
-    Capability::CAP_FSETID,
-    Capability::CAP_KILL,
-    Capability::CAP_SETGID,
-    Capability::CAP_SETUID,
-    Capability::CAP_SETPCAP,
-    Capability::CAP_SETFCAP,
-    Capability::CAP_NET_BIND_SERVICE,
-    Capability::CAP_AUDIT_WRITE,
-    Capability::CAP_IPC_OWNER,
-];
-
 /// Checks that the process has every capability the launcher needs.
 ///
 /// # Errors
@@ -52,22 +34,25 @@ pub fn require() -> Result<(), String> {
     }
 }
 
-/// Takes from what can ever be regained all that user `uid` is not to have in a jail.
+/// Takes from what can ever be regained all but `allowed`.
 ///
 /// To be called while the process still has CAP_SETPCAP.
-pub fn limit(uid: u32) -> Result<(), String> {
-    let allowed = allowance(uid);
-    for capability in read(CapSet::Bounding)?.difference(&allowed) {
+pub fn limit(allowed: &CapsHashSet) -> Result<(), String> {
+    for capability in read(CapSet::Bounding)?.difference(allowed) {
         caps::drop(None, CapSet::Bounding, *capability).map_err(|error| error.to_string())?;
     }
     clear(CapSet::Ambient)?;
     clear(CapSet::Inheritable)?;
-    verify(CapSet::Bounding, &allowed)
+    verify(CapSet::Bounding, allowed)
 }
 
-/// Gives up what user `uid` is not to have in a jail, once the process is that user.
-pub fn give_up(uid: u32) -> Result<(), String> {
-    let allowed = allowance(uid);
+/// Gives up what user `uid` is not to have in a jail, once the process is that user: all but
+/// `allowed`, and all of it where that is not user 0.
+pub fn give_up(uid: u32, allowed: &CapsHashSet) -> Result<(), String> {
+    let allowed = match uid {
+        0 => allowed.clone(),
+        _ => CapsHashSet::new(),
+    };
     let kept = read(CapSet::Permitted)?
         .intersection(&allowed)
         .copied()
@@ -81,13 +66,6 @@ pub fn give_up(uid: u32) -> Result<(), String> {
     }
     // An ambient capability is always inheritable too (capabilities(7)).
     verify(CapSet::Inheritable, &CapsHashSet::new())
-}
-
-fn allowance(uid: u32) -> CapsHashSet {
-    match uid {
-        0 => ALLOWANCE.into_iter().collect(),
-        _ => CapsHashSet::new(),
-    }
 }
 
 fn verify(set: CapSet, allowed: &CapsHashSet) -> Result<(), String> {

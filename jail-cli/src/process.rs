@@ -164,13 +164,25 @@ fn look(process: &Process) -> ProcResult<Option<Jailed>> {
         pid: stat.pid,
         parent: stat.ppid,
         // Not the owner of its directory, who is root for what may not be traced.
-        uid: process.status()?.euid,
+        uid: effective_user(process)?,
         state: stat.state,
         threads: stat.num_threads,
         memory: stat.rss * procfs::page_size(),
         cpu: Duration::from_millis((stat.utime + stat.stime) * 1000 / ticks),
         command,
     }))
+}
+
+/// The second number of its line `Uid:` (proc_pid_status(5)).
+fn effective_user(process: &Process) -> ProcResult<u32> {
+    let mut text = String::new();
+    process
+        .open_relative("status")?
+        .read_to_string(&mut text)
+        .map_err(|error| ProcError::Io(error, None))?;
+    let users = text.lines().find_map(|line| line.strip_prefix("Uid:"));
+    let effective = users.and_then(|users| users.split_whitespace().nth(1)?.parse().ok());
+    effective.ok_or_else(|| ProcError::Incomplete(Some("status".into())))
 }
 
 /// What a process was executed with, whatever bytes are in it; empty for a kernel thread.

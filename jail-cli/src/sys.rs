@@ -84,6 +84,13 @@ pub fn fork() -> Result<Fork, Errno> {
     }
 }
 
+/// A descriptor of the calling process (pidfd_open(2)).
+pub fn own_pidfd() -> Result<OwnedFd, Errno> {
+    let own = rustix::process::getpid();
+    rustix::process::pidfd_open(own, rustix::process::PidfdFlags::empty())
+        .map_err(|error| Errno::from_raw(error.raw_os_error()))
+}
+
 /// Ends the process at once, without running destructors or exit handlers of its parent.
 pub fn exit_now(status: u8) -> ! {
     // SAFETY: _exit never returns and touches no memory of the process.
@@ -130,6 +137,81 @@ fn close_range(first: c_uint, last: c_uint) -> Result<(), Errno> {
     // SAFETY: close_range works on numbers, and by the contract of `close_all_except`, its only
     // caller, nobody uses these again.
     Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }).map(drop)
+}
+
+/// Sets what is forbidden on a mount and all below it (mount_setattr(2), MOUNT_ATTR_*).
+pub fn restrict_mounts(tree: BorrowedFd<'_>, attributes: u64) -> Result<(), Errno> {
+    let attributes = libc::mount_attr {
+        attr_set: attributes,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: 0,
+    };
+    let flags = libc::AT_EMPTY_PATH | libc::AT_RECURSIVE;
+    // SAFETY: the path is a string that ends, the structure lives over the call, and its size is
+    // given; the kernel only reads both.
+    Errno::result(unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            tree.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            &attributes,
+            std::mem::size_of::<libc::mount_attr>(),
+        )
+    })
+    .map(drop)
+}
+
+/// Puts a filter of system calls on the calling process for good (seccomp(2)).
+pub fn set_seccomp_filter(program: &[libc::sock_filter]) -> Result<(), Errno> {
+    let program = libc::sock_fprog {
+        len: u16::try_from(program.len()).map_err(|_| Errno::EINVAL)?,
+        filter: program.as_ptr().cast_mut(),
+    };
+    // SAFETY: the kernel reads as many statements as the length says, which are there, and
+    // writes none.
+    Errno::result(unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            0,
+            &program,
+        )
+    })
+    .map(drop)
+}
+
+/// Whether the calling process has a filter of system calls.
+pub fn has_seccomp_filter() -> Result<bool, Errno> {
+    // SAFETY: the call takes numbers alone.
+    let mode = Errno::result(unsafe { libc::prctl(libc::PR_GET_SECCOMP, 0, 0, 0, 0) })?;
+    Ok(mode == libc::SECCOMP_MODE_FILTER as c_int)
+}
+
+/// Switches the loopback interface on (netdevice(7)).
+pub fn loopback_up() -> Result<(), Errno> {
+    // SAFETY: socket takes numbers alone.
+    let socket = Errno::result(unsafe {
+        libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0)
+    })?;
+    // SAFETY: it has just been opened, and nobody else owns it.
+    let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+    // SAFETY: all zero is a valid value of this plain structure: no name, no flags.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    request.ifr_name[..2].copy_from_slice(&[b'l' as _, b'o' as _]);
+    request.ifr_ifru.ifru_flags = libc::IFF_UP as _;
+    // SAFETY: the request lives over the call, and for this command is only read.
+    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &request) })
+        .map(drop)
+}
+
+/// Whether the running kernel has a call: it is made with arguments that it refuses.
+pub fn has_call(number: c_long) -> bool {
+    // SAFETY: every call this is used for takes descriptors and pointers, all of which are
+    // invalid here, so that it ends with an error before it does anything.
+    let result = Errno::result(unsafe { libc::syscall(number, -1, 0, 0, 0, 0) });
+    !matches!(result, Err(Errno::ENOSYS))
 }
 
 /// Whether the process ignores `signal`; `false` for a number that is no signal.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use jaula::admin::Admin;
+use jaula::isolation::Isolation;
 use jaula::jails::JailId;
 use jaula::launch::{Launch, Place, RootChoice};
 use jaula::user::UserSpec;
@@ -45,6 +46,11 @@ pub struct Exec {
 }
 
 impl Exec {
+    /// Whether jaula is to be protected from what it runs.
+    pub fn is_protected(&self) -> bool {
+        self.inside.is_protected()
+    }
+
     /// Runs it and returns the exit status of the command.
     pub fn run(self) -> Result<u8, Failure> {
         let jail = Admin::open()?.find(&self.jail)?;
@@ -64,6 +70,13 @@ impl Exec {
             (None, Some(record)) => record.user.parse().map_err(Failure::failed)?,
             (None, None) => UserSpec::default(),
         };
+        let mut isolation = match &jail.record {
+            Some(record) => record.isolation.clone(),
+            None => Isolation::foreign(),
+        };
+        isolation.without.extend(self.inside.without);
+        let workdir = self.inside.workdir;
+        let noted = jail.record.as_ref();
         let launch = Launch {
             root,
             place: Place::existing(&jail.info),
@@ -71,6 +84,9 @@ impl Exec {
             shell: self.inside.shell,
             variables: self.inside.setenv,
             command: self.command,
+            isolation,
+            workdir: workdir.or_else(|| noted?.workdir.clone()),
+            noted: jail.record.map(Box::new),
             quiet: self.quiet,
         };
         Ok(launch.run()?.status())

@@ -6,6 +6,7 @@ pub const USAGE: &str = "\
 jaula [OPTIONS] ROOT [-- COMMAND [ARG]...]
        jaula run|exec|stop|rm|ls|ps|inspect|stats|logs|set ...
        jaula up|down [FILE]
+       jaula doctor [--json]
        jaula number
        jaula rootfs build|list|show ...
        jaula completion bash|zsh|fish";
@@ -22,12 +23,14 @@ Examples:
 
 pub const LONG: &str = "\
 What happens:
-  A child enters a new jail, changes to ROOT, closes all descriptors from 3 up, makes ROOT its
-  root, drops groups, user, capabilities and the chance of new privileges, starts from an empty
-  environment, and executes the shell or COMMAND. Each step is verified; one that fails is named,
-  and nothing is executed.
+  A child makes ROOT the root of mounts of its own, with a /proc that shows the jail alone and a
+  small /dev where ROOT has such directories, enters a new jail, closes all descriptors from 3 up,
+  filters its system calls, drops groups, user, capabilities and the chance of new privileges,
+  starts from an empty environment, and executes the shell or COMMAND. Each step is verified; one
+  that fails is named, and nothing is executed. What the kernel lacks is named with the --without
+  that leaves it out; --plain leaves out all that is not the jail, ROOT and the user.
 
-  User 0 in a jail keeps only capabilities that cannot reach outside.
+  User 0 in a jail keeps only capabilities that cannot reach outside; --allow gives more.
 
   The launcher waits outside. It passes SIGINT, SIGTERM, SIGHUP and SIGQUIT on to the first
   process; should the launcher be killed, the kernel kills that process too. When the first
@@ -69,6 +72,16 @@ Examples:
     jaula exec web
     jaula logs --follow web
     jaula stop web
+
+  Data of the host that the jail can read and not change, an empty /tmp, a network of its own:
+    jaula --bind /srv/data:/data:ro --tmpfs /tmp:size=64M --new-net /srv/jail
+
+  Root in a jail that may make device nodes; then a jail that exists may no longer chroot:
+    jaula --user root --allow mknod /srv/jail
+    jaula set web allow=-chroot
+
+  Can this machine do all of that?
+    jaula doctor
 
   Am I in a jail?
     jaula number";

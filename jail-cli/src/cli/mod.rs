@@ -2,7 +2,9 @@
 
 //! The command line: what is asked for, and to whom it goes.
 
+mod around;
 mod completion;
+mod doctor;
 mod end;
 mod exec;
 mod failure;
@@ -50,7 +52,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a shell or command in a new jail, as "jaula ROOT" does
-    Run(run::Run),
+    Run(Box<run::Run>),
 
     /// List jails
     Ls(ls::Ls),
@@ -88,6 +90,13 @@ enum Command {
     /// Take the jails down that a jaula.toml describes, in reverse order
     Down(group::Group),
 
+    /// Tell whether this machine can do what jaula promises, and what to do where it cannot
+    ///
+    /// Each line has how something stands, what, and what was found; below it, where all is not
+    /// well, what that means and what to do. The exit status is 1 where something is missing that
+    /// is needed by default.
+    Doctor(doctor::Doctor),
+
     /// Print what lets a shell complete commands of jaula
     Completion(completion::Completion),
 
@@ -102,6 +111,9 @@ enum Command {
 impl Cli {
     /// Does what is asked for and returns the exit status.
     pub fn run(self) -> Result<u8, Failure> {
+        if self.enters_jails() {
+            jaula::launch::protect()?;
+        }
         match self.command {
             Some(Command::Number) => {
                 output::print(&format!("{}\n", jaula::get_jailnumber()?))?;
@@ -119,9 +131,22 @@ impl Cli {
             Some(Command::Set(set)) => set.run(),
             Some(Command::Up(group)) => group.up(),
             Some(Command::Down(group)) => group.down(),
+            Some(Command::Doctor(doctor)) => doctor.run(),
             Some(Command::Completion(completion)) => completion.run(),
             Some(Command::Rootfs(rootfs)) => rootfs.run(),
             None => self.run.run(),
+        }
+    }
+
+    /// Whether this process, or what it forks, is to enter a jail, and nothing is said against
+    /// its being protected from it.
+    fn enters_jails(&self) -> bool {
+        match &self.command {
+            None => self.run.is_protected(),
+            Some(Command::Run(run)) => run.is_protected(),
+            Some(Command::Exec(exec)) => exec.is_protected(),
+            Some(Command::Up(_)) => true,
+            _ => false,
         }
     }
 }

@@ -8,10 +8,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use jaula::environment::Variable;
+use jaula::isolation::Part;
 use jaula::jails::{JailName, Key, Setting, Value};
 use jaula::launch::{Launch, NewJail, Place, RootChoice};
 use jaula::user::UserSpec;
 
+use super::around::Around;
 use super::{output, Failure};
 
 /// What is launched, and how.
@@ -66,6 +68,9 @@ pub struct Run {
     keep: bool,
 
     #[command(flatten)]
+    around: Around,
+
+    #[command(flatten)]
     limits: Limits,
 }
 
@@ -82,6 +87,20 @@ pub struct Inside {
     /// it is outside, and nothing else.
     #[arg(short = 'e', long, value_name = "NAME=VALUE")]
     pub setenv: Vec<Variable>,
+
+    /// Start in DIR, as seen in the jail [default: /]
+    #[arg(short, long, value_name = "DIR", value_parser = absolute)]
+    pub workdir: Option<PathBuf>,
+
+    /// Leave out part of what is put around the command by default
+    ///
+    /// program: jaula executes itself from where nobody can write it; mounts: a mount namespace of
+    /// its own, in which ROOT is all there is; proc: a /proc that shows the jail alone, and dev: a
+    /// small /dev, where ROOT has such directories; seccomp: a filter of system calls;
+    /// no-new-privs; capabilities: that they are cut to what the jail may use; rlimits; umask;
+    /// session: one of its own, where no standard descriptor is a terminal.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub without: Vec<Part>,
 }
 
 /// How much there may be of what.
@@ -113,6 +132,13 @@ struct Limits {
     max_children: Option<Setting>,
 }
 
+impl Inside {
+    /// Whether jaula is to be protected from what it runs.
+    pub fn is_protected(&self) -> bool {
+        !self.without.contains(&Part::Program)
+    }
+}
+
 impl Limits {
     fn settings(self) -> Vec<Setting> {
         let counts = [
@@ -131,14 +157,22 @@ impl Limits {
 }
 
 impl Run {
+    /// Whether jaula is to be protected from what it runs.
+    pub fn is_protected(&self) -> bool {
+        self.root.is_some() && !self.around.is_plain() && self.inside.is_protected()
+    }
+
     /// Runs it and returns the exit status of its first process; at once, where that is not
     /// waited for.
     pub fn run(self) -> Result<u8, Failure> {
+        let isolation = self.around.isolation(self.inside.without);
+        let mut settings = self.limits.settings();
+        settings.extend(Setting::allow_more(&isolation.allow));
         let launch = Launch {
             root: RootChoice::Path(self.root.unwrap_or_default()),
             place: Place::New(NewJail {
                 name: self.name,
-                settings: self.limits.settings(),
+                settings,
                 keep: self.keep,
                 after_stop_due: false,
             }),
@@ -146,6 +180,9 @@ impl Run {
             shell: self.inside.shell,
             variables: self.inside.setenv,
             command: self.command,
+            isolation,
+            workdir: self.inside.workdir,
+            noted: None,
             quiet: self.quiet,
         };
         if self.detach {

@@ -6,9 +6,7 @@ use std::io::{stdout, IsTerminal};
 use std::time::Duration;
 
 use jaula::text::shown;
-use tabled::builder::Builder;
-use tabled::settings::object::Columns;
-use tabled::settings::{Alignment, Padding, Style};
+use unicode_width::UnicodeWidthStr;
 
 /// Rows under a header.
 pub struct Table {
@@ -54,29 +52,42 @@ impl Table {
     }
 
     fn aligned(&self, width: Option<usize>, colour: bool) -> String {
-        let mut builder = Builder::default();
-        builder.push_record(self.header.iter().copied());
-        for row in &self.rows {
-            // What is empty looks as if the next column were this one.
-            builder.push_record(row.iter().map(|cell| match cell.is_empty() {
-                true => "-",
-                false => cell.as_str(),
-            }));
-        }
-        let mut table = builder.build();
-        table.with(Style::empty()).with(Padding::new(0, 2, 0, 0));
-        for &column in &self.right {
-            table.modify(Columns::new(column..=column), Alignment::right());
-        }
+        // What is empty looks as if the next column were this one.
+        let shown = |row: &Vec<String>| -> Vec<String> {
+            let cell = |cell: &String| if cell.is_empty() { "-" } else { cell }.to_owned();
+            row.iter().map(cell).collect()
+        };
+        let header = self.header.iter().map(|name| (*name).to_owned()).collect();
+        let rows: Vec<Vec<String>> = std::iter::once(header)
+            .chain(self.rows.iter().map(shown))
+            .collect();
+        let width_of = |column: usize| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.width()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..self.header.len()).map(width_of).collect();
         let mut text = String::new();
-        for (index, line) in table.to_string().lines().enumerate() {
-            let line = cut(line.trim_end(), width);
+        for (index, row) in rows.iter().enumerate() {
+            let line = cut(self.line(row, &widths).trim_end(), width);
             match index == 0 && colour {
                 true => text += &format!("\x1b[1m{line}\x1b[0m\n"),
                 false => text += &format!("{line}\n"),
             }
         }
         text
+    }
+
+    /// The cells of a row, each as wide as its column.
+    fn line(&self, row: &[String], widths: &[usize]) -> String {
+        let cells = row.iter().zip(widths).enumerate();
+        let cells = cells.map(|(column, (cell, width))| {
+            let space = " ".repeat(width.saturating_sub(cell.width()));
+            match self.right.contains(&column) {
+                true => space + cell,
+                false => cell.clone() + &space,
+            }
+        });
+        cells.collect::<Vec<_>>().join("  ")
     }
 }
 

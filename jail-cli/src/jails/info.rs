@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use super::{JailName, JailsError, Value};
 use crate::jail::JailNumber;
 
-/// What creation is refused for in a jail; each is counted in `refusals.KIND`.
-const REFUSALS: [&str; 7] = [
+/// What is refused in a jail; each is counted in `refusals.KIND`.
+const REFUSALS: [&str; 16] = [
     "sysvipc",
     "tasks",
     "sem",
@@ -24,6 +24,15 @@ const REFUSALS: [&str; 7] = [
     "msg",
     "shm_bytes",
     "children",
+    "signal",
+    "ptrace",
+    "sched",
+    "unix",
+    "mqueue",
+    "key",
+    "io_uring",
+    "proc",
+    "capability",
 ];
 
 /// When a jail was made, on the clock that starts with the machine (`CLOCK_BOOTTIME`).
@@ -156,6 +165,8 @@ pub struct JailInfo {
     pub limits: Limits,
     /// Whether it goes on existing with nothing in it.
     pub persist: bool,
+    /// What it may do, by name: capabilities, and what else can be allowed.
+    pub allow: Vec<String>,
     /// How often something was refused in it, by kind.
     pub refusals: BTreeMap<&'static str, u64>,
 }
@@ -201,6 +212,8 @@ impl JailInfo {
                 "1" => Some(true),
                 _ => None,
             })?,
+            allow: file("allow")?
+                .with(|text| Some(text.split_whitespace().map(str::to_owned).collect()))?,
             refusals: REFUSALS
                 .into_iter()
                 .map(refused)

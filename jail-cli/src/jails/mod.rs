@@ -30,7 +30,7 @@ use error::is_gone;
 pub const DIRECTORY: &str = "/sys/kernel/security/jaula";
 
 /// The version of what is shown there that this program understands.
-pub const ABI: u32 = 2;
+pub const ABI: u32 = 3;
 
 /// The directory in which the kernel shows the jails.
 #[derive(Clone, Debug)]
@@ -141,7 +141,11 @@ impl Jails {
         let file = self.directory_of(number).join(key.file());
         let text = fs::read_to_string(&file);
         let text = text.map_err(|error| JailsError::io("reading", &file, &error))?;
-        Ok(text.trim_end_matches('\n').to_owned())
+        Ok(match text.trim_end_matches('\n') {
+            // How an empty list is written.
+            "" if key == Key::Allow => Setting::NOTHING.to_owned(),
+            text => text.to_owned(),
+        })
     }
 
     /// Sets something about a jail, for which the caller must be in one above it.

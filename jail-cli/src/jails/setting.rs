@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::JailName;
+use crate::isolation::Permission;
 
 /// Something about a jail that those above it can set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +27,13 @@ pub enum Key {
     ChildrenMax,
     /// Whether it goes on existing with nothing in it.
     Persist,
+    /// What it may do.
+    Allow,
 }
 
 impl Key {
     /// All of them.
-    pub const ALL: [Key; 8] = [
+    pub const ALL: [Key; 9] = [
         Key::Name,
         Key::TasksMax,
         Key::SemMax,
@@ -39,6 +42,7 @@ impl Key {
         Key::ShmBytesMax,
         Key::ChildrenMax,
         Key::Persist,
+        Key::Allow,
     ];
 
     /// Its file in the directory of a jail, which is also what users call it.
@@ -52,6 +56,7 @@ impl Key {
             Key::ShmBytesMax => "shm_bytes.max",
             Key::ChildrenMax => "children.max",
             Key::Persist => "persist",
+            Key::Allow => "allow",
         }
     }
 }
@@ -73,7 +78,7 @@ pub enum Value {
 
 impl Value {
     /// A count; with `bytes`, it may end in K, M or G, for powers of 1024.
-    fn parse(text: &str, bytes: bool) -> Option<Self> {
+    pub(crate) fn parse(text: &str, bytes: bool) -> Option<Self> {
         if text == "max" {
             return Some(Value::Max);
         }
@@ -119,6 +124,17 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// How a jail is written that may do nothing.
+    pub(super) const NOTHING: &'static str = "none";
+
+    /// That the jail may do all this as well; nothing where it is nothing.
+    pub fn allow_more(more: &[Permission]) -> Option<Self> {
+        let names: Vec<String> = more.iter().map(|name| format!("+{name}")).collect();
+        let key = Key::Allow;
+        let text = names.join(",");
+        (!more.is_empty()).then_some(Setting { key, text })
+    }
+
     /// `key` set to what `text` says.
     ///
     /// # Errors
@@ -127,6 +143,7 @@ impl Setting {
     pub fn new(key: Key, text: &str) -> Result<Self, String> {
         let text = match key {
             Key::Name => text.parse::<JailName>()?.to_string(),
+            Key::Allow => allow(text)?,
             Key::Persist if matches!(text, "0" | "1") => text.to_owned(),
             Key::Persist => return Err(wrong(key, text, "0 or 1")),
             Key::ShmBytesMax => match Value::parse(text, true) {
@@ -178,6 +195,31 @@ impl Setting {
     }
 }
 
+/// Names that replace what there is, or all with `+` or `-` before them.
+fn allow(text: &str) -> Result<String, String> {
+    if text == Setting::NOTHING {
+        return Ok(text.to_owned());
+    }
+    let mut names = Vec::new();
+    let mut changes = 0;
+    for word in text.split([',', ' ']).filter(|word| !word.is_empty()) {
+        let (sign, name) = match word.split_at_checked(1) {
+            Some((sign @ ("+" | "-"), name)) => (sign, name),
+            _ => ("", word),
+        };
+        changes += usize::from(!sign.is_empty());
+        names.push(format!("{sign}{}", name.parse::<Permission>()?));
+    }
+    match names.len() {
+        0 => Err(wrong(Key::Allow, text, "names, or none")),
+        all if changes != 0 && changes != all => {
+            let expected = "either names, or names with + or - before each";
+            Err(wrong(Key::Allow, text, expected))
+        }
+        _ => Ok(names.join(",")),
+    }
+}
+
 fn wrong(key: Key, text: &str, expected: &str) -> String {
     format!("{key}={text}: expected {expected}")
 }
@@ -224,6 +266,9 @@ mod tests {
             ("shm_bytes.max=2K", "shm_bytes.max=2048"),
             ("persist=1", "persist=1"),
             ("name=web-1", "name=web-1"),
+            ("allow=none", "allow=none"),
+            ("allow=chown kill", "allow=chown,kill"),
+            ("allow=+chroot,-kill", "allow=+sys_chroot,-kill"),
         ] {
             assert_eq!(parsed(given).as_deref(), Ok(text));
         }
@@ -245,6 +290,10 @@ mod tests {
             "children.max=4294967296",
             "persist=yes",
             "name=5",
+            "allow=",
+            "allow=all",
+            "allow=+chroot,kill",
+            "allow=+",
         ] {
             assert!(parsed(text).is_err(), "{text}");
         }

@@ -7,7 +7,7 @@ use super::*;
 /// A tree like the kernel's, with these jails in it: number, parent and name.
 fn tree(jails: &[(u32, u32, &str)]) -> TempDir {
     let dir = tempfile::tempdir().expect("temporary directory");
-    fs::write(dir.path().join("version"), "2\n").expect("write");
+    fs::write(dir.path().join("version"), "3\n").expect("write");
     for (number, parent, name) in jails {
         add(dir.path(), *number, *parent, name);
     }
@@ -40,6 +40,20 @@ fn add(directory: &Path, number: u32, parent: u32, name: &str) {
     write("refusals.children", "0\n");
     write("refusals.sysvipc", "7\n");
     write("persist", "0\n");
+    write("allow", "chown kill userns\n");
+    for kind in [
+        "signal",
+        "ptrace",
+        "sched",
+        "unix",
+        "mqueue",
+        "key",
+        "io_uring",
+        "proc",
+        "capability",
+    ] {
+        write(&format!("refusals.{kind}"), "0\n");
+    }
 }
 
 pub(super) fn sample_tree() -> TempDir {
@@ -89,6 +103,7 @@ fn jails_are_read_in_order() {
     );
     assert_eq!(web.ipc_objects(), 3);
     assert_eq!(web.refusals["sysvipc"], 7);
+    assert_eq!(web.allow, ["chown", "kill", "userns"]);
     assert_eq!(jails[1].label(), "10");
 }
 
@@ -150,7 +165,7 @@ fn a_name_means_a_child_of_ones_own_first() {
 #[test]
 fn the_version_is_looked_at() {
     let dir = tree(&[]);
-    for (text, part) in [("3\n", "version 3"), ("new\n", "unexpected value")] {
+    for (text, part) in [("4\n", "version 3"), ("new\n", "unexpected value")] {
         fs::write(dir.path().join("version"), text).expect("write");
         let error = Jails::at(dir.path()).expect_err(text).to_string();
         assert!(error.contains(part), "{error}");

@@ -6,19 +6,22 @@ use std::convert::Infallible;
 use std::ffi::c_int;
 use std::io::{stderr, stdin, stdout, Write};
 
+use caps::CapsHashSet;
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::{fstat, stat, umask, Mode, SFlag};
 use nix::unistd::{
-    chdir, chroot, fchdir, getgroups, getppid, getresgid, getresuid, setgroups, setresgid,
-    setresuid, Gid, Pid, Uid,
+    chdir, chroot, fchdir, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid,
+    setsid, Gid, Uid,
 };
 
 use super::exec::execute;
 use super::gate::Closed;
 use super::report::Reporter;
-use super::{terminal, LaunchError, Place, Plan};
+use super::world::{self, World};
+use super::{seccomp, terminal, LaunchError, Place, Plan};
+use crate::isolation::{Isolation, Part, Rlimit};
 use crate::jail::{attach_jail, create_newjail, get_jailnumber, JailNumber};
 use crate::root::{Identity, Root};
 use crate::text::{reason, shown};
@@ -27,18 +30,24 @@ use crate::{privilege, sys};
 
 /// What the child must know of the process it was forked from.
 pub struct Parent {
-    /// Its process id.
-    pub pid: Pid,
     /// The jail it is in.
     pub number: JailNumber,
     /// Whether it lends the child its terminal.
     pub lends_terminal: bool,
+    /// Whether the child gets a session of its own.
+    pub apart: bool,
 }
 
 /// Becomes what `plan` says; never returns.
-pub fn run(plan: Plan, root: Root, parent: Parent, gate: Closed, mut reporter: Reporter) -> ! {
+pub fn run(
+    plan: Plan,
+    (root, world): (Root, World),
+    parent: Parent,
+    gate: Closed,
+    mut reporter: Reporter,
+) -> ! {
     let path = root.path().to_owned();
-    let failure = match enter(&plan, root, &parent, gate, &mut reporter) {
+    let failure = match enter(&plan, (root, world), &parent, gate, &mut reporter) {
         Ok(never) => match never {},
         Err(error) => error,
     };
@@ -52,7 +61,7 @@ pub fn run(plan: Plan, root: Root, parent: Parent, gate: Closed, mut reporter: R
 
 fn enter(
     plan: &Plan,
-    root: Root,
+    (root, world): (Root, World),
     parent: &Parent,
     gate: Closed,
     reporter: &mut Reporter,
@@ -74,15 +83,31 @@ fn enter(
             .map_err(reason)
             .map_err(at("taking the terminal"))?;
     }
+    if parent.apart {
+        let session = setsid().map(drop).map_err(reason);
+        session.map_err(at("making a session"))?;
+    }
     refuse_directories().map_err(at("checking standard input, output and error"))?;
+    let isolation = &plan.isolation;
+    let needs_init = world.needs_init(isolation);
+    let inodes = world
+        .enter(isolation, &root)
+        .map_err(at("making its world"))?;
+    if needs_init {
+        world::init::begin().map_err(at("starting the first process of its namespace"))?;
+    }
 
     let number = match plan.place {
         Place::New(_) => enter_new_jail(parent.number).map_err(at("entering a new jail"))?,
-        Place::Existing(number, _) => {
-            enter_existing_jail(number).map_err(at("entering its jail"))?;
-            number
+        Place::Existing(ref existing) => {
+            enter_existing_jail(existing.number).map_err(at("entering its jail"))?;
+            existing.number
         }
     };
+    if let Some(inodes) = inodes {
+        let told = reporter.world(inodes);
+        told.map_err(|error| at("reporting its namespaces")(error.to_string()))?;
+    }
     reporter
         .number(number)
         .map_err(|error| at("reporting its number")(error.to_string()))?;
@@ -91,26 +116,45 @@ fn enter(
         Ok(false) => return Err(at("waiting for its launcher")("it has given up".into())),
         Err(error) => return Err(at("waiting for its launcher")(error.to_string())),
     }
-    fchdir(root.directory())
-        .map_err(reason)
-        .map_err(at("chdir"))?;
+    if !isolation.has(Part::Mounts) {
+        change_root(&root).map_err(at("entering the root"))?;
+    }
     let close = |keep| sys::close_all_but(keep, root.into_directory());
     reporter
         .relocate(close)
         .map_err(reason)
         .map_err(at("close_range"))?;
-    chroot(".").map_err(reason).map_err(at("chroot"))?;
-    chdir("/").map_err(reason).map_err(at("chdir to its /"))?;
     verify_root(identity).map_err(at("verifying the root"))?;
 
-    privilege::limit(plan.user.uid).map_err(at("limiting capabilities"))?;
+    if isolation.has(Part::Rlimits) {
+        limit_resources(isolation).map_err(at("setting limits"))?;
+    }
+    if isolation.has(Part::Umask) {
+        umask(Mode::from_bits_truncate(isolation.umask));
+    }
+    if isolation.has(Part::Seccomp) {
+        // Nothing that comes is refused by it, and later it would take no_new_privs.
+        seccomp::install(&plan.permissions).map_err(at("filtering system calls"))?;
+    }
+    let capabilities = plan.capabilities();
+    if let Some(capabilities) = &capabilities {
+        privilege::limit(capabilities).map_err(at("limiting capabilities"))?;
+    }
     become_user(&plan.user).map_err(at("dropping privileges"))?;
-    privilege::give_up(plan.user.uid).map_err(at("giving up capabilities"))?;
+    if let Some(capabilities) = &capabilities {
+        privilege::give_up(plan.user.uid, capabilities).map_err(at("giving up capabilities"))?;
+    }
     verify_irrevocable(&plan.user).map_err(at("verifying the user"))?;
-    refuse_new_privileges().map_err(at("no_new_privs"))?;
-    die_with(parent.pid).map_err(at("tying it to its launcher"))?;
-
-    umask(Mode::S_IWGRP | Mode::S_IWOTH);
+    if isolation.has(Part::NoNewPrivs) {
+        refuse_new_privileges().map_err(at("no_new_privs"))?;
+    }
+    die_with(reporter).map_err(at("tying it to its launcher"))?;
+    if let Some(workdir) = &plan.workdir {
+        // As the user, who may not be let in there.
+        chdir(workdir)
+            .map_err(|errno| format!("{}: {}", shown(workdir), reason(errno)))
+            .map_err(at("changing to the working directory"))?;
+    }
     if plan.announce && plan.place.is_new() {
         // That nobody reads standard error is no reason not to run.
         let _ = writeln!(stderr(), "jaula: jail {number} at {}", shown(&path));
@@ -149,6 +193,37 @@ fn enter_existing_jail(number: JailNumber) -> Result<(), String> {
         false => Err(format!(
             "the kernel says it was let into jail {number}, but this is jail {now}"
         )),
+    }
+}
+
+/// The root alone, in the mounts of the caller.
+fn change_root(root: &Root) -> Result<(), String> {
+    let step = |step: &'static str| move |errno| format!("{step}: {}", reason(errno));
+    fchdir(root.directory()).map_err(step("chdir"))?;
+    chroot(".").map_err(step("chroot"))?;
+    chdir("/").map_err(step("chdir to its /"))
+}
+
+fn limit_resources(isolation: &Isolation) -> Result<(), String> {
+    let is_core = |limit: &Rlimit| limit.name() == Rlimit::NO_CORE.name();
+    if !isolation.rlimit.iter().any(is_core) {
+        Rlimit::NO_CORE.set()?;
+    }
+    isolation.rlimit.iter().try_for_each(Rlimit::set)
+}
+
+impl Plan {
+    /// The capabilities that can ever be had in it: `None` where nothing is taken away.
+    fn capabilities(&self) -> Option<CapsHashSet> {
+        if !self.isolation.has(Part::Capabilities) {
+            return None;
+        }
+        // Without root, and without programs that give privileges, nobody is to have them.
+        let usual = self.user.uid == 0 || !self.isolation.has(Part::NoNewPrivs);
+        Some(match usual {
+            true => self.permissions.capabilities(),
+            false => self.permissions.extra_capabilities(),
+        })
     }
 }
 
@@ -209,11 +284,13 @@ fn refuse_new_privileges() -> Result<(), String> {
 /// Has the kernel kill this process when the launcher ends, however it ends.
 ///
 /// Only now: a change of user clears it (prctl(2), PR_SET_PDEATHSIG).
-fn die_with(parent: Pid) -> Result<(), String> {
+fn die_with(reporter: &Reporter) -> Result<(), String> {
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(reason)?;
-    match getppid() == parent {
-        true => Ok(()),
-        false => Err("the launcher has ended".into()),
+    // What a process has open is closed before its children are told of its end. Its number is
+    // not seen from within a namespace of process ids.
+    match reporter.is_deaf() {
+        false => Ok(()),
+        true => Err("the launcher has ended".into()),
     }
 }
 

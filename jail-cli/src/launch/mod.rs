@@ -13,22 +13,29 @@ mod exec;
 mod gate;
 pub mod log;
 mod place;
+mod program;
 mod report;
+mod seccomp;
 mod start;
 mod supervise;
 mod terminal;
+mod world;
 
 use std::ffi::{c_int, OsString};
 use std::path::PathBuf;
 
 pub use error::{LaunchError, EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
-pub use place::{NewJail, Place, RootChoice};
+pub use place::{Existing, NewJail, Place, RootChoice};
+pub use program::protect;
 pub use supervise::Ending;
+pub use world::{knows_hidepid, Inodes};
 
 use crate::environment::{Environment, Variable};
+use crate::isolation::{Isolation, Part, Permissions};
 use crate::jail::JailNumber;
 use crate::privilege;
 use crate::root::Root;
+use crate::state::Record;
 use crate::user::{User, UserSpec};
 use start::start;
 
@@ -47,6 +54,13 @@ pub struct Launch {
     pub variables: Vec<Variable>,
     /// The command and its arguments; the shell where it is empty.
     pub command: Vec<OsString>,
+    /// What is put around it.
+    pub isolation: Isolation,
+    /// Where it starts, as seen in the jail; at the root where nothing is said.
+    pub workdir: Option<PathBuf>,
+    /// What is noted about a jail that exists: its namespaces are joined where a process of it is
+    /// left in them and the root is the same, and made once more where not.
+    pub noted: Option<Box<Record>>,
     /// Says nothing but errors.
     pub quiet: bool,
 }
@@ -59,6 +73,10 @@ struct Plan {
     user_text: String,
     environment: Environment,
     argv: Vec<OsString>,
+    isolation: Isolation,
+    permissions: Permissions,
+    workdir: Option<PathBuf>,
+    namespaces: Option<Inodes>,
     announce: bool,
     detached: bool,
     keep_ignored: Vec<c_int>,
@@ -79,7 +97,8 @@ impl Launch {
     /// the exit status that tells its kind.
     pub fn run(self) -> Result<Ending, LaunchError> {
         let (plan, root) = self.prepare(std::env::var_os("TERM"))?;
-        if plan.announce && terminal::can_type_into_terminal() {
+        let types = !plan.isolation.has(Part::Seccomp);
+        if plan.announce && types && terminal::can_type_into_terminal() {
             eprintln!(
                 "jaula: warning: what runs in the jail can type into this terminal as if it were \
                  you; \"sysctl dev.tty.legacy_tiocsti=0\" prevents it"
@@ -119,6 +138,7 @@ impl Launch {
 
     fn prepare(self, term: Option<OsString>) -> Result<(Plan, Root), LaunchError> {
         privilege::require().map_err(LaunchError::failed)?;
+        self.isolation.check().map_err(LaunchError::failed)?;
         let path = self.root.path().to_owned();
         let about = |why| LaunchError::about(&path, why);
         let root = self.root.open().map_err(about)?;
@@ -132,6 +152,12 @@ impl Launch {
             true => vec![shell],
             false => self.command,
         };
+        let permissions = match &self.place {
+            Place::New(_) => Permissions::default().and(&self.isolation.allow),
+            Place::Existing(existing) => existing.permissions.clone(),
+        };
+        let noted = self.noted.filter(|noted| noted.root.is(&root));
+        let namespaces = noted.and_then(|noted| noted.namespaces);
         let plan = Plan {
             place: self.place,
             path,
@@ -139,6 +165,10 @@ impl Launch {
             user_text: self.user.to_string(),
             environment,
             argv,
+            isolation: self.isolation,
+            permissions,
+            workdir: self.workdir,
+            namespaces,
             announce: !self.quiet,
             detached: false,
             keep_ignored: Vec::new(),

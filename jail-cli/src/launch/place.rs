@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
+use crate::isolation::Permissions;
 use crate::jail::{self, JailNumber};
 use crate::jails::{Created, JailInfo, JailName, Jails, Setting};
 use crate::root::Root;
 use crate::state::{Record, RootDirectory, Store};
+
+use super::world::Inodes;
 
 /// The directory that becomes the root.
 #[derive(Clone, Debug)]
@@ -61,14 +64,29 @@ impl NewJail {
 pub enum Place {
     /// In a new jail.
     New(NewJail),
-    /// In the jail with this number that was made then.
-    Existing(JailNumber, Created),
+    /// In one that exists.
+    Existing(Existing),
+}
+
+/// A jail that exists.
+#[derive(Clone, Debug)]
+pub struct Existing {
+    /// Its number.
+    pub number: JailNumber,
+    /// When it was made, which tells it from a later one with that number.
+    pub created: Created,
+    /// What it may do.
+    pub permissions: Permissions,
 }
 
 impl Place {
     /// In a jail that the kernel has shown.
     pub fn existing(jail: &JailInfo) -> Self {
-        Place::Existing(jail.number, jail.created)
+        Place::Existing(Existing {
+            number: jail.number,
+            created: jail.created,
+            permissions: Permissions::named(jail.allow.iter().map(String::as_str)),
+        })
     }
 
     pub(super) fn is_new(&self) -> bool {
@@ -83,7 +101,7 @@ impl Place {
     pub(super) fn is_kept(&self) -> bool {
         match self {
             Place::New(new) => new.keep,
-            Place::Existing(..) => true,
+            Place::Existing(_) => true,
         }
     }
 }
@@ -95,6 +113,8 @@ pub(super) struct Admission<'a> {
     pub note: &'a dyn Fn(&JailInfo) -> Result<Record, String>,
     /// Whether the kernel must show the jail, for it to be administered.
     pub must_be_noted: bool,
+    /// The new namespaces that the child is in.
+    pub world: Option<Inodes>,
 }
 
 /// What has become of an admission.
@@ -104,7 +124,7 @@ pub(super) enum Admitted {
     /// As [`Admitted::Unnoted`], for this reason, which the user should know.
     Unseen(String),
     /// This is noted.
-    Noted(Record),
+    Noted(Box<Record>),
 }
 
 impl Admission<'_> {
@@ -112,15 +132,26 @@ impl Admission<'_> {
     pub fn admit(&self, number: JailNumber) -> Result<Admitted, String> {
         match self.place {
             Place::New(new) => self.admit_new(number, new),
-            Place::Existing(_, created) => {
+            Place::Existing(existing) => {
                 // The child is in it, so that it cannot end and its number cannot be given to
                 // another any more.
                 let jail = see(&Jails::open().map_err(|error| error.to_string())?, number)?;
-                match jail.created == *created {
-                    true => Ok(Admitted::Unnoted),
+                match jail.created == existing.created {
+                    true => self.admit_again(&jail).map(|()| Admitted::Unnoted),
                     false => Err(format!("jail {number} has ended, and this is a later one")),
                 }
             }
+        }
+    }
+
+    /// What is run later in a jail that has got a new world is to find that.
+    fn admit_again(&self, jail: &JailInfo) -> Result<(), String> {
+        match (self.world, Store::default().of(jail)) {
+            (Some(world), Some(record)) => change(&record, |entry, mut record| {
+                record.namespaces = Some(world);
+                entry.write(&record)
+            }),
+            _ => Ok(()),
         }
     }
 
@@ -147,7 +178,7 @@ impl Admission<'_> {
         let store = Store::default();
         store.tidy(|record| is_alive(&jails, record))?;
         store.create(&record)?;
-        Ok(Admitted::Noted(record))
+        Ok(Admitted::Noted(record.into()))
     }
 }
 

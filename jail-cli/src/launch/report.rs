@@ -2,7 +2,7 @@
 
 //! What the child tells its parent before it executes something.
 //!
-//! Over a pipe that is closed on exec: at most one number, then either a failure or, when
+//! Over a pipe that is closed on exec: perhaps in which namespaces it is, at most one number, then either a failure or, when
 //! something is executed, nothing but the end.
 
 use std::fs::File;
@@ -15,6 +15,7 @@ use nix::poll::{poll, PollFd, PollFlags};
 use nix::unistd::pipe2;
 
 use super::error::{EXIT_FAILED, EXIT_NOT_FOUND};
+use super::world::Inodes;
 use super::LaunchError;
 use crate::jail::JailNumber;
 use crate::text::{reason, shown_text};
@@ -26,6 +27,7 @@ const INTERVAL: u8 = 100;
 
 const NUMBER: u8 = b'N';
 const FAILURE: u8 = b'F';
+const WORLD: u8 = b'W';
 
 /// The end the child writes to.
 ///
@@ -38,6 +40,7 @@ pub type Watch<'a> = &'a mut dyn FnMut() -> Result<(), String>;
 /// The end the parent reads.
 pub struct Listener {
     file: File,
+    world: Option<Inodes>,
     /// What was read and is no number.
     rest: Vec<u8>,
 }
@@ -47,12 +50,29 @@ pub fn channel() -> io::Result<(Reporter, Listener)> {
     let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
     let listener = Listener {
         file: read.into(),
+        world: None,
         rest: Vec::new(),
     };
     Ok((Reporter(Some(write.into())), listener))
 }
 
 impl Reporter {
+    /// Says in which new namespaces the child is; before the number.
+    pub fn world(&mut self, inodes: Inodes) -> io::Result<()> {
+        let mut record = vec![WORLD];
+        record.extend(inodes.to_bytes());
+        self.write(&record)
+    }
+
+    /// Whether nobody reads any more what is said.
+    pub fn is_deaf(&self) -> bool {
+        let Some(file) = &self.0 else { return true };
+        let mut there = [PollFd::new(file.as_fd(), PollFlags::empty())];
+        let polled = poll(&mut there, 0u8);
+        let found = there[0].revents().unwrap_or(PollFlags::empty());
+        polled.is_err() || found.contains(PollFlags::POLLERR)
+    }
+
     /// Says in which jail the child is.
     pub fn number(&mut self, number: JailNumber) -> io::Result<()> {
         let mut record = vec![NUMBER];
@@ -97,25 +117,42 @@ impl Listener {
     ///
     /// What `watch` says, which is asked while nothing comes, and what reading gives.
     pub fn number(&mut self, watch: Watch<'_>) -> Result<Option<JailNumber>, String> {
-        let mut record = [0; 5];
-        let (first, number) = record.split_at_mut(1);
-        if self.read(first, watch)? == 0 {
+        let mut first = [0];
+        if self.read(&mut first, watch)? == 0 {
             return Ok(None);
+        }
+        if first == [WORLD] {
+            let mut inodes = [0; Inodes::COUNT * 8];
+            self.read_all(&mut inodes, watch)?;
+            self.world = Some(Inodes::from_bytes(&inodes));
+            if self.read(&mut first, watch)? == 0 {
+                return Ok(None);
+            }
         }
         if first != [NUMBER] {
-            self.rest.extend_from_slice(first);
+            self.rest.extend_from_slice(&first);
             return Ok(None);
         }
+        let mut number = [0; 4];
+        self.read_all(&mut number, watch)?;
+        let number = JailNumber::new(u32::from_ne_bytes(number));
+        number.map(Some).ok_or_else(garbled)
+    }
+
+    /// The new namespaces that the child is in, once there is a number.
+    pub fn world(&self) -> Option<Inodes> {
+        self.world
+    }
+
+    fn read_all(&mut self, bytes: &mut [u8], watch: Watch<'_>) -> Result<(), String> {
         let mut length = 0;
-        while length < number.len() {
-            match self.read(&mut number[length..], watch)? {
+        while length < bytes.len() {
+            match self.read(&mut bytes[length..], watch)? {
                 0 => return Err(garbled()),
                 more => length += more,
             }
         }
-        let [_, number @ ..] = record;
-        let number = JailNumber::new(u32::from_ne_bytes(number));
-        number.map(Some).ok_or_else(garbled)
+        Ok(())
     }
 
     /// Reads until the other end is closed: why nothing was executed, or `None` where something
@@ -204,6 +241,25 @@ mod tests {
     }
 
     #[test]
+    fn the_namespaces_come_before_the_number() {
+        let number = JailNumber::new(7).expect("31 bits");
+        let (mut reporter, mut listener) = channel().expect("a pipe");
+        let inodes = Inodes::from_bytes(&[7; Inodes::COUNT * 8]);
+        reporter.world(inodes).expect("write");
+        reporter.number(number).expect("write");
+        assert_eq!(listener.number(&mut patient()).expect("read"), Some(number));
+        assert_eq!(listener.world(), Some(inodes));
+    }
+
+    #[test]
+    fn it_is_seen_when_nobody_listens() {
+        let (reporter, listener) = channel().expect("a pipe");
+        assert!(!reporter.is_deaf());
+        drop(listener);
+        assert!(reporter.is_deaf());
+    }
+
+    #[test]
     fn a_failure_can_come_first() {
         let failure = LaunchError::new(125, "no jail");
         let (mut reporter, mut listener) = channel().expect("a pipe");
@@ -244,7 +300,14 @@ mod tests {
 
     #[test]
     fn a_garbled_report_is_not_taken_for_success() {
-        for bytes in [&b"N\x01"[..], b"N\xff\xff\xff\xff", b"?", b"F", b"F\0fine"] {
+        for bytes in [
+            &b"N\x01"[..],
+            b"W\x01",
+            b"N\xff\xff\xff\xff",
+            b"?",
+            b"F",
+            b"F\0fine",
+        ] {
             let (mut reporter, mut listener) = channel().expect("a pipe");
             reporter.write(bytes).expect("write");
             drop(reporter);

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use nix::errno::Errno;
+use nix::sched::{setns, unshare, CloneFlags};
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::{getpid, Pid};
 
@@ -12,8 +13,10 @@ use super::gate::{self, Gate};
 use super::place::{end_jail, forget, Admission, Admitted, Place};
 use super::report::{self, Listener, Watch};
 use super::supervise::{is_stopped, supervise, Ending, Signals};
-use super::terminal::Terminal;
+use super::terminal::{self, Terminal};
+use super::world::{Inodes, World};
 use super::{child, LaunchError, Plan};
+use crate::isolation::Part;
 use crate::jail::{get_jailnumber, JailNumber};
 use crate::jails::JailInfo;
 use crate::process::ProcessId;
@@ -28,6 +31,8 @@ pub(super) struct Running {
     child: Pid,
     signals: Signals,
     terminal: Option<Terminal>,
+    /// Whether the child has a session of its own.
+    apart: bool,
     place: Place,
     /// The jail.
     pub number: JailNumber,
@@ -62,22 +67,25 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
     let signals = Signals::block().map_err(failed("blocking signals"))?;
     plan.keep_ignored = signals.ignored().to_vec();
     let mut terminal = Terminal::of_caller();
+    let apart = plan.isolation.has(Part::Session) && !terminal::is_used();
+    let world = plan.world()?;
     let parent = child::Parent {
-        pid: getpid(),
         number,
         lends_terminal: terminal.is_some(),
+        apart,
     };
 
-    let child = match sys::fork().map_err(failed("fork"))? {
+    let forked = fork_into(&world, &plan).map_err(|why| LaunchError::about(&path, why))?;
+    let child = match forked {
         sys::Fork::Child => {
             // Held by the child too, it could never be seen to be closed for good.
             drop(gate);
-            child::run(plan, root, parent, closed, reporter)
+            child::run(plan, (root, world), parent, closed, reporter)
         }
         sys::Fork::Parent(child) => child,
     };
     // The other ends must close with the child for the report to end.
-    drop((reporter, closed, root));
+    drop((reporter, closed, root, world));
     if let Some(terminal) = &mut terminal {
         terminal.lent();
     }
@@ -97,6 +105,7 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
             child,
             signals,
             terminal,
+            apart,
             place: plan.place,
             number,
             record,
@@ -104,7 +113,7 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
         Err(error) => {
             // It may be stopped, and then would never end by itself.
             let _ = kill(child, Signal::SIGKILL);
-            let ending = supervise(child, &signals, &mut terminal);
+            let ending = supervise(child, &signals, &mut terminal, apart);
             give_back(&mut terminal, &ending);
             if let (Some(number), true) = (entered, plan.place.is_new()) {
                 // What went wrong first is what is told.
@@ -113,6 +122,33 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
             Err(error)
         }
     }
+}
+
+/// Forks; the child is in the namespace of process ids that the jail has of its own, where it has
+/// one, and the caller stays in the one it is in.
+fn fork_into(world: &World, plan: &Plan) -> Result<sys::Fork, String> {
+    let fork = || sys::fork().map_err(|errno| format!("fork: {}", reason(errno)));
+    let new = world.needs_init(&plan.isolation);
+    if !new && !world.leads_children(&plan.isolation) {
+        return fork();
+    }
+    let own = sys::own_pidfd().map_err(|errno| format!("pidfd: {}", reason(errno)))?;
+    match world {
+        World::Joined(joined) => joined.lead_children()?,
+        World::New => unshare(CloneFlags::CLONE_NEWPID).map_err(|errno| {
+            let why = reason(errno);
+            format!(
+                "making a new pid namespace: {why}; leave out --new-pid where the kernel has none"
+            )
+        })?,
+    }
+    let forked = fork()?;
+    if matches!(forked, sys::Fork::Parent(_)) {
+        // Else it could make no threads any more.
+        setns(&own, CloneFlags::CLONE_NEWPID)
+            .map_err(|errno| format!("going back to its pid namespace: {}", reason(errno)))?;
+    }
+    Ok(forked)
 }
 
 /// Hears which jail the child has entered, sees to it, lets the child go on, and waits until it
@@ -133,14 +169,16 @@ fn admit(
         return Err(failure.unwrap_or_else(too_early));
     };
     *entered = Some(number);
-    let note = |jail: &JailInfo| plan.record(jail, child, root.as_ref());
+    let world = listener.world();
+    let note = |jail: &JailInfo| plan.record(jail, child, root.as_ref(), world);
     let admission = Admission {
         place: &plan.place,
         note: &note,
         must_be_noted: plan.detached,
+        world,
     };
     let record = match admission.admit(number).map_err(about)? {
-        Admitted::Noted(record) => Some(record),
+        Admitted::Noted(record) => Some(*record),
         Admitted::Unnoted => None,
         Admitted::Unseen(why) => {
             if plan.announce {
@@ -189,7 +227,7 @@ impl Running {
     /// Waits until the process has ended that was started; then ends what is left of a new jail,
     /// unless it is to be kept.
     pub fn wait(mut self) -> Waited {
-        let ending = supervise(self.child, &self.signals, &mut self.terminal);
+        let ending = supervise(self.child, &self.signals, &mut self.terminal, self.apart);
         give_back(&mut self.terminal, &ending);
         let about = |why: String| LaunchError::about(&self.path, why);
         // From here on, a signal ends this process and not the end of the jail.
@@ -217,6 +255,16 @@ impl Running {
 }
 
 impl Plan {
+    /// The world that the child is to enter.
+    fn world(&self) -> Result<World, LaunchError> {
+        match &self.place {
+            Place::New(_) => Ok(World::New),
+            Place::Existing(existing) => {
+                World::of_jail(existing.number, &self.isolation, self.namespaces.as_ref())
+            }
+        }
+    }
+
     /// The root as it is noted, for a new jail. Its path must be known before anything changes.
     fn noted_root(&self, root: &Root) -> Result<Option<RootDirectory>, LaunchError> {
         if !self.place.is_new() {
@@ -232,6 +280,7 @@ impl Plan {
         jail: &JailInfo,
         child: Pid,
         root: Option<&RootDirectory>,
+        namespaces: Option<Inodes>,
     ) -> Result<Record, String> {
         let root = root.ok_or_else(|| format!("{}: has no root", shown(&self.path)))?;
         Ok(Record {
@@ -246,6 +295,9 @@ impl Plan {
             supervisor: ProcessId::of(getpid().as_raw())?,
             first_process: ProcessId::of(child.as_raw())?,
             after_stop_due: self.place.is_after_stop_due(),
+            isolation: self.isolation.clone(),
+            workdir: self.workdir.clone(),
+            namespaces,
             ended: None,
         })
     }

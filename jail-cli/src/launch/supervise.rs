@@ -56,13 +56,10 @@ impl Signals {
         let (ignored, forwarded): (Vec<_>, Vec<_>) = FORWARDED
             .into_iter()
             .partition(|&signal| sys::is_ignored(signal as c_int));
-        let mut waited_for = SigSet::empty();
-        for signal in forwarded
+        let waited_for: SigSet = forwarded
             .into_iter()
             .chain([Signal::SIGCHLD, Signal::SIGCONT])
-        {
-            waited_for.add(signal);
-        }
+            .collect();
         // Taking the terminal back from the background stops a process that does not block it.
         let mut blocked = waited_for;
         blocked.add(Signal::SIGTTOU);
@@ -98,6 +95,11 @@ impl Drop for Signals {
     }
 }
 
+/// What the first process of a namespace of process ids waits for.
+pub fn signals_waited_for() -> SigSet {
+    FORWARDED.into_iter().chain([Signal::SIGCHLD]).collect()
+}
+
 /// Whether `child` is stopped; a wait for it says so all the same.
 pub fn is_stopped(child: Pid) -> Result<bool, Errno> {
     let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
@@ -110,10 +112,13 @@ pub fn is_stopped(child: Pid) -> Result<bool, Errno> {
 }
 
 /// Waits for `child` to end, passing signals on and lending it `terminal`.
+///
+/// With `apart` it has a session of its own, which no terminal sends anything to.
 pub fn supervise(
     child: Pid,
     signals: &Signals,
     terminal: &mut Option<Terminal>,
+    apart: bool,
 ) -> Result<Ending, Errno> {
     loop {
         let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED;
@@ -128,7 +133,10 @@ pub fn supervise(
                     resume(terminal, child)?;
                 }
             }
-            _ => handle(&sys::wait_for_signal(&signals.waited_for), child, terminal)?,
+            _ => {
+                let received = sys::wait_for_signal(&signals.waited_for);
+                handle(&received, child, terminal, apart)?;
+            }
         }
     }
 }
@@ -147,6 +155,7 @@ fn handle(
     received: &Result<sys::Received, Errno>,
     child: Pid,
     terminal: &mut Option<Terminal>,
+    apart: bool,
 ) -> Result<(), Errno> {
     let received = match received {
         Ok(received) => received,
@@ -157,7 +166,7 @@ fn handle(
         (libc::SIGCHLD, _) => Ok(()),
         (libc::SIGCONT, Some(terminal)) => resume(terminal, child),
         (libc::SIGCONT, None) => Ok(()),
-        (signal, _) if received.from_process => kill(child, Signal::try_from(signal)?),
+        (signal, _) if received.from_process || apart => kill(child, Signal::try_from(signal)?),
         // What a terminal sends, it sends to the whole group in the foreground. A child with a
         // group of its own is not in it while the terminal is the launcher's; else it is.
         (signal, Some(_)) => killpg(child, Signal::try_from(signal)?),

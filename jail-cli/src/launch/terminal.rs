@@ -95,6 +95,11 @@ impl Terminal {
     }
 }
 
+/// Whether a standard descriptor is a terminal.
+pub fn is_used() -> bool {
+    stdin().is_terminal() || stdout().is_terminal() || stderr().is_terminal()
+}
+
 /// Puts the calling process, a child just forked, in a group of its own in the foreground.
 pub fn take_foreground() -> Result<(), Errno> {
     let own = Pid::from_raw(0);
@@ -105,7 +110,6 @@ pub fn take_foreground() -> Result<(), Errno> {
 /// Whether a process can put characters into the input of its terminal (ioctl_tty(2),
 /// TIOCSTI), and a standard descriptor is a terminal.
 pub fn can_type_into_terminal() -> bool {
-    let shared = stdin().is_terminal() || stdout().is_terminal() || stderr().is_terminal();
     let switch = fs::read_to_string("/proc/sys/dev/tty/legacy_tiocsti");
-    shared && switch.is_ok_and(|value| value.trim() == "1")
+    is_used() && switch.is_ok_and(|value| value.trim() == "1")
 }

@@ -11,6 +11,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use crate::environment::Variable;
+use crate::isolation::{Bind, Isolation, NewNamespaces, Part, Permission, Rlimit, Tmpfs, UMASK};
 use crate::jails::{JailName, Key, Setting};
 use crate::user::UserSpec;
 
@@ -49,6 +50,45 @@ pub struct Description {
     /// How much it may have of what.
     #[serde(default, deserialize_with = "limits")]
     pub limits: Vec<Setting>,
+    /// What is left out of that which is put around it by default.
+    #[serde(default)]
+    pub without: Vec<Part>,
+    /// Whether all of that is left out.
+    #[serde(default)]
+    pub plain: bool,
+    /// What it may do beyond the default.
+    #[serde(default)]
+    pub allow: Vec<Permission>,
+    /// Directories and files of the host that are seen in it.
+    #[serde(default)]
+    pub bind: Vec<Bind>,
+    /// Empty file systems in memory.
+    #[serde(default)]
+    pub tmpfs: Vec<Tmpfs>,
+    /// Where the command starts, as seen in the jail.
+    #[serde(default)]
+    pub workdir: Option<PathBuf>,
+    /// Limits of each process.
+    #[serde(default, deserialize_with = "rlimits")]
+    pub rlimits: Vec<Rlimit>,
+    /// Which permissions new files do not get.
+    #[serde(default = "usual_umask")]
+    pub umask: u32,
+    /// Whether it has System V IPC and POSIX message queues of its own.
+    #[serde(default)]
+    pub new_ipc: bool,
+    /// Whether it has a network of its own.
+    #[serde(default)]
+    pub new_net: bool,
+    /// Whether it has a name of the machine of its own.
+    #[serde(default)]
+    pub new_uts: bool,
+    /// What that name is.
+    #[serde(default)]
+    pub hostname: Option<String>,
+    /// Whether it has process ids of its own.
+    #[serde(default)]
+    pub new_pid: bool,
     /// Which must run before it is started.
     #[serde(default)]
     pub depends: Vec<JailName>,
@@ -58,6 +98,30 @@ pub struct Description {
     /// What is done on the host around it.
     #[serde(default)]
     pub hooks: Hooks,
+}
+
+impl Description {
+    /// What is put around the command.
+    pub fn isolation(&self) -> Isolation {
+        Isolation {
+            without: match self.plain {
+                true => Part::ALL.to_vec(),
+                false => self.without.clone(),
+            },
+            bind: self.bind.clone(),
+            tmpfs: self.tmpfs.clone(),
+            new: NewNamespaces {
+                new_ipc: self.new_ipc,
+                new_net: self.new_net,
+                new_uts: self.new_uts,
+                hostname: self.hostname.clone(),
+                new_pid: self.new_pid,
+            },
+            allow: self.allow.clone(),
+            rlimit: self.rlimits.clone(),
+            umask: self.umask,
+        }
+    }
 }
 
 /// Commands for the host's shell.
@@ -93,6 +157,14 @@ enum Amount {
 
 pub fn parse(text: &str) -> Result<BTreeMap<JailName, Description>, String> {
     let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+    for (name, jail) in &file.jail {
+        if jail.umask > 0o777 {
+            return Err(format!("jail.{name}: umask is beyond 0o777"));
+        }
+        jail.isolation()
+            .check()
+            .map_err(|why| format!("jail.{name}: {why}"))?;
+    }
     match file.jail.is_empty() {
         true => Err("describes no jail; expected tables such as [jail.NAME]".into()),
         false => Ok(file.jail),
@@ -140,6 +212,23 @@ fn limits<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Setting>, D::Error> 
         .map(setting)
         .collect::<Result<_, _>>()
         .map_err(D::Error::custom)
+}
+
+fn rlimits<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Rlimit>, D::Error> {
+    let amounts = BTreeMap::<String, Amount>::deserialize(from)?;
+    let limit = |(name, amount)| match amount {
+        Amount::Number(number) => format!("{name}={number}").parse(),
+        Amount::Text(text) => format!("{name}={text}").parse(),
+    };
+    amounts
+        .into_iter()
+        .map(limit)
+        .collect::<Result<_, _>>()
+        .map_err(D::Error::custom)
+}
+
+fn usual_umask() -> u32 {
+    UMASK
 }
 
 fn ten_seconds() -> Duration {

@@ -71,6 +71,34 @@ fn everything_is_read() {
 }
 
 #[test]
+fn what_is_around_a_command_is_as_on_the_command_line() {
+    let text = "[jail.a]\nroot='/a'\nwithout=['seccomp','dev']\nallow=['chroot']\n\
+                bind=['/s:/d:ro']\ntmpfs=['/tmp:size=1M']\nworkdir='/d'\numask=0o077\n\
+                rlimits={nofile=5,cpu='1:max'}\nnew-net=true\nnew-uts=true\nhostname='h'\n";
+    let manifest = Manifest::parse(text, Path::new("/")).expect("valid");
+    let (_, jail) = manifest.order().next().expect("a jail");
+    let isolation = jail.isolation();
+    let without: Vec<&str> = isolation.without.iter().map(|part| part.name()).collect();
+    assert_eq!(without, ["seccomp", "dev"]);
+    assert_eq!(isolation.umask, 0o077);
+    let limits: Vec<String> = isolation.rlimit.iter().map(ToString::to_string).collect();
+    assert_eq!(limits, ["cpu=1:max", "nofile=5:5"]);
+    assert!(isolation.new.new_net && !isolation.new.new_pid);
+    for wrong in [
+        "plain=true\ntmpfs=['/tmp']",
+        "hostname='h'",
+        "allow=['everything']",
+        "without=['colour']",
+        "rlimits={files=1}",
+        "bind=['a:b']",
+        "umask=0o1000",
+    ] {
+        let text = format!("[jail.a]\nroot='/a'\n{wrong}\n");
+        assert!(Manifest::parse(&text, Path::new("/")).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn each_comes_after_what_it_depends_on() {
     assert_eq!(
         order(FULL),

@@ -11,7 +11,7 @@ use super::present::{find, running};
 use super::{Description, Manifest};
 use crate::admin::{Admin, Jail};
 use crate::jail::JailNumber;
-use crate::jails::{JailId, JailName, JailsError};
+use crate::jails::{JailId, JailName, JailsError, Setting};
 use crate::launch::{Launch, NewJail, Place, RootChoice};
 use crate::state::Ended;
 use crate::template;
@@ -141,7 +141,12 @@ fn launch(name: &JailName, description: &Description, root: &Path) -> Launch {
         root: RootChoice::Path(root.to_owned()),
         place: Place::New(NewJail {
             name: Some(name.clone()),
-            settings: description.limits.clone(),
+            settings: description
+                .limits
+                .iter()
+                .cloned()
+                .chain(Setting::allow_more(&description.allow))
+                .collect(),
             keep: description.keep,
             after_stop_due: description.hooks.after_stop.is_some(),
         }),
@@ -149,6 +154,9 @@ fn launch(name: &JailName, description: &Description, root: &Path) -> Launch {
         shell: description.shell.clone(),
         variables: description.environment.clone(),
         command: description.command.iter().map(Into::into).collect(),
+        isolation: description.isolation(),
+        workdir: description.workdir.clone(),
+        noted: None,
         quiet: true,
     }
 }

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{bytes, failed};
+use crate::isolation::Isolation;
 use crate::jail::JailNumber;
 use crate::jails::{Created, JailName};
-use crate::launch::Ending;
+use crate::launch::{Ending, Inodes};
 use crate::process::ProcessId;
 use crate::root::{Identity, Root};
 use crate::text::shown;
@@ -38,6 +39,11 @@ impl RootDirectory {
         }
     }
 
+    /// Whether `root` holds the same directory, wherever that is found now.
+    pub(crate) fn is(&self, root: &Root) -> bool {
+        root.identity() == self.identity
+    }
+
     /// Opens it.
     ///
     /// # Errors
@@ -45,7 +51,7 @@ impl RootDirectory {
     /// Where it cannot be opened, or something else lies there now.
     pub fn open(&self) -> Result<Root, String> {
         let root = Root::open(&self.path)?;
-        match root.identity() == self.identity {
+        match self.is(&root) {
             true => Ok(root),
             false => Err(
                 "is another directory than the one that the jail was started with; give the \
@@ -102,6 +108,15 @@ pub struct Record {
     /// Whether a command is still to be run on the host when the jail has ended.
     #[serde(default)]
     pub after_stop_due: bool,
+    /// What was put around the command.
+    #[serde(default = "Isolation::plain")]
+    pub isolation: Isolation,
+    /// The working directory that was asked for.
+    #[serde(default)]
+    pub workdir: Option<PathBuf>,
+    /// The namespaces that it was given: the inodes by which the kernel knows them.
+    #[serde(default)]
+    pub namespaces: Option<Inodes>,
     /// How that process ended, where it has.
     pub ended: Option<Ended>,
 }

@@ -115,7 +115,15 @@ fn look_around() -> Vec<String> {
         "setgroups",
         result(ids::set_supplementary_groups(&[0]).map(|()| 0)),
     );
-    for name in ["NoNewPrivs", "CapInh", "CapPrm", "CapEff", "CapAmb"] {
+    for name in [
+        "NoNewPrivs",
+        "Seccomp",
+        "CapInh",
+        "CapPrm",
+        "CapEff",
+        "CapBnd",
+        "CapAmb",
+    ] {
         let value = procfs::status("self", name);
         say(name, value.unwrap_or_else(|failure| failure.message));
     }

@@ -12,6 +12,7 @@ pub mod lsm;
 pub mod mount;
 pub mod msg;
 pub mod process;
+pub mod raw;
 pub mod sem;
 pub mod shared_memory;
 pub mod shm;

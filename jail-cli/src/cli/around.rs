@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What is put around a command, as options.
+
+use clap::Args;
+
+use jaula::isolation::{Bind, Isolation, NewNamespaces, Part, Permission, Rlimit, Tmpfs, UMASK};
+
+/// What is put around it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Around the command")]
+pub struct Around {
+    /// Nothing but the jail, ROOT and the user: as --without with all of its names
+    #[arg(long)]
+    plain: bool,
+
+    /// Let the jail do more than it may by default, by names of capabilities without "cap_"
+    ///
+    /// Also: userns, to make user namespaces; sysctl, to set the kernel up by files; and for short
+    /// chroot (sys_chroot), mount (sys_admin) and raw_sockets (net_raw). Most of them are ways out
+    /// of a jail for its root.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    allow: Vec<Permission>,
+
+    /// Show SRC of the host as DST, which must exist in ROOT; with ":ro", nothing in it can be
+    /// changed
+    #[arg(long, value_name = "SRC:DST[:ro]")]
+    bind: Vec<Bind>,
+
+    /// Mount an empty file system in memory on DST
+    #[arg(long, value_name = "DST[:size=BYTES]")]
+    tmpfs: Vec<Tmpfs>,
+
+    /// Limit each process, as prlimit(1) does: nofile=256, cpu=60:90, as=1G
+    ///
+    /// core is 0 unless given.
+    #[arg(long, value_name = "NAME=SOFT[:HARD]")]
+    rlimit: Vec<Rlimit>,
+
+    /// Which permissions new files do not get [default: 022]
+    #[arg(long, value_name = "OCTAL", value_parser = octal)]
+    umask: Option<u32>,
+
+    /// System V IPC and POSIX message queues of its own
+    #[arg(long)]
+    new_ipc: bool,
+
+    /// A network of its own, with a loopback interface alone
+    #[arg(long)]
+    new_net: bool,
+
+    /// A name of the machine of its own
+    #[arg(long)]
+    new_uts: bool,
+
+    /// What that name is
+    #[arg(long, value_name = "NAME", requires = "new_uts")]
+    hostname: Option<String>,
+
+    /// Process ids of its own; a first process outside of the jail looks after the command
+    #[arg(long)]
+    new_pid: bool,
+}
+
+impl Around {
+    /// Whether there is nothing of it by default.
+    pub fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// All of it, but for `without`.
+    pub fn isolation(self, without: Vec<Part>) -> Isolation {
+        Isolation {
+            without: match self.plain {
+                true => Part::ALL.to_vec(),
+                false => without,
+            },
+            bind: self.bind,
+            tmpfs: self.tmpfs,
+            new: NewNamespaces {
+                new_ipc: self.new_ipc,
+                new_net: self.new_net,
+                new_uts: self.new_uts,
+                hostname: self.hostname,
+                new_pid: self.new_pid,
+            },
+            allow: self.allow,
+            rlimit: self.rlimit,
+            umask: self.umask.unwrap_or(UMASK),
+        }
+    }
+}
+
+fn octal(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mask) if mask <= 0o777 && !text.starts_with('+') => Ok(mask),
+        _ => Err("expected an octal number up to 777".into()),
+    }
+}

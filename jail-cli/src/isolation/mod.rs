@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What is put around a command besides the jail: mounts, system calls, capabilities, limits.
+//!
+//! Here it is only said; [`crate::launch`] does it. What is said is kept with a jail, so that
+//! what is run in it later finds the same.
+
+pub(crate) mod filter;
+mod mounts;
+mod part;
+mod permission;
+mod rlimit;
+
+use serde::{Deserialize, Serialize};
+
+pub use filter::{Denied, Reason, DENIED};
+pub use mounts::{Bind, Tmpfs};
+pub use part::Part;
+pub use permission::{Permission, Permissions};
+pub use rlimit::Rlimit;
+
+/// The umask of a jail, unless another is asked for.
+pub const UMASK: u32 = 0o022;
+
+/// What is put around a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Isolation {
+    /// What is left out of that which is there by default.
+    pub without: Vec<Part>,
+    /// Directories and files of the host that are seen inside.
+    pub bind: Vec<Bind>,
+    /// Empty file systems in memory.
+    pub tmpfs: Vec<Tmpfs>,
+    /// Namespaces that are not shared with the host.
+    #[serde(flatten)]
+    pub new: NewNamespaces,
+    /// What the jail may do beyond the default.
+    pub allow: Vec<Permission>,
+    /// Limits of each process.
+    pub rlimit: Vec<Rlimit>,
+    /// Which permissions new files do not get.
+    pub umask: u32,
+}
+
+/// Namespaces of a jail's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct NewNamespaces {
+    /// System V IPC and POSIX message queues.
+    pub new_ipc: bool,
+    /// The network, with a loopback interface alone.
+    pub new_net: bool,
+    /// The name of the machine.
+    pub new_uts: bool,
+    /// What that is to be.
+    pub hostname: Option<String>,
+    /// Process ids.
+    pub new_pid: bool,
+}
+
+impl Default for Isolation {
+    fn default() -> Self {
+        Isolation {
+            without: Vec::new(),
+            bind: Vec::new(),
+            tmpfs: Vec::new(),
+            new: NewNamespaces::default(),
+            allow: Vec::new(),
+            rlimit: Vec::new(),
+            umask: UMASK,
+        }
+    }
+}
+
+impl Isolation {
+    /// Nothing at all: the jail, its root, and the user.
+    pub fn plain() -> Self {
+        Isolation {
+            without: Part::ALL.to_vec(),
+            ..Isolation::default()
+        }
+    }
+
+    /// As it is for a jail that something else than jaula has made, about whose mounts nothing is
+    /// known.
+    pub fn foreign() -> Self {
+        Isolation {
+            without: vec![Part::Mounts],
+            ..Isolation::default()
+        }
+    }
+
+    /// Whether `part` is there.
+    pub fn has(&self, part: Part) -> bool {
+        let needs_mounts = matches!(part, Part::Proc | Part::Dev);
+        !self.without.contains(&part) && (!needs_mounts || !self.without.contains(&Part::Mounts))
+    }
+
+    /// Checks that all that is asked for can be had together.
+    ///
+    /// # Errors
+    ///
+    /// What excludes what.
+    pub fn check(&self) -> Result<(), String> {
+        if !self.has(Part::Mounts) {
+            let asked = [
+                (!self.bind.is_empty(), "a bind mount"),
+                (!self.tmpfs.is_empty(), "a tmpfs"),
+            ];
+            if let Some((_, what)) = asked.iter().find(|(is_asked, _)| *is_asked) {
+                return Err(format!(
+                    "{what} needs mounts of the jail's own, which are turned off"
+                ));
+            }
+        }
+        if self.new.hostname.is_some() && !self.new.new_uts {
+            return Err(
+                "a hostname can only be given where the jail has one of its own \
+                        (new-uts)"
+                    .into(),
+            );
+        }
+        if self.new.new_pid && self.without.contains(&Part::Mounts) {
+            // The processes seen in a /proc of the host's would be the wrong ones.
+            return Err(
+                "process ids of its own need mounts of the jail's own, which are \
+                        turned off"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proc_and_dev_go_with_the_mounts() {
+        let isolation = Isolation::foreign();
+        assert!(!isolation.has(Part::Proc) && !isolation.has(Part::Dev));
+        assert!(isolation.has(Part::Seccomp));
+        assert!(Part::ALL.iter().all(|&part| Isolation::default().has(part)));
+        assert!(!Part::ALL.iter().any(|&part| Isolation::plain().has(part)));
+    }
+
+    #[test]
+    fn what_excludes_each_other_is_refused() {
+        let mut isolation = Isolation::plain();
+        assert_eq!(isolation.check(), Ok(()));
+        isolation.tmpfs = vec!["/tmp".parse().expect("a tmpfs")];
+        assert!(isolation.check().is_err());
+        let mut isolation = Isolation::default();
+        isolation.new.hostname = Some("inside".into());
+        assert!(isolation.check().is_err());
+        isolation.new.new_uts = true;
+        assert_eq!(isolation.check(), Ok(()));
+    }
+
+    #[test]
+    fn it_is_read_as_it_was_written() {
+        let isolation = Isolation {
+            without: vec![Part::Seccomp],
+            bind: vec!["/srv/a:/b:ro".parse().expect("a bind")],
+            tmpfs: vec!["/tmp:size=1M".parse().expect("a tmpfs")],
+            new: NewNamespaces {
+                new_net: true,
+                ..NewNamespaces::default()
+            },
+            allow: vec!["chroot".parse().expect("a permission")],
+            rlimit: vec!["nofile=10:20".parse().expect("a limit")],
+            umask: 0o27,
+        };
+        let text = serde_json::to_string(&isolation).expect("JSON");
+        let read: Isolation = serde_json::from_str(&text).expect(&text);
+        assert_eq!(read, isolation, "{text}");
+    }
+}

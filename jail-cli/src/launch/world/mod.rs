@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The world of a jail: the namespaces and mounts that a command finds itself in.
+//!
+//! It is made, or joined, by the child of a launch before that enters the jail, so that nothing
+//! in the jail can reach it meanwhile. Nothing is looked up by a path on which somebody in the
+//! root directory could put a link: mount points are opened below the new root, which is never
+//! left, and what is mounted goes to the directory that was opened.
+
+mod devices;
+pub(super) mod init;
+mod mounts;
+mod namespaces;
+mod pivot;
+
+pub use mounts::knows_hidepid;
+pub use namespaces::Inodes;
+pub(super) use namespaces::Joined;
+
+use super::LaunchError;
+use crate::isolation::{Isolation, Part};
+use crate::jail::JailNumber;
+use crate::root::Root;
+
+/// Which world a command gets.
+pub(super) enum World {
+    /// A new one.
+    New,
+    /// The one that the jail has already.
+    Joined(Joined),
+}
+
+impl World {
+    /// The one that the processes of a jail are in, where there is one left that is in the world
+    /// that the jail was given.
+    pub fn of_jail(
+        number: JailNumber,
+        isolation: &Isolation,
+        inodes: Option<&Inodes>,
+    ) -> Result<World, LaunchError> {
+        let joined = match inodes {
+            Some(inodes) => Joined::find(number, isolation, inodes).map_err(LaunchError::failed)?,
+            None => None,
+        };
+        Ok(joined.map_or(World::New, World::Joined))
+    }
+
+    /// Whether the first process in it must be one that looks after the others.
+    pub fn needs_init(&self, isolation: &Isolation) -> bool {
+        matches!(self, World::New) && isolation.new.new_pid
+    }
+
+    /// Whether what is forked must be led into its namespace of process ids.
+    pub fn leads_children(&self, isolation: &Isolation) -> bool {
+        matches!(self, World::Joined(_)) && isolation.new.new_pid
+    }
+
+    /// Enters it; the namespaces that the process is in then.
+    ///
+    /// Where the jail has mounts of its own, the root of the process is `root` afterwards.
+    pub fn enter(self, isolation: &Isolation, root: &Root) -> Result<Option<Inodes>, String> {
+        match self {
+            World::Joined(joined) => joined.enter().map(|()| None),
+            World::New => {
+                // What is mounted later is cloned from here, in whichever namespace that is.
+                nix::unistd::fchdir(root.directory()).map_err(crate::text::reason)?;
+                namespaces::separate(isolation)?;
+                let inodes = namespaces::has_own(isolation)
+                    .then(Inodes::own)
+                    .transpose()?;
+                if isolation.has(Part::Mounts) {
+                    mounts::make(isolation, root)?;
+                }
+                Ok(inodes)
+            }
+        }
+    }
+}

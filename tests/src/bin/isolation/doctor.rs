@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! `jaula doctor`.
+
+use jaula_tests::admin::{json, output, text};
+use jaula_tests::ktap::{fail, Context, Suite};
+use jaula_tests::launch::jaula;
+use jaula_tests::sys::{ids, mount};
+use jaula_tests::{check, check_eq};
+use std::path::Path;
+
+pub fn add(suite: &mut Suite<'_>) {
+    suite.case("doctor: nothing is missing in this machine", || {
+        let output = output(&mut jaula(&["doctor"]))?;
+        let said = text(&output);
+        check_eq!(output.status.code(), Some(0), "the exit status: {said}");
+        for check in [
+            "kernel",
+            "lsm=",
+            "securityfs",
+            "hidepid",
+            "seccomp",
+            "cgroup",
+        ] {
+            let is_there = said
+                .lines()
+                .any(|line| line.contains(&format!("  {check}  ")));
+            check!(is_there, "{check} is not looked at: {said}");
+        }
+        let found = json(&["doctor", "--json"])?;
+        let found = found.as_array().ok_or_else(|| fail("not an array"))?;
+        check!(found.len() >= 18, "{} findings", found.len());
+        check!(
+            found.iter().all(|finding| finding["state"] != "missing"),
+            "{found:?}"
+        );
+        Ok(())
+    });
+    suite.case("doctor: securityfs is not mounted", || {
+        ids::unshare(libc::CLONE_NEWNS).context("unshare")?;
+        mount::unmount(Path::new("/sys/kernel/security")).context("umount")?;
+        let output = output(&mut jaula(&["doctor"]))?;
+        let said = text(&output);
+        check_eq!(output.status.code(), Some(1), "the exit status: {said}");
+        let line = said.lines().find(|line| line.contains("  securityfs  "));
+        let line = line.ok_or_else(|| fail(format!("not a word about it: {said}")))?;
+        check!(line.starts_with("missing"), "{line}");
+        check!(said.contains("mount -t securityfs"), "no advice: {said}");
+        Ok(())
+    });
+    suite.case("doctor: who is not root is told so", || {
+        ids::become_user(1000).context("becoming user 1000")?;
+        let said = text(&output(&mut jaula(&["doctor"]))?);
+        let line = said.lines().find(|line| line.contains("  privilege  "));
+        let line = line.ok_or_else(|| fail(format!("not a word about it: {said}")))?;
+        check!(line.starts_with("warning"), "{line}");
+        Ok(())
+    });
+}

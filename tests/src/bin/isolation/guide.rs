@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What the guide shows about what is around a command.
+
+use jaula_tests::admin::output;
+use jaula_tests::check;
+use jaula_tests::ktap::{fail, Context, Suite};
+use jaula_tests::launch::complaint;
+use jaula_tests::sys::process;
+use std::process::{Command, Stdio};
+
+const GUIDE: &str = include_str!("../../../../docs/guide.md");
+
+pub fn add(suite: &mut Suite<'_>) {
+    suite.case("every command of the guide does what is shown", || {
+        let place = std::env::temp_dir().join(format!("guide-around-{}", process::pid()));
+        std::fs::create_dir(&place).context(place.display())?;
+        let part = GUIDE
+            .split_once("## What is around the command")
+            .and_then(|(_, rest)| rest.split_once("```console\n")?.1.split_once("```"));
+        let (session, _) = part.ok_or_else(|| fail("the guide has no such part"))?;
+        // Roots of its own, for it leaves them behind.
+        let session = session.replace("/srv/", &format!("{}/", place.display()));
+        let commands: Vec<&str> = session
+            .lines()
+            .filter_map(|line| line.strip_prefix("# "))
+            .collect();
+        check!(
+            commands.len() >= 6,
+            "there are just {} commands",
+            commands.len()
+        );
+        for command in commands {
+            let mut shell = Command::new("/bin/sh");
+            let output = output(shell.args(["-c", command]).stdin(Stdio::null()))?;
+            check!(output.status.success(), "{command}: {}", complaint(&output));
+        }
+        std::fs::remove_dir_all(&place).context(place.display())
+    });
+}
