@@ -197,6 +197,12 @@ pub fn set_process_group(group: pid_t) -> Result<()> {
     checked(unsafe { libc::setpgid(0, group) }).map(drop)
 }
 
+/// Makes the caller the leader of a new session, without a terminal.
+pub fn new_session() -> Result<()> {
+    // SAFETY: takes nothing.
+    checked(unsafe { libc::setsid() }).map(drop)
+}
+
 /// The caller's process number.
 pub fn pid() -> pid_t {
     // SAFETY: takes nothing and always succeeds.
