@@ -179,6 +179,9 @@ impl Role {
     }
 }
 
+/// Tells whether a target has felt an attack.
+pub type Proof = fn(&Target) -> Result<bool, Failure>;
+
 /// One attack.
 #[derive(Clone, Copy)]
 pub struct Attack {
@@ -191,7 +194,7 @@ pub struct Attack {
     /// Tries it.
     pub attempt: fn(&Scene) -> Attempt,
     /// Tells whether the target has felt it, where a call that succeeds does not say so.
-    pub proof: Option<fn(&Target) -> Result<bool, Failure>>,
+    pub proof: Option<Proof>,
     /// What Linux gives to root.
     pub root: Expected,
     /// What Linux gives to the user.
@@ -289,7 +292,7 @@ impl Attack {
     }
 
     /// Says how to see what a call does not tell; in a jail the call fails as the rest says.
-    pub const fn proven(mut self, proof: fn(&Target) -> Result<bool, Failure>) -> Attack {
+    pub const fn proven(mut self, proof: Proof) -> Attack {
         self.proof = Some(proof);
         self
     }

@@ -81,7 +81,7 @@ pub const ATTACKS: &[Attack] = &[
         Ok(tree::unmount("/doomed")?)
     }),
     attack("pivot_root", |_| pivot()),
-    attack("open_by_handle_at", |scene| by_handle(scene)),
+    attack("open_by_handle_at", by_handle),
     attack("mknod of a disk", |_| {
         device("/tmp/disk", libc::S_IFBLK, 8, 0)
     }),

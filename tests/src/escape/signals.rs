@@ -3,10 +3,9 @@
 //! Signals. Each attack has one of its own, which the target lets wait, so that what has arrived
 //! can be seen.
 
-use super::attack::{Area, Attack, Attempt, Needed};
-use super::scene::{Scene, Target};
+use super::attack::{Area, Attack, Attempt, Needed, Proof};
+use super::scene::Scene;
 use super::victim::has_pending;
-use crate::ktap::Failure;
 use crate::sys::{peer, process, Errno};
 use std::os::unix::net::UnixStream;
 
@@ -19,11 +18,7 @@ const BY_PIDFD: i32 = 38;
 const TO_OWNER: i32 = 39;
 const TO_OWNING_GROUP: i32 = 40;
 
-const fn attack(
-    name: &'static str,
-    attempt: fn(&Scene) -> Attempt,
-    proof: fn(&Target) -> Result<bool, Failure>,
-) -> Attack {
+const fn attack(name: &'static str, attempt: fn(&Scene) -> Attempt, proof: Proof) -> Attack {
     Attack::crossing(Area::Signals, name, attempt, EPERM)
         .counted("refusals.signal")
         .proven(proof)
