@@ -227,6 +227,12 @@ pub fn end_with_parent() -> Result<()> {
     checked(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) }).map(drop)
 }
 
+/// Makes the caller the parent of what its children leave behind.
+pub fn adopt_orphans() -> Result<()> {
+    // SAFETY: this operation takes an integer and touches no memory.
+    checked(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }).map(drop)
+}
+
 /// Reads one byte from a descriptor and touches no memory but its own stack: for a process that
 /// shares its memory with another. 1 if there was a byte.
 pub fn read_byte(descriptor: c_int) -> isize {
