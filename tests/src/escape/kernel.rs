@@ -18,7 +18,9 @@ const fn attack(name: &'static str, attempt: fn(&Scene) -> Attempt) -> Attack {
 
 /// Writing to a setting what it holds; its owner is root, so that others come no further.
 const fn setting(name: &'static str, attempt: fn(&Scene) -> Attempt) -> Attack {
-    attack(name, attempt).for_user(Expected::Fails(EACCES))
+    attack(name, attempt)
+        .for_user(Expected::Fails(EACCES))
+        .counted("refusals.proc")
 }
 
 /// Rows for settings.
@@ -32,17 +34,34 @@ const SETTINGS: &[Attack] = settings!(
     "/proc/sys/kernel/core_pattern" "/proc/sys/kernel/modprobe" "/proc/sys/kernel/hotplug"
     "/proc/sys/kernel/hostname" "/proc/sys/kernel/printk" "/proc/sys/kernel/randomize_va_space"
     "/proc/sys/kernel/shmmax" "/proc/sys/fs/file-max" "/proc/sys/fs/suid_dumpable" "/proc/sys/vm/overcommit_memory"
-    "/proc/sys/fs/mqueue/msg_max" "/proc/sys/kernel/keys/maxkeys" "/proc/sys/user/max_user_namespaces"
-    "/sys/kernel/uevent_helper" "/sys/kernel/rcu_expedited" "/cgroup/release_agent"
+    "/proc/sys/fs/mqueue/msg_max" "/proc/sys/kernel/keys/maxkeys"
+    "/sys/kernel/uevent_helper" "/sys/kernel/rcu_expedited"
 );
 
+/// Opening a device for which its mode is not enough.
+const fn device_of_memory(name: &'static str, attempt: fn(&Scene) -> Attempt) -> Attack {
+    attack(name, attempt).for_user(Expected::Fails(EACCES))
+}
+
 const OTHERS: &[Attack] = &[
+    // Only with the capability is it one's own.
+    attack("writing /proc/sys/user/max_user_namespaces", |_| {
+        write("/proc/sys/user/max_user_namespaces")
+    })
+    .for_user(Expected::Fails(EACCES))
+    .refused_with(EACCES)
+    .uncounted(),
+    // Who opens it is asked for the capability when it is written to, not for the setting.
+    attack("writing /cgroup/release_agent", |_| {
+        write("/cgroup/release_agent")
+    })
+    .for_user(Expected::Fails(EACCES)),
     // Opening is enough: what is written is obeyed.
     setting("opening /proc/sysrq-trigger for writing", |_| {
         open_to_write("/proc/sysrq-trigger")
     }),
-    setting("/dev/mem", |_| device("/dev/mem")),
-    setting("/dev/port", |_| device("/dev/port")),
+    device_of_memory("/dev/mem", |_| device("/dev/mem")),
+    device_of_memory("/dev/port", |_| device("/dev/port")),
     attack("/dev/kmsg", |_| read("/dev/kmsg")).for_user(Expected::Succeeds),
     attack("syslog, reading", |_| Ok(machine::read_log()?)).for_user(Expected::Succeeds),
     attack("syslog, the console's level", |_| {

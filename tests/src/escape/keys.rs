@@ -23,13 +23,18 @@ const fn renamed(name: &'static str, attempt: fn(&Scene) -> Attempt) -> Attack {
 
 /// The rows of the table.
 pub const ATTACKS: &[Attack] = &[
-    attack("KEYCTL_READ", |scene| Ok(key::read(spare(scene, 0)?)?)),
+    // Linux makes ENOKEY of whatever is in the way.
+    attack("KEYCTL_READ", |scene| Ok(key::read(spare(scene, 0)?)?)).refused_with(Errno::ENOKEY),
+    // Looks, as those of who lists keys, are not counted.
     attack("KEYCTL_DESCRIBE", |scene| {
         Ok(key::describe(spare(scene, 0)?)?)
-    }),
+    })
+    .uncounted(),
     attack("KEYCTL_GET_SECURITY", |scene| {
         Ok(key::label(spare(scene, 0)?)?)
-    }),
+    })
+    .refused_with(Errno::ENOKEY)
+    .uncounted(),
     attack("KEYCTL_SEARCH in its keyring", |scene| {
         key::search(ring(scene)?, &scene.target.key("0"))?;
         Ok(())

@@ -27,26 +27,31 @@ pub const ATTACKS: &[Attack] = &[
         "CLONE_PARENT to a parent outside",
         clone_parent,
         EPERM,
-    ),
+    )
+    .counted("refusals.sched"),
     Attack::entering(
         Area::Entering,
         "clone3 with CLONE_PARENT to a parent outside",
         clone3_parent,
         EPERM,
-    ),
+    )
+    .counted("refusals.sched"),
     Attack::entering(
         Area::Entering,
         "PTRACE_TRACEME by a child outside",
         traced_from_inside,
         EPERM,
     )
+    .counted("refusals.ptrace")
     .only(Role::Root),
     Attack::entering(
         Area::Entering,
         "KEYCTL_SESSION_TO_PARENT to a parent outside",
         session_to_parent,
-        EPERM,
+        // Linux takes any refusal at this place for a lack of memory.
+        Errno::ENOMEM,
     )
+    .counted("refusals.key")
     .only(Role::Root),
     Attack::entering(
         Area::Entering,

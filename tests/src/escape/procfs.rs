@@ -16,7 +16,7 @@ const fn open(name: &'static str, attempt: fn(&Scene) -> Attempt) -> Attack {
     Attack::crossing(Area::Proc, name, attempt, EACCES).counted("refusals.proc")
 }
 
-/// Following a link of the target. This is asked so often and by so many that its refusal is
+/// Following a link of the target, and what else is asked like that. This is asked so often and by so many that its refusal is
 /// neither counted nor logged.
 const fn follow(name: &'static str, attempt: fn(&Scene) -> Attempt) -> Attack {
     Attack::crossing(Area::Proc, name, attempt, EACCES)
@@ -24,7 +24,7 @@ const fn follow(name: &'static str, attempt: fn(&Scene) -> Attempt) -> Attack {
 
 /// Reading what is of the whole machine, which from above, too, takes what a jail has not got.
 const fn machine(name: &'static str, attempt: fn(&Scene) -> Attempt) -> Attack {
-    Attack::breakout(Area::Proc, name, attempt)
+    Attack::breakout(Area::Proc, name, attempt).counted("refusals.proc")
 }
 
 /// Rows for opening files about the target.
@@ -35,7 +35,7 @@ macro_rules! opens {
 }
 
 const OPENED: &[Attack] = opens!(
-    "status" "stat" "cmdline" "environ" "maps" "comm" "limits" "mountinfo" "wchan" "mem" "fd" "fdinfo"
+    "status" "stat" "cmdline" "environ" "maps" "comm" "limits" "mountinfo" "wchan" "mem" "fd"
     "task" "oom_score_adj" "cgroup" "attr/current"
 );
 
@@ -50,6 +50,7 @@ const OTHERS: &[Attack] = &[
     open("opening comm for writing", |scene| {
         open_to_write(&scene.target.path("comm"))
     }),
+    follow("opening fdinfo", |scene| read(&scene.target.path("fdinfo"))),
     follow("the link exe", |scene| read(&scene.target.path("exe"))),
     follow("the link cwd", |scene| read(&scene.target.path("cwd"))),
     follow("the link root", |scene| read(&scene.target.path("root"))),
@@ -91,7 +92,7 @@ const OTHERS: &[Attack] = &[
         locked,
         Errno::EPERM,
     )
-    .counted("refusals.capability")
+    .counted("refusals.proc")
     .from_above(Down::FromHost(Errno::EPERM)),
     machine("/proc/key-users", |_| read("/proc/key-users")).for_user(Expected::Succeeds),
     machine("/proc/timer_list", |_| read("/proc/timer_list")).for_user(Expected::Fails(EACCES)),

@@ -22,14 +22,13 @@ pub const ATTACKS: &[Attack] = &[
     attack("setpriority of its process group", |scene| {
         set_nice(scene, Whose::Group, 6)
     }),
-    // The user of the target and of the attacker is one, who may well reach himself.
+    // The user of the target and of the attacker is one, who reaches himself, and is told that he
+    // does not reach all.
     attack("setpriority of its user", |scene| {
         let user = scene.role.id();
         Ok(schedule::set_nice(Whose::User, user, NICE_BY_USER)?)
     })
     .proven(has_nice_by_user)
-    .without_error()
-    .uncounted()
     .only(Role::User),
     attack("getpriority of the process", |scene| {
         schedule::nice_of(scene.target.pid)?;
@@ -82,9 +81,6 @@ pub const ATTACKS: &[Attack] = &[
     attack("getsid", |scene| {
         peer::session_of(scene.target.pid)?;
         Ok(())
-    }),
-    attack("capget", |scene| {
-        Ok(peer::capabilities_of(scene.target.pid)?)
     }),
     attack("move_pages", |scene| {
         let address = peer::address_of(&super::scene::MEMORY) & !4095;

@@ -213,7 +213,7 @@ impl Sequence {
         jailfs::set(
             number,
             "children.max",
-            if rights.children { "max" } else { "0" },
+            if rights.children { "100" } else { "0" },
         )?;
         self.world.tree.add(number, parent);
         self.world.jails.insert(number, rights);

@@ -258,14 +258,7 @@ pub fn perf(pid: pid_t) -> Result<OwnedFd> {
     .map(owned)
 }
 
-/// `capget(2)` of another process.
-pub fn capabilities_of(pid: pid_t) -> Result<()> {
-    let mut header = [0x2008_0522u32, pid as u32];
-    let mut sets = [0u32; 6];
-    call!(libc::SYS_capget, header.as_mut_ptr(), sets.as_mut_ptr()).map(drop)
-}
-
-/// The number of the `EFAULT`-free address of a static that every copy of this program has.
+/// The address of a static, at which every copy of this program has it.
 pub fn address_of(bytes: &'static std::sync::atomic::AtomicU32) -> usize {
     std::ptr::from_ref(bytes) as usize
 }
