@@ -26,6 +26,9 @@ const MARK: &str = "@@jaula-test@@";
 /// Set where storms are to go through all of their rounds on the debug kernel too.
 pub const LONG_VARIABLE: &str = "JAULA_LONG";
 
+/// Handed on to the guest: where the dice of its random tests begin.
+pub const SEED_VARIABLE: &str = "JAULA_SEED";
+
 /// How long one program may take, in seconds, on an emulated machine under load.
 fn program_limit(flavour: Flavour) -> u64 {
     match flavour {
@@ -188,6 +191,12 @@ fn script(programs: &[String], flavour: Flavour) -> String {
     );
     if flavour == Flavour::Debug && std::env::var_os(LONG_VARIABLE).is_none() {
         script = format!("export JAULA_ROUNDS=few\n{script}");
+    }
+    if let Some(seed) = std::env::var(SEED_VARIABLE)
+        .ok()
+        .and_then(|seed| seed.parse::<u64>().ok())
+    {
+        script = format!("export {SEED_VARIABLE}={seed}\n{script}");
     }
     for program in programs {
         script += &format!("try {program}\n");

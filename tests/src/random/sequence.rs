@@ -18,7 +18,7 @@ use std::fmt::Write;
 /// How many workers there may be at one time.
 const SLOTS: usize = 12;
 /// How many steps a sequence has.
-const STEPS: usize = 60;
+const STEPS: usize = 40;
 /// How many keys all contend for.
 const KEYS: u64 = 5;
 const FIRST_KEY: i32 = 0x7261_0000;
@@ -90,9 +90,9 @@ impl Sequence {
         let step = match dice.below(20) {
             0 => Step::Number,
             1 | 2 => Step::Create(free?),
-            3 | 4 => Step::Attach(free?, any_jail(dice, world)),
-            5 => Step::Destroy(any_jail(dice, world)),
-            6 | 7 => Step::NewObject(family, key),
+            3 => Step::Attach(free?, any_jail(dice, world)),
+            4 => Step::Destroy(any_jail(dice, world)),
+            5..=7 => Step::NewObject(family, key),
             8..=10 => {
                 let how = *dice.pick(&[OnObject::Stat, OnObject::Find, OnObject::Remove])?;
                 let object = dice.pick(&world.objects)?;

@@ -79,11 +79,6 @@ pub fn request(description: &str) -> Result<Serial> {
     .map(|serial| serial as Serial)
 }
 
-/// The number of a keyring that has a name here.
-pub fn serial(ring: Serial) -> Result<Serial> {
-    control(0, [word(ring), 1, 0, 0]).map(|serial| serial as Serial)
-}
-
 /// Begins a session keyring: a new one, or the one of this name that there is.
 pub fn join_session(name: Option<&str>) -> Result<Serial> {
     let name = name.map(text).transpose()?;

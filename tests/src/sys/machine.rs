@@ -156,20 +156,6 @@ pub fn hang_up() -> Result<()> {
     call!(libc::SYS_vhangup).map(drop)
 }
 
-/// `quotactl(2)`: writes back quotas.
-pub fn sync_quotas() -> Result<()> {
-    // Q_SYNC of user quotas.
-    const COMMAND: u32 = 0x80_0001 << 8;
-    call!(
-        libc::SYS_quotactl,
-        COMMAND as usize,
-        c"/".as_ptr(),
-        0,
-        0usize
-    )
-    .map(drop)
-}
-
 /// Asks the kernel, over netlink, to change nothing about the first network interface: the error
 /// number of its answer, 0 for none.
 pub fn change_link(socket: &OwnedFd) -> Result<i32> {

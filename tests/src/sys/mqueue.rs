@@ -5,7 +5,7 @@
 use super::errno::{call, Errno, Result};
 use super::peer::owned;
 use std::ffi::CString;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 fn c_name(name: &str) -> Result<CString> {
     CString::new(name).map_err(|_| Errno::EINVAL)
@@ -44,17 +44,4 @@ pub fn open(name: &str, flags: i32) -> Result<OwnedFd> {
 pub fn unlink(name: &str) -> Result<()> {
     let name = c_name(name)?;
     call!(libc::SYS_mq_unlink, name.as_ptr()).map(drop)
-}
-
-/// Sends one byte, without waiting.
-pub fn send(queue: &OwnedFd) -> Result<()> {
-    call!(
-        libc::SYS_mq_timedsend,
-        queue.as_raw_fd(),
-        c"x".as_ptr(),
-        1usize,
-        0,
-        0usize
-    )
-    .map(drop)
 }
