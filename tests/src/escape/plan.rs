@@ -18,21 +18,27 @@ pub enum Direction {
     HostToJail,
     /// From a jail into one that is in it.
     ParentToJail,
+    /// From one process of a jail to another, where no wall is.
+    WithinJail,
 }
 
 impl Direction {
     /// All of them.
-    pub const ALL: [Direction; 5] = [
+    pub const ALL: [Direction; 6] = [
         Direction::JailToHost,
         Direction::JailToSibling,
         Direction::JailToParent,
         Direction::HostToJail,
         Direction::ParentToJail,
+        Direction::WithinJail,
     ];
 
-    /// Whether it goes from an ancestor into a descendant.
-    pub fn is_down(self) -> bool {
-        matches!(self, Direction::HostToJail | Direction::ParentToJail)
+    /// Whether it goes up or across, where everything is refused.
+    pub fn is_attack(self) -> bool {
+        matches!(
+            self,
+            Direction::JailToHost | Direction::JailToSibling | Direction::JailToParent
+        )
     }
 
     /// Whether an attack of this kind makes sense in this direction.
@@ -53,6 +59,7 @@ impl fmt::Display for Direction {
             Direction::JailToParent => "jail to parent",
             Direction::HostToJail => "host to jail",
             Direction::ParentToJail => "parent to jail",
+            Direction::WithinJail => "within a jail",
         })
     }
 }

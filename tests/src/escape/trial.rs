@@ -40,7 +40,7 @@ impl Jails {
         let first = Inmate::start(|| Ok(()))?;
         let number = Some(first.number);
         let second = match direction {
-            Direction::JailToHost | Direction::HostToJail => None,
+            Direction::JailToHost | Direction::HostToJail | Direction::WithinJail => None,
             Direction::JailToSibling => Some(Inmate::start(|| Ok(()))?),
             Direction::JailToParent | Direction::ParentToJail => {
                 jailfs::set(first.number, "children.max", "1")?;
@@ -54,6 +54,7 @@ impl Jails {
             }
             Direction::JailToParent => (other, number),
             Direction::HostToJail => (None, number),
+            Direction::WithinJail => (number, number),
         };
         Ok(Jails {
             attacker,
@@ -135,15 +136,22 @@ fn expected(attack: &Attack, group: &Group) -> (Expected, Option<&'static str>) 
     if !has_jails() {
         return linux;
     }
-    if !group.direction.is_down() {
+    if group.direction.is_attack() {
         return jail;
     }
     match (attack.down, linux.0) {
-        (Down::Refused, _) => jail,
-        (Down::AsLinux, _) | (_, Expected::Fails(_)) => linux,
+        (Down::Refused, _) if group.direction != Direction::WithinJail => jail,
+        (Down::AsLinux | Down::Refused, _) | (_, Expected::Fails(_)) => linux,
         (Down::FromHost(_), _) if group.direction == Direction::HostToJail => linux,
         (Down::FromHost(errno), _) => (Expected::Fails(errno), None),
     }
+}
+
+/// Whether what is tried is an attack, and not what those who are above, or in the same jail, may
+/// well do.
+fn is_attack(attack: &Attack, group: &Group) -> bool {
+    let from_above = group.direction != Direction::WithinJail && attack.down == Down::Refused;
+    group.direction.is_attack() || from_above
 }
 
 fn one(group: &Group, at: usize, cast: &mut Cast, tally: &Tally) -> CaseResult {
@@ -162,8 +170,7 @@ fn one(group: &Group, at: usize, cast: &mut Cast, tally: &Tally) -> CaseResult {
         Err(Stop::NotHere(why)) => return Err(skip(why)),
         Err(Stop::Broken(why)) => return Err(fail(why)),
     };
-    let meant = !group.direction.is_down() || attack.down == Down::Refused || !has_jails();
-    if meant {
+    if is_attack(attack, group) {
         let fate = match got {
             Expected::Succeeds => Fate::Succeeded,
             Expected::Fails(_) | Expected::Nothing => Fate::Refused,
