@@ -273,7 +273,7 @@ mod tests {
     fn a_jail_ends_when_nothing_is_in_it() {
         let mut world = world();
         world.lose(1);
-        assert_eq!(world.bury(), []);
+        assert_eq!(world.bury(), Vec::<Jail>::new());
         world.lose(2);
         assert_eq!(world.bury(), [2, 1]);
         assert_eq!(
