@@ -13,7 +13,7 @@ use crate::tasks::guest_run::{Guest, Plan};
 use crate::tasks::shared_buffer::SharedBuffer;
 use crate::ui::{Progress, Scale};
 use anyhow::{anyhow, Context, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +25,9 @@ const MARK: &str = "@@jaula-test@@";
 
 /// Set where storms are to go through all of their rounds on the debug kernel too.
 pub const LONG_VARIABLE: &str = "JAULA_LONG";
+
+/// Handed on to the guest: where the dice of its random tests begin.
+pub const SEED_VARIABLE: &str = "JAULA_SEED";
 
 /// How long one program may take, in seconds, on an emulated machine under load.
 fn program_limit(flavour: Flavour) -> u64 {
@@ -122,7 +125,7 @@ pub fn run_all(
 /// Boots the machine with the module and without.
 fn run(guest: &Guest, setting: &Setting) -> Result<Vec<Case>> {
     let flavour = setting.flavour;
-    let mut cases = Vec::new();
+    let mut boots = Vec::new();
     for (module_on, suffix, name, append) in [
         (true, "", "test", "lsm=jaula"),
         (false, "_without_lsm", "test-without", "lsm=capability"),
@@ -145,16 +148,38 @@ fn run(guest: &Guest, setting: &Setting) -> Result<Vec<Case>> {
             limit: Some(limit),
         })?;
         progress.done();
-        cases.extend(
-            judge(&programs, flavour, &output.text(), &outcome)
-                .into_iter()
-                .map(|case| Case {
-                    name: format!("{prefix}::{}", case.name),
-                    ..case
-                }),
-        );
+        let cases = judge(&programs, flavour, &output.text(), &outcome);
+        boots.push((prefix, cases));
     }
-    Ok(cases)
+    if let [(_, on), (_, off)] = &mut boots[..] {
+        let same = userland::IN_BOTH.map(|program| compare(program, on, off));
+        off.extend(same);
+    }
+    let with_prefix = |(prefix, cases): (String, Vec<Case>)| {
+        cases.into_iter().map(move |case| Case {
+            name: format!("{prefix}::{}", case.name),
+            ..case
+        })
+    };
+    Ok(boots.into_iter().flat_map(with_prefix).collect())
+}
+
+/// Whether a program has the same cases in both boots.
+fn compare(program: &str, on: &[Case], off: &[Case]) -> Case {
+    let names = |cases: &[Case]| -> BTreeSet<String> {
+        let prefix = format!("{program}::");
+        let names = cases.iter().map(|case| case.name.clone());
+        names.filter(|name| name.starts_with(&prefix)).collect()
+    };
+    let (on, off) = (names(on), names(off));
+    let different: Vec<_> = on.symmetric_difference(&off).cloned().collect();
+    Case {
+        name: format!("{program}::has_the_same_cases_with_the_module"),
+        verdict: match different.is_empty() && !on.is_empty() {
+            true => Verdict::Passed,
+            false => Verdict::Failed(format!("only in one boot: {different:?}")),
+        },
+    }
 }
 
 /// What the guest does.
@@ -166,6 +191,12 @@ fn script(programs: &[String], flavour: Flavour) -> String {
     );
     if flavour == Flavour::Debug && std::env::var_os(LONG_VARIABLE).is_none() {
         script = format!("export JAULA_ROUNDS=few\n{script}");
+    }
+    if let Some(seed) = std::env::var(SEED_VARIABLE)
+        .ok()
+        .and_then(|seed| seed.parse::<u64>().ok())
+    {
+        script = format!("export {SEED_VARIABLE}={seed}\n{script}");
     }
     for program in programs {
         script += &format!("try {program}\n");
@@ -361,6 +392,25 @@ mod tests {
             failed(&cases),
             ["one::ended", "two::started", "machine::ends_by_itself"]
         );
+    }
+
+    #[test]
+    fn cases_of_both_boots_are_compared() {
+        let case = |name: &str| Case {
+            name: name.into(),
+            verdict: Verdict::Passed,
+        };
+        let on = [case("escape::a"), case("escape::b"), case("other::c")];
+        let verdict = |off: &[Case]| compare("escape", &on, off).verdict;
+        assert_eq!(
+            verdict(&[case("escape::b"), case("escape::a")]),
+            Verdict::Passed
+        );
+        assert!(matches!(verdict(&[case("escape::a")]), Verdict::Failed(_)));
+        assert!(matches!(
+            compare("escape", &[], &[]).verdict,
+            Verdict::Failed(_)
+        ));
     }
 
     #[test]

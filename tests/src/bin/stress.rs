@@ -5,6 +5,7 @@
 //!
 //! The amount of work is fixed, not the time.
 
+use jaula_tests::dice::Dice;
 use jaula_tests::ktap::{fail, CaseResult, Context, Suite};
 use jaula_tests::sys::process::{self, Ended};
 use jaula_tests::sys::{jail as call, msg, sem, shm, Errno, Result as SysResult};
@@ -40,25 +41,12 @@ fn main() -> ExitCode {
     suite.run()
 }
 
-/// A small generator (Knuth's MMIX constants): the same numbers in every run.
-struct Dice(u64);
+fn any_family(dice: &mut Dice) -> Family {
+    Family::ALL[dice.below(3) as usize]
+}
 
-impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
-    }
-
-    fn family(&mut self) -> Family {
-        Family::ALL[self.below(3) as usize]
-    }
-
-    fn key(&mut self) -> i32 {
-        FIRST_KEY + self.below(KEYS) as i32
-    }
+fn any_key(dice: &mut Dice) -> i32 {
+    FIRST_KEY + dice.below(KEYS) as i32
 }
 
 fn status(work: CaseResult) -> i32 {
@@ -77,7 +65,7 @@ fn together(round: fn(&mut Dice) -> CaseResult) -> CaseResult {
     let workers = (0..WORKERS)
         .map(|worker| {
             process::fork(|| {
-                let mut dice = Dice(worker + 1);
+                let mut dice = Dice::new(worker + 1);
                 status((0..ROUNDS).try_for_each(|_| round(&mut dice)))
             })
         })
@@ -107,7 +95,7 @@ fn in_jail(work: impl FnOnce() -> CaseResult) -> CaseResult {
 }
 
 fn come_and_go(dice: &mut Dice) -> CaseResult {
-    let (family, children) = (dice.family(), dice.below(4));
+    let (family, children) = (any_family(dice), dice.below(4));
     let keep = dice.below(2) == 0;
     in_jail(|| {
         let number = jail::number()?;
@@ -127,7 +115,7 @@ fn come_and_go(dice: &mut Dice) -> CaseResult {
 
 /// An object with a key that others want too: made, found or refused, and never another's.
 fn contend(dice: &mut Dice) -> CaseResult {
-    let (family, key) = (dice.family(), dice.key());
+    let (family, key) = (any_family(dice), any_key(dice));
     let use_it = || -> CaseResult {
         match Object::create_with_key(family, key, 0o666) {
             Ok(object) => {

@@ -32,9 +32,10 @@ macro_rules! errnos {
 }
 
 errnos! {
-    E2BIG EACCES EAGAIN EBADF EBUSY ECHILD EEXIST EFAULT EFBIG EIDRM EINTR EINVAL EIO EISDIR
-    ELOOP EMFILE ENAMETOOLONG ENFILE ENODEV ENOENT ENOEXEC ENOMEM ENOMSG ENOSPC ENOSYS ENOTDIR
-    ENOTTY EOPNOTSUPP EPERM EPIPE ERANGE ESRCH ETIMEDOUT ETXTBSY EUSERS EXDEV
+    E2BIG EACCES EADDRINUSE EAFNOSUPPORT EAGAIN EBADF EBUSY ECHILD ECONNREFUSED EEXIST EFAULT EFBIG
+    EIDRM EINTR EINVAL EIO EISDIR EKEYREVOKED ELOOP EMFILE ENAMETOOLONG ENFILE ENODEV ENOENT
+    ENOEXEC ENOKEY ENOMEM ENOMSG ENOSPC ENOSYS ENOTCONN ENOTDIR ENOTTY ENXIO EOPNOTSUPP EPERM EPIPE
+    EPROTONOSUPPORT ERANGE EROFS ESRCH ESTALE ETIMEDOUT ETXTBSY EUSERS EXDEV
 }
 
 impl Errno {
@@ -71,3 +72,15 @@ pub(crate) fn checked<T: PartialEq + From<i8>>(value: T) -> Result<T> {
         Ok(value)
     }
 }
+
+/// A system call by its number. Only for wrappers in this directory: each passes integers, and
+/// pointers to what outlives the call and is as large as the call takes it to be.
+macro_rules! call {
+    ($number:expr $(, $argument:expr)* $(,)?) => {{
+        // SAFETY: by this macro's contract the kernel touches nothing but what the wrapper means.
+        let result = unsafe { libc::syscall($number $(, $argument)*) };
+        $crate::sys::errno::checked(result)
+    }};
+}
+
+pub(crate) use call;

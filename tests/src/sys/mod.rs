@@ -8,17 +8,24 @@
 pub mod errno;
 pub mod ids;
 pub mod jail;
+pub mod key;
 pub mod lsm;
+pub mod machine;
 pub mod mount;
+pub mod mqueue;
 pub mod msg;
+pub mod peer;
 pub mod process;
 pub mod raw;
+pub mod schedule;
 pub mod sem;
 pub mod shared_memory;
 pub mod shm;
 pub mod signal;
 pub mod trace;
+pub mod tree;
 pub mod tty;
+pub mod unix;
 pub mod uring;
 
 pub use errno::{Errno, Result};

@@ -197,6 +197,12 @@ pub fn set_process_group(group: pid_t) -> Result<()> {
     checked(unsafe { libc::setpgid(0, group) }).map(drop)
 }
 
+/// Makes the caller the leader of a new session, without a terminal.
+pub fn new_session() -> Result<()> {
+    // SAFETY: takes nothing.
+    checked(unsafe { libc::setsid() }).map(drop)
+}
+
 /// The caller's process number.
 pub fn pid() -> pid_t {
     // SAFETY: takes nothing and always succeeds.
@@ -219,6 +225,12 @@ pub fn nap() {
 pub fn end_with_parent() -> Result<()> {
     // SAFETY: this operation takes a signal and touches no memory.
     checked(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) }).map(drop)
+}
+
+/// Makes the caller the parent of what its children leave behind.
+pub fn adopt_orphans() -> Result<()> {
+    // SAFETY: this operation takes an integer and touches no memory.
+    checked(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }).map(drop)
 }
 
 /// Reads one byte from a descriptor and touches no memory but its own stack: for a process that

@@ -2,6 +2,7 @@
 
 //! Requests that a worker thread of the kernel carries out for the process.
 
+use super::Errno;
 use crate::ktap::{fail, skip, Context, Failure};
 use io_uring::{opcode, squeue, types, IoUring};
 use std::ffi::CString;
@@ -55,16 +56,67 @@ impl Ring {
 
     /// Submits a request and waits for its result; its buffers outlive this call.
     fn submit(&mut self, entry: squeue::Entry) -> Result<i32, Failure> {
-        let entry = entry.flags(squeue::Flags::ASYNC);
+        self.attempt(entry.flags(squeue::Flags::ASYNC))?
+            .map_err(|errno| fail(errno.to_string()))
+    }
+
+    /// The same, done by the caller where it can be, with the error that the request had.
+    fn attempt(&mut self, entry: squeue::Entry) -> Result<Result<i32, Errno>, Failure> {
         // SAFETY: what the entry points to is alive until the completion has been seen below.
         unsafe { self.ring.submission().push(&entry) }
             .map_err(|_| fail("the submission queue is full"))?;
         self.ring.submit_and_wait(1).context("io_uring_enter")?;
         let completion = self.ring.completion().next();
         let result = completion.ok_or_else(|| fail("no completion"))?.result();
-        if result < 0 {
-            return Err(fail(crate::sys::Errno(-result).to_string()));
-        }
-        Ok(result)
+        Ok(match result {
+            0.. => Ok(result),
+            _ => Err(Errno(-result)),
+        })
+    }
+
+    /// Opens a file for reading in a worker, with the error that this had.
+    pub fn try_open(&mut self, path: &str) -> Result<Result<OwnedFd, Errno>, Failure> {
+        self.try_open_as(path, None)
+    }
+
+    /// Opens a file for reading in a worker, as somebody who has been [registered](Ring::register).
+    pub fn try_open_as(
+        &mut self,
+        path: &str,
+        who: Option<u16>,
+    ) -> Result<Result<OwnedFd, Errno>, Failure> {
+        let name = CString::new(path).map_err(|_| fail("a path with a null byte"))?;
+        let entry = opcode::OpenAt::new(types::Fd(libc::AT_FDCWD), name.as_ptr())
+            .flags(libc::O_RDONLY | libc::O_CLOEXEC)
+            .build()
+            .personality(who.unwrap_or(0))
+            .flags(squeue::Flags::ASYNC);
+        // SAFETY: the kernel has just opened it for this request, nobody else owns it.
+        let own = |descriptor| unsafe { OwnedFd::from_raw_fd(descriptor) };
+        Ok(self.attempt(entry)?.map(own))
+    }
+
+    /// Connects a socket to an abstract address.
+    pub fn try_connect(
+        &mut self,
+        socket: &OwnedFd,
+        name: &str,
+    ) -> Result<Result<(), Errno>, Failure> {
+        let (address, length) = super::unix::address(name).context("an address")?;
+        let entry = opcode::Connect::new(
+            types::Fd(socket.as_raw_fd()),
+            (&raw const address).cast(),
+            length,
+        )
+        .build();
+        Ok(self.attempt(entry)?.map(drop))
+    }
+
+    /// Registers the caller as it is now, to be acted as later.
+    pub fn register(&mut self) -> Result<u16, Failure> {
+        self.ring
+            .submitter()
+            .register_personality()
+            .context("registering a personality")
     }
 }

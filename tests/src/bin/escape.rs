@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Every way out of a jail that we know, tried as root in a jail and as an ordinary user in one:
+//! none leads out. On a kernel where jaula is not enabled the same attacks do what Linux lets
+//! them, so that what refuses them here is the jail.
+//!
+//! The last lines are a table: how many attacks were tried, and what became of them.
+
+use jaula_tests::escape::tally::Tally;
+use jaula_tests::escape::{plan, step, trial};
+use jaula_tests::ktap::Suite;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if let Some(code) = step::act() {
+        return code;
+    }
+    let tally = match Tally::new() {
+        Ok(tally) => tally,
+        Err(error) => {
+            eprintln!("escape: cannot make a file to count attacks in: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut suite = Suite::new();
+    for group in plan::groups() {
+        let names = group
+            .attacks
+            .iter()
+            .map(|attack| group.name(attack))
+            .collect();
+        let tally = &tally;
+        suite.group(names, move |reporter| trial::run(&group, tally, reporter));
+    }
+    let code = suite.run();
+    trial::clean_up();
+    match tally.table() {
+        Ok(table) => print!("{table}"),
+        Err(error) => println!("# the attacks were not counted: {error}"),
+    }
+    code
+}

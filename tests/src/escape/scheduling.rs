@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Priorities, policies, processors, limits, process groups and pages of others.
+
+use super::attack::{Area, Attack, Attempt, Role, Stop};
+use super::scene::{Scene, Target};
+use crate::ktap::{Context, Failure};
+use crate::sys::schedule::{self, Whose};
+use crate::sys::{peer, Errno};
+
+const EPERM: Errno = Errno::EPERM;
+
+const fn attack(name: &'static str, attempt: fn(&Scene) -> Attempt) -> Attack {
+    Attack::crossing(Area::Scheduling, name, attempt, EPERM).counted("refusals.sched")
+}
+
+/// The rows of the table. Nice values only rise, as is free to all.
+pub const ATTACKS: &[Attack] = &[
+    attack("setpriority of the process", |scene| {
+        set_nice(scene, Whose::Process, 5)
+    }),
+    attack("setpriority of its process group", |scene| {
+        set_nice(scene, Whose::Group, 6)
+    }),
+    // The user of the target and of the attacker is one, who reaches himself, and is told that he
+    // does not reach all.
+    attack("setpriority of its user", |scene| {
+        let user = scene.role.id();
+        Ok(schedule::set_nice(Whose::User, user, NICE_BY_USER)?)
+    })
+    .proven(has_nice_by_user)
+    .only(Role::User),
+    attack("getpriority of the process", |scene| {
+        schedule::nice_of(scene.target.pid)?;
+        Ok(())
+    }),
+    attack("sched_setscheduler", |scene| {
+        Ok(schedule::set_batch(scene.target.pid)?)
+    }),
+    attack("sched_getscheduler", |scene| {
+        Ok(schedule::policy(scene.target.pid)?)
+    }),
+    attack("sched_setparam", |scene| {
+        Ok(schedule::set_parameter(scene.target.pid)?)
+    }),
+    attack("sched_getparam", |scene| {
+        Ok(schedule::parameter(scene.target.pid)?)
+    }),
+    attack("sched_setattr", |scene| {
+        Ok(schedule::set_attributes(scene.target.pid, 8)?)
+    }),
+    attack("sched_getattr", |scene| {
+        Ok(schedule::attributes(scene.target.pid)?)
+    }),
+    attack("sched_rr_get_interval", |scene| {
+        Ok(schedule::interval(scene.target.pid)?)
+    }),
+    attack("sched_setaffinity", |scene| {
+        Ok(schedule::set_affinity(scene.target.pid)?)
+    }),
+    attack("sched_getaffinity", |scene| {
+        Ok(schedule::affinity(scene.target.pid)?)
+    }),
+    attack("prlimit, reading", |scene| {
+        schedule::limit(scene.target.pid)?;
+        Ok(())
+    }),
+    attack("prlimit, setting", |scene| {
+        Ok(schedule::set_limit(scene.target.pid, [1 << 40, u64::MAX])?)
+    }),
+    attack("ioprio_set", |scene| {
+        Ok(schedule::set_io_priority(scene.target.pid)?)
+    }),
+    attack("ioprio_get", |scene| {
+        Ok(schedule::io_priority(scene.target.pid)?)
+    }),
+    attack("getpgid", |scene| {
+        peer::group_of(scene.target.pid)?;
+        Ok(())
+    }),
+    attack("getsid", |scene| {
+        peer::session_of(scene.target.pid)?;
+        Ok(())
+    }),
+    attack("move_pages", |scene| {
+        let address = peer::address_of(&super::scene::MEMORY) & !4095;
+        Ok(schedule::locate_pages(scene.target.pid, address)?)
+    }),
+    attack("migrate_pages", |scene| {
+        Ok(schedule::migrate_pages(scene.target.pid)?)
+    }),
+];
+
+const NICE_BY_USER: i32 = 7;
+
+fn set_nice(scene: &Scene, whose: Whose, nice: i32) -> Attempt {
+    let id = u32::try_from(scene.target.pid)
+        .map_err(|_| Stop::Broken("the target has no number".into()))?;
+    Ok(schedule::set_nice(whose, id, nice)?)
+}
+
+fn has_nice_by_user(target: &Target) -> Result<bool, Failure> {
+    let nice = schedule::nice_of(target.pid).context("getpriority")?;
+    Ok(nice == NICE_BY_USER)
+}
