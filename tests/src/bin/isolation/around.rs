@@ -198,7 +198,10 @@ fn job_control(place: &Place) -> CaseResult {
         terminal.expect(answer)?;
         ready(&mut terminal)?;
     }
-    terminal.send("kill -9 %1; exit 7\r")?;
+    // A shell does not end before it has seen that what it had stopped has ended.
+    terminal.send("kill -9 %1; wait %1\r")?;
+    ready(&mut terminal)?;
+    terminal.send("exit 7\r")?;
     check_eq!(terminal.finish()?, 7, "the exit status");
     Ok(())
 }
