@@ -10,7 +10,7 @@ use crate::isolation::Permissions;
 use crate::jail::{self, JailNumber};
 use crate::jails::{Created, JailInfo, JailName, Jails, Setting};
 use crate::root::Root;
-use crate::state::{Record, RootDirectory, Store};
+use crate::state::{Entry, Record, RootDirectory, Store};
 
 use super::world::Inodes;
 
@@ -115,6 +115,8 @@ pub(super) struct Admission<'a> {
     pub must_be_noted: bool,
     /// The new namespaces that the child is in.
     pub world: Option<Inodes>,
+    /// Where that is to be noted about a jail that exists.
+    pub entry: Option<&'a Entry>,
 }
 
 /// What has become of an admission.
@@ -146,11 +148,14 @@ impl Admission<'_> {
 
     /// What is run later in a jail that has got a new world is to find that.
     fn admit_again(&self, jail: &JailInfo) -> Result<(), String> {
-        match (self.world, Store::default().of(jail)) {
-            (Some(world), Some(record)) => change(&record, |entry, mut record| {
+        let (Some(world), Some(entry)) = (self.world, self.entry) else {
+            return Ok(());
+        };
+        match entry.read() {
+            Ok(mut record) if record.created == jail.created => {
                 record.namespaces = Some(world);
                 entry.write(&record)
-            }),
+            }
             _ => Ok(()),
         }
     }

@@ -21,7 +21,7 @@ use crate::jail::{get_jailnumber, JailNumber};
 use crate::jails::JailInfo;
 use crate::process::ProcessId;
 use crate::root::Root;
-use crate::state::{Record, RootDirectory};
+use crate::state::{Entry, Record, RootDirectory, Store};
 use crate::sys;
 use crate::text::{reason, shown};
 
@@ -39,6 +39,9 @@ pub(super) struct Running {
     /// What is noted about it, where it is new.
     pub record: Option<Record>,
 }
+
+/// The world that a child is to enter, and the jail that a new one is to be noted about, locked.
+type WorldOf = (World, Option<Entry>);
 
 /// What a wait has come to.
 pub(super) struct Waited {
@@ -68,7 +71,7 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
     plan.keep_ignored = signals.ignored().to_vec();
     let mut terminal = Terminal::of_caller();
     let apart = plan.isolation.has(Part::Session) && !terminal::is_used();
-    let world = plan.world()?;
+    let (world, entry) = plan.world()?;
     let parent = child::Parent {
         number,
         lends_terminal: terminal.is_some(),
@@ -97,7 +100,7 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
         noted_root,
         child,
         (listener, &mut watch),
-        gate,
+        (gate, entry),
         &mut entered,
     ) {
         Ok((number, record)) => Ok(Running {
@@ -158,7 +161,7 @@ fn admit(
     root: Option<RootDirectory>,
     child: Pid,
     (mut listener, watch): (Listener, Watch<'_>),
-    gate: Gate,
+    (gate, entry): (Gate, Option<Entry>),
     entered: &mut Option<JailNumber>,
 ) -> Result<(JailNumber, Option<Record>), LaunchError> {
     let about = |why: String| LaunchError::about(&plan.path, why);
@@ -176,6 +179,7 @@ fn admit(
         note: &note,
         must_be_noted: plan.detached,
         world,
+        entry: entry.as_ref(),
     };
     let record = match admission.admit(number).map_err(about)? {
         Admitted::Noted(record) => Some(*record),
@@ -187,6 +191,7 @@ fn admit(
             None
         }
     };
+    drop(entry);
     // A child that has ended meanwhile says why in its report.
     let _ = gate.open();
     match listener.failure(watch) {
@@ -256,13 +261,22 @@ impl Running {
 
 impl Plan {
     /// The world that the child is to enter.
-    fn world(&self) -> Result<World, LaunchError> {
-        match &self.place {
-            Place::New(_) => Ok(World::New),
-            Place::Existing(existing) => {
-                World::of_jail(existing.number, &self.isolation, self.namespaces.as_ref())
-            }
-        }
+    ///
+    /// Two that find none left in a jail must not make one each: the second waits here, until what
+    /// the first has made is noted and somebody is in it.
+    fn world(&self) -> Result<WorldOf, LaunchError> {
+        let existing = match &self.place {
+            Place::Existing(existing) if self.namespaces.is_some() => existing,
+            _ => return Ok((World::New, None)),
+        };
+        let entry = Store::default().lock(existing.number);
+        let entry = entry.map_err(LaunchError::failed)?;
+        let record = entry.as_ref().and_then(|entry| entry.read().ok());
+        let noted = record.filter(|record| record.created == existing.created);
+        let inodes = noted.and_then(|record| record.namespaces);
+        let world = World::of_jail(existing.number, &self.isolation, inodes.as_ref())?;
+        let is_new = matches!(world, World::New);
+        Ok((world, entry.filter(|_| is_new)))
     }
 
     /// The root as it is noted, for a new jail. Its path must be known before anything changes.

@@ -185,26 +185,32 @@ fn job_control(place: &Place) -> CaseResult {
     let root = place.root();
     let mut terminal =
         Terminal::start(Command::new("jaula").args(["--quiet", "--new-pid", &root]))?;
-    terminal.send("echo $((6*7))-ready\r")?;
-    terminal.expect("42-ready")?;
+    ready(&mut terminal)?;
     let shell = terminal.foreground()?;
-    for (key, answer) in [("\u{3}", "$ "), ("\u{1a}", "Stopped")] {
+    for (key, answer) in [("\u{3}", "^C"), ("\u{1a}", "Stopped")] {
         terminal.send("sleep 1000\r")?;
         wait::until("the command has the terminal", || {
             Ok(terminal.foreground()? != shell)
         })?;
         // It takes the foreground before it is what it is to be.
         std::thread::sleep(std::time::Duration::from_secs(1));
-        terminal.expect("sleep 1000")?;
         terminal.send(key)?;
         terminal.expect(answer)?;
-        wait::until("the shell has it again", || {
-            Ok(terminal.foreground()? == shell)
-        })?;
+        ready(&mut terminal)?;
     }
-    terminal.send("kill -9 %1; wait; exit 7\r")?;
+    // A shell does not end before it has seen that what it had stopped has ended.
+    terminal.send("kill -9 %1; wait %1\r")?;
+    ready(&mut terminal)?;
+    terminal.send("exit 7\r")?;
     check_eq!(terminal.finish()?, 7, "the exit status");
     Ok(())
+}
+
+/// Waits until the shell carries out what is typed, and reads again.
+fn ready(terminal: &mut Terminal) -> CaseResult {
+    terminal.send("echo $((6*7))-ready\r")?;
+    terminal.expect("42-ready")?;
+    terminal.expect("$ ").map(drop)
 }
 
 /// Runs a command in a jail with process ids of its own, sends its launcher a signal once it is
