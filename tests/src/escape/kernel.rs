@@ -5,6 +5,7 @@
 use super::attack::{Area, Attack, Attempt, Expected, Needed, Stop};
 use super::procfs::{open_to_write, read, refused, write};
 use super::scene::Scene;
+use super::services;
 use crate::sys::peer::permitted;
 use crate::sys::{machine, process, schedule, unix, Errno};
 use std::fs::{self, File};
@@ -22,6 +23,9 @@ const fn setting(name: &'static str, attempt: fn(&Scene) -> Attempt) -> Attack {
         .for_user(Expected::Fails(EACCES))
         .counted("refusals.proc")
 }
+
+/// A family of sockets without a module in any kernel.
+const UNKNOWN_FAMILY: i32 = 27;
 
 /// Rows for settings.
 macro_rules! settings {
@@ -102,6 +106,16 @@ const OTHERS: &[Attack] = &[
     attack("setdomainname", |_| Ok(machine::set_domain_name("(none)")?)),
     attack("iopl", |_| all_ports()),
     attack("ioperm", |_| one_port()),
+    attack("mapping the lowest page", |_| Ok(machine::map_lowest()?)),
+    // Any call may make the kernel want a module: the program that loads it runs on the host.
+    attack("a socket whose family makes modprobe run", |_| {
+        // Nobody has such sockets.
+        let _ = unix::open(UNKNOWN_FAMILY, libc::SOCK_DGRAM, 0);
+        Ok(())
+    })
+    .for_user(Expected::Succeeds)
+    .proven(|_| services::was_called(services::MODPROBE))
+    .without_error(),
     attack("bpf", |_| {
         machine::make_map()?;
         Ok(())

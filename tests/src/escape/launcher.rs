@@ -60,6 +60,31 @@ pub const ATTACKS: &[Attack] = &[
         EPERM,
     )
     .counted("refusals.io_uring"),
+    // Not in a root directory of its own, in which Linux lets nobody make one.
+    Attack::entering(
+        Area::Namespaces,
+        "unshare(CLONE_NEWUSER) in a jail that may not",
+        |scene| {
+            enter(scene)?;
+            in_child(|| Ok(ids::unshare(libc::CLONE_NEWUSER)?))
+        },
+        EPERM,
+    )
+    .counted("refusals.capability"),
+    Attack::entering(
+        Area::Namespaces,
+        "clone(CLONE_NEWUSER) in a jail that may not",
+        |scene| {
+            enter(scene)?;
+            in_child(|| {
+                let child = process::clone(libc::CLONE_NEWUSER | libc::SIGCHLD, || 0)?;
+                process::wait(child).needed("waiting for the child")?;
+                Ok(())
+            })
+        },
+        EPERM,
+    )
+    .counted("refusals.capability"),
     only_with_jails("create_newjail while tracing", |scene| {
         while_tracing(scene, || call::create_newjail().map(drop))
     }),
