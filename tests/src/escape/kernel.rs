@@ -39,7 +39,7 @@ const SETTINGS: &[Attack] = settings!(
     "/proc/sys/kernel/hostname" "/proc/sys/kernel/printk" "/proc/sys/kernel/randomize_va_space"
     "/proc/sys/kernel/shmmax" "/proc/sys/fs/file-max" "/proc/sys/fs/suid_dumpable" "/proc/sys/vm/overcommit_memory"
     "/proc/sys/fs/mqueue/msg_max" "/proc/sys/kernel/keys/maxkeys"
-    "/sys/kernel/uevent_helper" "/sys/kernel/rcu_expedited"
+    "/sys/kernel/uevent_helper" "/sys/kernel/rcu_expedited" "/cgroup/release_agent"
 );
 
 /// Opening a device for which its mode is not enough.
@@ -55,11 +55,6 @@ const OTHERS: &[Attack] = &[
     .for_user(Expected::Fails(EACCES))
     .refused_with(EACCES)
     .uncounted(),
-    // Who opens it is asked for the capability when it is written to, not for the setting.
-    attack("writing /cgroup/release_agent", |_| {
-        write("/cgroup/release_agent")
-    })
-    .for_user(Expected::Fails(EACCES)),
     // Opening is enough: what is written is obeyed.
     setting("opening /proc/sysrq-trigger for writing", |_| {
         open_to_write("/proc/sysrq-trigger")
