@@ -60,6 +60,20 @@ pub const ATTACKS: &[Attack] = &[
         EPERM,
     )
     .counted("refusals.io_uring"),
+    Attack::entering(
+        Area::Entering,
+        "io_uring as the launcher, registered inside",
+        registered_inside,
+        EPERM,
+    )
+    .counted("refusals.io_uring"),
+    Attack::entering(
+        Area::Entering,
+        "a key in the session keyring from outside",
+        session_from_outside,
+        EPERM,
+    )
+    .without_error(),
     // Who enters keeps what it came with until it executes a program. It gives nothing of that away.
     Attack::entering(
         Area::Entering,
@@ -231,6 +245,31 @@ fn registered_outside(scene: &Scene) -> Attempt {
     in_child(move || {
         ring.try_open_as("/proc/self/status", Some(who))??;
         Ok(())
+    })
+}
+
+/// The same by a launcher that has entered and is not bound yet.
+fn registered_inside(scene: &Scene) -> Attempt {
+    let mut ring = uring::ring()?;
+    enter(scene)?;
+    let who = ring.register()?;
+    in_child(move || {
+        ring.try_open_as("/proc/self/status", Some(who))??;
+        Ok(())
+    })
+}
+
+/// A child in the jail looks for what its launcher had outside.
+fn session_from_outside(scene: &Scene) -> Attempt {
+    const KEY: &str = "jaula-escape-kept";
+    key::join_session(None).needed("beginning a session keyring")?;
+    let kept = key::add(KEY, key::SESSION).needed("add_key")?;
+    key::set_permissions(kept, key::ALL).needed("KEYCTL_SETPERM")?;
+    enter(scene)?;
+    in_child(|| match key::search(key::SESSION, KEY) {
+        Ok(_) => Ok(()),
+        Err(Errno::ENOKEY) => Err(Stop::NoEffect),
+        Err(errno) => Err(errno.into()),
     })
 }
 
