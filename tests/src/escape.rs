@@ -20,6 +20,7 @@ pub mod plan;
 mod procfs;
 mod scene;
 mod scheduling;
+pub mod services;
 mod signals;
 mod sockets;
 pub mod step;

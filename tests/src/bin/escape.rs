@@ -6,6 +6,7 @@
 //!
 //! The last lines are a table: how many attacks were tried, and what became of them.
 
+use jaula_tests::escape::services::Services;
 use jaula_tests::escape::tally::Tally;
 use jaula_tests::escape::{plan, step, trial};
 use jaula_tests::ktap::Suite;
@@ -22,6 +23,13 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let services = match Services::install() {
+        Ok(services) => services,
+        Err(failure) => {
+            eprintln!("escape: cannot install what the kernel starts: {failure}");
+            return ExitCode::FAILURE;
+        }
+    };
     let mut suite = Suite::new();
     for group in plan::groups() {
         let names = group
@@ -33,7 +41,7 @@ fn main() -> ExitCode {
         suite.group(names, move |reporter| trial::run(&group, tally, reporter));
     }
     let code = suite.run();
-    trial::clean_up();
+    drop(services);
     match tally.table() {
         Ok(table) => print!("{table}"),
         Err(error) => println!("# the attacks were not counted: {error}"),

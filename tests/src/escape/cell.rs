@@ -14,10 +14,6 @@ const BASE: &str = "/tmp/jaula-escape";
 pub const FLAG: &str = "/tmp/jaula-escape/flag";
 /// A file of the target that it has locked.
 pub const LOCKED: &str = "/tmp/jaula-escape/locked";
-/// What the key service of the host leaves when it has been called.
-pub const CALLED: &str = "/tmp/jaula-key-service";
-/// The program that the kernel starts on the host to make keys.
-const KEY_SERVICE: &str = "/sbin/request-key";
 
 /// The root directory.
 pub fn path() -> PathBuf {
@@ -52,8 +48,7 @@ pub fn make() -> Result<(), Failure> {
     // Not every kernel has these.
     let _ = tree::mount("mqueue", root.join("queues"), "");
     let _ = tree::mount("cgroup", root.join("cgroup"), "none,name=jaula-escape");
-    add_programs(&root)?;
-    install_key_service()
+    add_programs(&root)
 }
 
 /// Programs that give more than their user has: set-user-ID root, and with a capability.
@@ -69,20 +64,4 @@ fn add_programs(root: &Path) -> Result<(), Failure> {
         Err(Errno::EOPNOTSUPP) => fs::remove_file(root.join("bin/capable")).context("bin/capable"),
         other => other.context("setting a file capability"),
     }
-}
-
-fn install_key_service() -> Result<(), Failure> {
-    let directory = Path::new(KEY_SERVICE).parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(directory).context(directory.display())?;
-    // The kernel starts it as a child of its own, on the host. It makes no key.
-    fs::write(KEY_SERVICE, format!("#!/bin/sh\n: >{CALLED}\n")).context(KEY_SERVICE)?;
-    fs::set_permissions(KEY_SERVICE, Permissions::from_mode(0o755)).context(KEY_SERVICE)
-}
-
-/// Takes away what [`make`] has left on the host.
-pub fn remove() {
-    // Where no group has come so far they are not there.
-    let _ = fs::remove_file(KEY_SERVICE);
-    let _ = fs::remove_file(CALLED);
-    let _ = fs::remove_dir(BASE);
 }

@@ -5,6 +5,7 @@
 use super::attack::{Area, Attack, Attempt, Expected, Needed, Stop};
 use super::procfs::{open_to_write, read, refused, write};
 use super::scene::Scene;
+use super::services;
 use crate::sys::peer::permitted;
 use crate::sys::{machine, process, schedule, unix, Errno};
 use std::fs::{self, File};
@@ -23,6 +24,9 @@ const fn setting(name: &'static str, attempt: fn(&Scene) -> Attempt) -> Attack {
         .counted("refusals.proc")
 }
 
+/// A family of sockets without a module in any kernel.
+const UNKNOWN_FAMILY: i32 = 27;
+
 /// Rows for settings.
 macro_rules! settings {
     ($($path:literal)*) => {
@@ -35,7 +39,7 @@ const SETTINGS: &[Attack] = settings!(
     "/proc/sys/kernel/hostname" "/proc/sys/kernel/printk" "/proc/sys/kernel/randomize_va_space"
     "/proc/sys/kernel/shmmax" "/proc/sys/fs/file-max" "/proc/sys/fs/suid_dumpable" "/proc/sys/vm/overcommit_memory"
     "/proc/sys/fs/mqueue/msg_max" "/proc/sys/kernel/keys/maxkeys"
-    "/sys/kernel/uevent_helper" "/sys/kernel/rcu_expedited"
+    "/sys/kernel/uevent_helper" "/sys/kernel/rcu_expedited" "/cgroup/release_agent"
 );
 
 /// Opening a device for which its mode is not enough.
@@ -51,11 +55,6 @@ const OTHERS: &[Attack] = &[
     .for_user(Expected::Fails(EACCES))
     .refused_with(EACCES)
     .uncounted(),
-    // Who opens it is asked for the capability when it is written to, not for the setting.
-    attack("writing /cgroup/release_agent", |_| {
-        write("/cgroup/release_agent")
-    })
-    .for_user(Expected::Fails(EACCES)),
     // Opening is enough: what is written is obeyed.
     setting("opening /proc/sysrq-trigger for writing", |_| {
         open_to_write("/proc/sysrq-trigger")
@@ -102,6 +101,16 @@ const OTHERS: &[Attack] = &[
     attack("setdomainname", |_| Ok(machine::set_domain_name("(none)")?)),
     attack("iopl", |_| all_ports()),
     attack("ioperm", |_| one_port()),
+    attack("mapping the lowest page", |_| Ok(machine::map_lowest()?)),
+    // Any call may make the kernel want a module: the program that loads it runs on the host.
+    attack("a socket whose family makes modprobe run", |_| {
+        // Nobody has such sockets.
+        let _ = unix::open(UNKNOWN_FAMILY, libc::SOCK_DGRAM, 0);
+        Ok(())
+    })
+    .for_user(Expected::Succeeds)
+    .proven(|_| services::was_called(services::MODPROBE))
+    .without_error(),
     attack("bpf", |_| {
         machine::make_map()?;
         Ok(())

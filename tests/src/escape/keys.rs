@@ -3,9 +3,8 @@
 //! Keys and keyrings, those that a user's processes share among them.
 
 use super::attack::{Area, Attack, Attempt, Down, Expected, Needed, Stop};
-use super::cell;
 use super::scene::Scene;
-use crate::ktap::Context;
+use super::services;
 use crate::sys::key::{self, Serial};
 use crate::sys::Errno;
 use std::fs;
@@ -88,13 +87,7 @@ pub const ATTACKS: &[Attack] = &[
             Ok(())
         },
     )
-    .proven(|_| {
-        let called = fs::exists(cell::CALLED).context(cell::CALLED)?;
-        if called {
-            fs::remove_file(cell::CALLED).context(cell::CALLED)?;
-        }
-        Ok(called)
-    })
+    .proven(|_| services::was_called(services::REQUEST_KEY))
     .for_user(Expected::Succeeds)
     .without_error()
     .uncounted(),

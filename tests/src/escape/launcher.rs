@@ -5,10 +5,10 @@
 
 use super::attack::{Area, Attack, Attempt, Needed, Role, Stop};
 use super::attacker::in_child;
-use super::scene::{Kept, Scene, Target};
-use super::uring;
+use super::scene::{Kept, Scene, Target, MEMORY};
+use super::{cell, procfs, step, uring};
 use crate::sys::process::{self, Ended};
-use crate::sys::{ids, jail as call, key, peer, trace, Errno, Result as SysResult};
+use crate::sys::{ids, jail as call, key, peer, trace, tree, Errno, Result as SysResult};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
@@ -60,6 +60,97 @@ pub const ATTACKS: &[Attack] = &[
         EPERM,
     )
     .counted("refusals.io_uring"),
+    Attack::entering(
+        Area::Entering,
+        "io_uring as the launcher, registered inside",
+        registered_inside,
+        EPERM,
+    )
+    .counted("refusals.io_uring"),
+    Attack::entering(
+        Area::Entering,
+        "a key in the session keyring from outside",
+        session_from_outside,
+        EPERM,
+    )
+    .without_error(),
+    // Who enters keeps what it came with until it executes a program. It gives nothing of that away.
+    Attack::entering(
+        Area::Entering,
+        "chroot by the program that the launcher executes",
+        after_exec,
+        EPERM,
+    )
+    .counted("refusals.capability")
+    .only(Role::Root),
+    Attack::entering(
+        Area::Entering,
+        "PTRACE_SEIZE of the launcher",
+        |scene| on_launcher(scene, |launcher| Ok(trace::seize(launcher, 0)?)),
+        EPERM,
+    )
+    .counted("refusals.ptrace"),
+    Attack::entering(
+        Area::Entering,
+        "process_vm_readv of the launcher",
+        |scene| {
+            on_launcher(scene, |launcher| {
+                let address = peer::address_of(&MEMORY);
+                peer::read_memory(launcher, address, size_of_val(&MEMORY))?;
+                Ok(())
+            })
+        },
+        EPERM,
+    )
+    .counted("refusals.ptrace"),
+    Attack::entering(
+        Area::Entering,
+        "pidfd_getfd of the launcher",
+        |scene| {
+            on_launcher(scene, |launcher| {
+                let process = peer::pidfd(launcher).needed("pidfd_open")?;
+                peer::take_descriptor(&process, 0)?;
+                Ok(())
+            })
+        },
+        EPERM,
+    )
+    .counted("refusals.ptrace"),
+    Attack::entering(
+        Area::Entering,
+        "/proc/PID/mem of the launcher",
+        |scene| {
+            on_launcher(scene, |launcher| {
+                procfs::open_to_write(&format!("/proc/{launcher}/mem"))
+            })
+        },
+        Errno::EACCES,
+    ),
+    // Not in a root directory of its own, in which Linux lets nobody make one.
+    Attack::entering(
+        Area::Namespaces,
+        "unshare(CLONE_NEWUSER) in a jail that may not",
+        |scene| {
+            enter(scene)?;
+            in_child(|| Ok(ids::unshare(libc::CLONE_NEWUSER)?))
+        },
+        EPERM,
+    )
+    .counted("refusals.capability"),
+    Attack::entering(
+        Area::Namespaces,
+        "clone(CLONE_NEWUSER) in a jail that may not",
+        |scene| {
+            enter(scene)?;
+            in_child(|| {
+                let child = process::clone(libc::CLONE_NEWUSER | libc::SIGCHLD, || 0)?;
+                process::wait(child).needed("waiting for the child")?;
+                Ok(())
+            })
+        },
+        EPERM,
+    )
+    .counted("refusals.capability"),
     only_with_jails("create_newjail while tracing", |scene| {
         while_tracing(scene, || call::create_newjail().map(drop))
     }),
@@ -155,6 +246,60 @@ fn registered_outside(scene: &Scene) -> Attempt {
         ring.try_open_as("/proc/self/status", Some(who))??;
         Ok(())
     })
+}
+
+/// The same by a launcher that has entered and is not bound yet.
+fn registered_inside(scene: &Scene) -> Attempt {
+    let mut ring = uring::ring()?;
+    enter(scene)?;
+    let who = ring.register()?;
+    in_child(move || {
+        ring.try_open_as("/proc/self/status", Some(who))??;
+        Ok(())
+    })
+}
+
+/// A child in the jail looks for what its launcher had outside.
+fn session_from_outside(scene: &Scene) -> Attempt {
+    const KEY: &str = "jaula-escape-kept";
+    key::join_session(None).needed("beginning a session keyring")?;
+    let kept = key::add(KEY, key::SESSION).needed("add_key")?;
+    key::set_permissions(kept, key::ALL).needed("KEYCTL_SETPERM")?;
+    enter(scene)?;
+    in_child(|| match key::search(key::SESSION, KEY) {
+        Ok(_) => Ok(()),
+        Err(Errno::ENOKEY) => Err(Stop::NoEffect),
+        Err(errno) => Err(errno.into()),
+    })
+}
+
+/// The launcher changes its root directory, and executes a program that does so again.
+fn after_exec(scene: &Scene) -> Attempt {
+    let launcher = process::fork(|| {
+        let begun = enter(scene).and_then(|()| tree::chroot(cell::path()).needed("chroot"));
+        match begun {
+            Ok(()) => step::become_program("/bin/set-user-id", "chroot"),
+            Err(stop) => {
+                eprintln!("the launcher: {stop:?}");
+                255
+            }
+        }
+    })
+    .needed("fork")?;
+    match process::wait(launcher).needed("waiting for the launcher")? {
+        Ended::Exited(0) => Ok(()),
+        Ended::Exited(255) => Err(Stop::Broken("its reason is above".into())),
+        Ended::Exited(errno) => Err(Errno(errno).into()),
+        other => Err(Stop::Broken(format!("the launcher ended by {other}"))),
+    }
+}
+
+/// A child that the launcher has made in the jail attacks the launcher.
+fn on_launcher(scene: &Scene, attempt: impl FnOnce(libc::pid_t) -> Attempt) -> Attempt {
+    enter(scene)?;
+    peer::set_dumpable().needed("prctl")?;
+    let launcher = process::pid();
+    in_child(|| attempt(launcher))
 }
 
 fn while_tracing(scene: &Scene, enter: impl FnOnce() -> SysResult<()>) -> Attempt {

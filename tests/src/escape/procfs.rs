@@ -36,7 +36,7 @@ macro_rules! opens {
 
 const OPENED: &[Attack] = opens!(
     "status" "stat" "cmdline" "environ" "maps" "comm" "limits" "mountinfo" "wchan" "mem" "fd"
-    "task" "oom_score_adj" "cgroup" "attr/current"
+    "task" "oom_score_adj" "cgroup" "attr/current" "auxv" "smaps" "pagemap" "io" "timerslack_ns" "sched"
 );
 
 const OTHERS: &[Attack] = &[
@@ -94,6 +94,7 @@ const OTHERS: &[Attack] = &[
     )
     .counted("refusals.proc")
     .from_above(Down::FromHost(Errno::EPERM)),
+    machine("/proc/net/unix", |_| read("/proc/net/unix")).for_user(Expected::Succeeds),
     machine("/proc/key-users", |_| read("/proc/key-users")).for_user(Expected::Succeeds),
     machine("/proc/timer_list", |_| read("/proc/timer_list")).for_user(Expected::Fails(EACCES)),
     machine("/proc/kcore", |_| read("/proc/kcore")).for_user(Expected::Fails(EACCES)),

@@ -2,11 +2,13 @@
 
 //! Priorities, policies, processors, limits, process groups and pages of others.
 
-use super::attack::{Area, Attack, Attempt, Role, Stop};
+use super::attack::{Area, Attack, Attempt, Down, Expected, Role, Stop};
+use super::procfs::refused;
 use super::scene::{Scene, Target};
 use crate::ktap::{Context, Failure};
 use crate::sys::schedule::{self, Whose};
 use crate::sys::{peer, Errno};
+use std::io::{self, Write};
 
 const EPERM: Errno = Errno::EPERM;
 
@@ -82,6 +84,11 @@ pub const ATTACKS: &[Attack] = &[
         peer::session_of(scene.target.pid)?;
         Ok(())
     }),
+    // By the control group that somebody has left in the root directory.
+    Attack::crossing(Area::Scheduling, "cgroup.procs", move_by_group, EPERM)
+        .for_user(Expected::Fails(Errno::EACCES))
+        .counted("refusals.proc")
+        .from_above(Down::FromHost(EPERM)),
     attack("move_pages", |scene| {
         let address = peer::address_of(&super::scene::MEMORY) & !4095;
         Ok(schedule::locate_pages(scene.target.pid, address)?)
@@ -90,6 +97,19 @@ pub const ATTACKS: &[Attack] = &[
         Ok(schedule::migrate_pages(scene.target.pid)?)
     }),
 ];
+
+/// Puts the target into the root control group, in which it is.
+fn move_by_group(scene: &Scene) -> Attempt {
+    let file = std::fs::File::options()
+        .write(true)
+        .open("/cgroup/cgroup.procs");
+    match file.and_then(|mut file| write!(file, "{}", scene.target.pid)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Stop::NotHere("the kernel has no control groups".into()))
+        }
+        other => other.map_err(refused),
+    }
+}
 
 const NICE_BY_USER: i32 = 7;
 

@@ -6,7 +6,8 @@
 use super::attack::{Attempt, Needed, Stop};
 use super::{attacker, filesystem};
 use crate::sys::{ids, machine, tree};
-use std::process::{Command, ExitCode};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode, Stdio};
 
 /// The argument that says which step to take.
 const ARGUMENT: &str = "--step";
@@ -42,7 +43,26 @@ pub fn act() -> Option<ExitCode> {
         other => Err(Stop::Broken(format!("no step {other:?}"))),
     };
     println!("{}", attacker::encode(&attempt));
-    Some(ExitCode::SUCCESS)
+    Some(ExitCode::from(match attempt {
+        Ok(()) => 0,
+        // Those that are told here are small.
+        Err(Stop::Refused(errno)) => u8::try_from(errno.0).unwrap_or(BROKEN),
+        Err(_) => BROKEN,
+    }))
+}
+
+/// The exit status for what has not come as far as to be refused.
+const BROKEN: u8 = 255;
+
+/// Takes a step as the program that the caller executes instead of this one; an exit status, as
+/// [`act`] gives it, when that fails.
+pub fn become_program(program: &str, step: &str) -> i32 {
+    let error = Command::new(program)
+        .args([ARGUMENT, step])
+        .stdout(Stdio::null())
+        .exec();
+    eprintln!("{program}: {error}");
+    BROKEN.into()
 }
 
 fn mount() -> Attempt {

@@ -113,11 +113,6 @@ impl Cast {
     }
 }
 
-/// Takes away what the trials have left on the host.
-pub fn clean_up() {
-    cell::remove();
-}
-
 /// Tries all attacks of a group, and reports on each.
 pub fn run(group: &Group, tally: &Tally, reporter: &mut Reporter) {
     let mut cast = Cast::assemble(group);

@@ -145,6 +145,17 @@ pub fn make_map() -> Result<OwnedFd> {
     .map(owned)
 }
 
+/// `mmap(2)` of the page at address 0, for nothing to be done there.
+pub fn map_lowest() -> Result<()> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+    // SAFETY: nothing of the program is at that address, so that nothing of it is replaced.
+    let place = unsafe { libc::mmap(std::ptr::null_mut(), 4096, libc::PROT_NONE, flags, -1, 0) };
+    match place {
+        libc::MAP_FAILED => Err(super::Errno::last()),
+        _ => Ok(()),
+    }
+}
+
 /// `fanotify_init(2)` for deciding about what others open.
 pub fn watch_all_files() -> Result<OwnedFd> {
     const FAN_CLASS_CONTENT: u32 = 4;
