@@ -149,6 +149,10 @@ const OTHERS: &[Attack] = &[
         socket(libc::AF_PACKET, libc::SOCK_RAW, 0)
     }),
     attack("changing an interface over netlink", |_| change_link()),
+    attack("a socket that tells of all sockets", |_| {
+        socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_SOCK_DIAG)
+    })
+    .for_user(Expected::Succeeds),
 ];
 
 /// The rows of the table.

@@ -7,7 +7,7 @@ use super::procfs::refused;
 use super::scene::{Scene, Target};
 use crate::ktap::{Context, Failure};
 use crate::sys::schedule::{self, Whose};
-use crate::sys::{peer, Errno};
+use crate::sys::{ids, peer, Errno};
 use std::io::{self, Write};
 
 const EPERM: Errno = Errno::EPERM;
@@ -83,6 +83,9 @@ pub const ATTACKS: &[Attack] = &[
     attack("getsid", |scene| {
         peer::session_of(scene.target.pid)?;
         Ok(())
+    }),
+    attack("capget", |scene| {
+        Ok(ids::read_capabilities_of(scene.target.pid)?)
     }),
     // By the control group that somebody has left in the root directory.
     Attack::crossing(Area::Scheduling, "cgroup.procs", move_by_group, EPERM)

@@ -25,10 +25,19 @@ struct CapabilitySet {
     inheritable: u32,
 }
 
+/// Reads the capabilities of another process.
+pub fn read_capabilities_of(pid: libc::pid_t) -> Result<()> {
+    capabilities_of(pid).map(drop)
+}
+
 fn read_capabilities() -> Result<[CapabilitySet; 2]> {
+    capabilities_of(0)
+}
+
+fn capabilities_of(pid: libc::pid_t) -> Result<[CapabilitySet; 2]> {
     let mut header = CapabilityHeader {
         version: CAPABILITY_VERSION,
-        pid: 0,
+        pid,
     };
     let mut sets = [CapabilitySet::default(); 2];
     // SAFETY: version 3 reads the header and writes two sets; both outlive the call.
