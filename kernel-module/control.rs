@@ -55,12 +55,17 @@ unsafe fn kind_of(inode: *mut inode) -> Kind {
         | bindings::CGROUP_SUPER_MAGIC
         | bindings::CGROUP2_SUPER_MAGIC
         | bindings::RDTGROUP_SUPER_MAGIC
+        | bindings::AAFS_MAGIC
+        | bindings::SELINUX_MAGIC
+        | bindings::SMACK_MAGIC
+        | bindings::XENFS_SUPER_MAGIC
         | bindings::SECURITYFS_MAGIC
         | bindings::EFIVARFS_MAGIC
         | bindings::BINFMTFS_MAGIC
         | CONFIGFS_MAGIC
         | FUSECTL_MAGIC
-        | NFSD_MAGIC => Kind::Settings,
+        | NFSD_MAGIC
+        | RPC_PIPEFS_MAGIC => Kind::Settings,
         bindings::DEBUGFS_MAGIC | bindings::TRACEFS_MAGIC | bindings::PSTOREFS_MAGIC => {
             Kind::Diagnosis
         }
@@ -68,11 +73,12 @@ unsafe fn kind_of(inode: *mut inode) -> Kind {
     }
 }
 
-/// Numbers that are not in a header: of `fs/configfs/mount.c`, `fs/fuse/control.c`, `fs/nfsd/nfsctl.c`
-/// and `ipc/mqueue.c`.
+/// Numbers that are not in a header: of `fs/configfs/mount.c`, `fs/fuse/control.c`, `fs/nfsd/nfsctl.c`,
+/// `net/sunrpc/rpc_pipe.c` and `ipc/mqueue.c`.
 const CONFIGFS_MAGIC: u32 = 0x6265_6570;
 const FUSECTL_MAGIC: u32 = 0x6573_5543;
 const NFSD_MAGIC: u32 = 0x6e66_7364;
+const RPC_PIPEFS_MAGIC: u32 = 0x6759_6969;
 const MQUEUE_MAGIC: u32 = 0x1980_0202;
 
 /// Decides whether the current task, `subject`, may open a file, perhaps to write to it.
@@ -130,8 +136,8 @@ unsafe fn open_in_jail(
             }
             Place::Process(_) => false,
             Place::Network(_) => writes,
-            // SAFETY: May be called by any task.
-            Place::UnixSockets(_) => unsafe { bindings::jaula_is_in_init_net() },
+            // SAFETY: By the requirements of this function.
+            Place::UnixSockets(number) => unsafe { !bindings::jaula_is_own_net(inode, number) },
         },
     };
     if is_refused {

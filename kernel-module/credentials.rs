@@ -94,14 +94,19 @@ pub(crate) unsafe fn is_bound(task: *mut task_struct, rcu: &rcu::Guard) -> bool 
     is_same(jail, binding)
 }
 
-/// Binds the credentials of a task that is being made, unless it shares them with its maker.
+/// Binds the credentials of a task that is being made, unless it shares with its maker what would give
+/// those who may trace it a hold on the maker: then it is bound when it executes a program, as its maker
+/// is.
 ///
 /// # Safety
 ///
 /// `task` must be a task in the making, which only the caller sees, of the jail `tag`.
 #[inline(always)]
 pub(crate) unsafe fn bind_child(task: *mut task_struct, tag: &Tag, clone_flags: usize) {
-    if clone_flags & bindings::CLONE_THREAD as usize != 0 {
+    const SHARED: u32 =
+        bindings::CLONE_THREAD | bindings::CLONE_VM | bindings::CLONE_FILES | bindings::CLONE_FS;
+
+    if clone_flags & SHARED as usize != 0 {
         return;
     }
     // SAFETY: By the requirements of this function; what is no thread has credentials of its own.

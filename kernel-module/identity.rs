@@ -27,7 +27,7 @@ impl Identity {
         created: [0; 2],
     };
 
-    /// What the kernel itself has made, for whoever may use it.
+    /// What the kernel itself has made, for all to find.
     pub(crate) const KERNEL: Self = Self {
         number: u32::MAX,
         created: [0; 2],

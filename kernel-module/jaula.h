@@ -73,6 +73,8 @@ struct jaula_refusal {
 	const char *kind;
 	int id;
 	u32 key;
+	/* Whether the current task has made it. */
+	bool by_current;
 };
 
 /* setup.c: state of the module, constant after boot */
@@ -106,6 +108,7 @@ bool jaula_is_whole_process(struct task_struct *task);
 bool jaula_is_in_task(void);
 bool jaula_is_kernel_at_work(void);
 bool jaula_is_in_init_net(void);
+bool jaula_is_own_net(struct inode *inode, int number);
 const struct cred *jaula_task_cred(struct task_struct *task);
 struct task_struct *jaula_parent_of(struct task_struct *task);
 struct task_struct *jaula_proc_task(struct inode *inode, int number);
@@ -114,6 +117,7 @@ u64 jaula_counter_get(atomic64_t *counter);
 bool jaula_unix_is_abstract(struct sock *sk);
 void jaula_drop_session_keyring(struct cred *cred);
 bool jaula_key_is_shared(struct key *key);
+bool jaula_key_is_certificate(struct key *key);
 void jaula_key_put(struct key *key);
 
 /* securityfs.c */
@@ -188,7 +192,7 @@ int jaula_socket_create(int family, int protocol, struct task_struct *subject);
 
 /* keyring.rs */
 int jaula_key_alloc(struct key *key);
-int jaula_key_permission(struct key *key, bool is_listing);
+int jaula_key_permission(struct key *key, bool is_look, bool is_search);
 void jaula_key_user_register(struct user_namespace *ns, struct key ***place);
 
 /* syscalls.rs */

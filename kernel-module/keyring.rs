@@ -78,26 +78,37 @@ unsafe extern "C" fn jaula_key_alloc(key: *mut key) -> c_int {
     0
 }
 
-/// Decides whether the credentials in use may use `key`, or see it. May be called under RCU: may not
-/// sleep.
+/// Decides whether the credentials in use may use `key`, or just see that it is there (`is_look`), or
+/// find it in a keyring that the kernel or they themselves have (`is_search`). May be called under RCU:
+/// may not sleep.
 ///
 /// # Safety
 ///
 /// `key` must be valid, and have a blob.
 #[no_mangle]
-unsafe extern "C" fn jaula_key_permission(key: *mut key, is_listing: bool) -> c_int {
+unsafe extern "C" fn jaula_key_permission(key: *mut key, is_look: bool, is_search: bool) -> c_int {
     // SAFETY: It is the current task; nothing here changes credentials.
     let jail = unsafe { credentials::jail_of_current(get_current()) };
     // SAFETY: By the requirements of this function; a mark is set before a key can be found.
     let owner = unsafe { mark_of(key).get() };
 
-    if owner == Identity::of(jail) || owner == Identity::KERNEL {
+    if owner == Identity::of(jail) {
+        return 0;
+    }
+    // What signatures are checked against is found, wherever it is that something is checked.
+    let is_found = match owner {
+        Identity::KERNEL => jail.is_none() || is_look || is_search,
+        // SAFETY: By the requirements of this function.
+        Identity::HOST => is_search && unsafe { bindings::jaula_key_is_certificate(key) },
+        _ => false,
+    };
+    if is_found {
         return 0;
     }
     // How the two stand to each other, not being the same, makes no difference.
     match policy::decide(Relation::UpOrAcross, Access::UseKey) {
         Verdict::Refuse(errno) => {
-            if !is_listing {
+            if !is_look {
                 // SAFETY: By the requirements of this function.
                 let serial = unsafe { (*key).serial };
                 let target = Target::of(c_str!("key"), owner).with_id(serial);

@@ -172,6 +172,21 @@ static int hook_inode_rename(struct inode *old_dir, struct dentry *old_dentry,
 	return jaula_inode_change(old_dir, true, "rename", current);
 }
 
+static int hook_inode_setxattr(struct mnt_idmap *idmap, struct dentry *dentry,
+			       const char *name, const void *value, size_t size,
+			       int flags)
+{
+	return jaula_inode_change(d_backing_inode(dentry), true, "setxattr",
+				  current);
+}
+
+static int hook_inode_removexattr(struct mnt_idmap *idmap,
+				  struct dentry *dentry, const char *name)
+{
+	return jaula_inode_change(d_backing_inode(dentry), true, "removexattr",
+				  current);
+}
+
 static int hook_inode_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
 			      struct iattr *attr)
 {
@@ -229,7 +244,9 @@ static int hook_key_permission(key_ref_t key_ref, const struct cred *cred,
 			       enum key_need_perm need_perm)
 {
 	return jaula_key_permission(key_ref_to_ptr(key_ref),
-				    need_perm == KEY_NEED_VIEW);
+				    need_perm == KEY_NEED_VIEW,
+				    need_perm == KEY_NEED_SEARCH &&
+				    is_key_possessed(key_ref));
 }
 #endif
 
@@ -316,6 +333,8 @@ static struct security_hook_list jaula_hooks[] __ro_after_init = {
 	LSM_HOOK_INIT(inode_symlink, hook_inode_symlink),
 	LSM_HOOK_INIT(inode_rename, hook_inode_rename),
 	LSM_HOOK_INIT(inode_setattr, hook_inode_setattr),
+	LSM_HOOK_INIT(inode_setxattr, hook_inode_setxattr),
+	LSM_HOOK_INIT(inode_removexattr, hook_inode_removexattr),
 	LSM_HOOK_INIT(file_open, hook_file_open),
 #ifdef CONFIG_SECURITY_NETWORK
 	LSM_HOOK_INIT(socket_create, hook_socket_create),

@@ -10,7 +10,7 @@ use crate::{
     jail::{relation, Jail},
     policy::{self, Access, Class, Verdict},
     rcu, refusal,
-    task::{OtherTask, Subject},
+    task::{self, OtherTask, Subject},
 };
 use kernel::{
     bindings::{self, cred, fown_struct, task_struct},
@@ -43,13 +43,26 @@ unsafe extern "C" fn jaula_task_kill(
     let subject = unsafe { Subject::from_current(subject) };
 
     let jail = if cred.is_null() {
+        // SAFETY: By the requirements of this function. Tags are compared and not followed: that of
+        // another task may change meanwhile, as it may have a moment later.
+        if subject.tag().is_same(unsafe { task::tag_of(object) }) {
+            return 0;
+        }
         subject.jail()
     } else {
         // SAFETY: By the requirements of this function.
         unsafe { credentials::jail_of(cred) }
     };
     // SAFETY: As above.
-    unsafe { check(jail, object, Access::Signal, Class::Signal, c_str!("kill")) }
+    unsafe {
+        check(
+            jail,
+            object,
+            Access::Signal,
+            (Class::Signal, c_str!("kill")),
+            cred.is_null(),
+        )
+    }
 }
 
 /// Decides whether the current task, `subject`, may ask for or change how `object` is scheduled, or
@@ -70,10 +83,19 @@ unsafe extern "C" fn jaula_task_schedule(
     let call = unsafe { CStr::from_char_ptr(call) };
 
     // SAFETY: As above.
-    unsafe { check(subject.jail(), object, Access::Schedule, Class::Sched, call) }
+    unsafe {
+        check(
+            subject.jail(),
+            object,
+            Access::Schedule,
+            (Class::Sched, call),
+            true,
+        )
+    }
 }
 
-/// Decides about what a task of the jail `subject` wants of a task. From the host everything goes.
+/// Decides about what the jail `subject` wants of a task, in a call by the current task or not. From the
+/// host everything goes.
 ///
 /// # Safety
 ///
@@ -83,13 +105,13 @@ unsafe fn check(
     subject: Option<&Jail>,
     object: *mut task_struct,
     access: Access,
-    class: Class,
-    call: &'static CStr,
+    (class, call): (Class, &'static CStr),
+    by_current: bool,
 ) -> c_int {
     match subject {
         None => 0,
         // SAFETY: By the requirements of this function.
-        Some(jail) => unsafe { check_from_jail(jail, object, access, class, call) },
+        Some(jail) => unsafe { check_from_jail(jail, object, access, (class, call), by_current) },
     }
 }
 
@@ -101,8 +123,8 @@ unsafe fn check_from_jail(
     jail: &Jail,
     object: *mut task_struct,
     access: Access,
-    class: Class,
-    call: &'static CStr,
+    (class, call): (Class, &'static CStr),
+    by_current: bool,
 ) -> c_int {
     let rcu = rcu::Guard::new();
     // SAFETY: By the requirements of this function.
@@ -110,7 +132,11 @@ unsafe fn check_from_jail(
 
     match policy::decide(relation(Some(jail), object.jail()), access) {
         Verdict::Refuse(errno) => {
-            refusal::report_on(jail, class, call, &object.target());
+            if by_current {
+                refusal::report_on(jail, class, call, &object.target());
+            } else {
+                refusal::report_for(jail, class, call, &object.target());
+            }
             -(errno as c_int)
         }
         Verdict::Allow | Verdict::Hide => 0,
@@ -184,8 +210,8 @@ unsafe extern "C" fn jaula_ptrace_traceme(
             tracer.jail(),
             object,
             Access::Trace,
-            Class::Ptrace,
-            c_str!("ptrace"),
+            (Class::Ptrace, c_str!("ptrace")),
+            true,
         )
     }
 }
@@ -214,8 +240,8 @@ unsafe extern "C" fn jaula_file_send_sigiotask(
             credentials::jail_of(sender),
             object,
             Access::Signal,
-            Class::Signal,
-            c_str!("SIGIO"),
+            (Class::Signal, c_str!("SIGIO")),
+            false,
         )
     }
 }

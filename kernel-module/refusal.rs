@@ -90,9 +90,9 @@ pub(crate) fn report_sysv(subject: &Subject, call: SysvCall, object: &Object<'_>
     tell(
         subject.jail(),
         Class::SysvIpc,
-        call.name(),
-        call.command_name(),
+        (call.name(), call.command_name()),
         &Target::sysv(object, call),
+        true,
     );
 }
 
@@ -101,30 +101,38 @@ pub(crate) fn report_sysv(subject: &Subject, call: SysvCall, object: &Object<'_>
 /// May be called in any context.
 #[cold]
 pub(crate) fn report(subject: &Subject, class: Class, call: &'static CStr, target: &Target) {
-    tell(subject.jail(), class, call, None, target);
+    tell(subject.jail(), class, (call, None), target, true);
 }
 
 /// As [`report`], for one who acts for `jail`.
 #[cold]
 pub(crate) fn report_on(jail: &Jail, class: Class, call: &'static CStr, target: &Target) {
-    tell(Some(jail), class, call, None, target);
+    tell(Some(jail), class, (call, None), target, true);
+}
+
+/// As [`report_on`], where the current task has nothing to do with it.
+#[cold]
+pub(crate) fn report_for(jail: &Jail, class: Class, call: &'static CStr, target: &Target) {
+    tell(Some(jail), class, (call, None), target, false);
 }
 
 /// As [`report_on`], where [`None`] is the host.
 #[cold]
 pub(crate) fn report_from(jail: Option<&Jail>, class: Class, call: &'static CStr, target: &Target) {
-    tell(jail, class, call, None, target);
+    tell(jail, class, (call, None), target, true);
 }
 
-/// Counts a refusal, and tells of it. The logs do not hear of it when the jail has had much refused
-/// lately.
+/// Counts a refusal of a call, which may have a command, and tells of it, and of the current task if it
+/// is `by_current`. The logs do not hear of it when the jail has had much refused lately.
 fn tell(
     jail: Option<&Jail>,
     class: Class,
-    call: &'static CStr,
-    command: Option<&'static CStr>,
+    (call, command): (&'static CStr, Option<&'static CStr>),
     target: &Target,
+    by_current: bool,
 ) {
+    // SAFETY: May be called anywhere.
+    let by_current = by_current && unsafe { bindings::jaula_is_in_task() };
     let ratelimit = match jail {
         Some(jail) => {
             jail.count_refusal(class);
@@ -141,6 +149,7 @@ fn tell(
         kind: target.kind.as_char_ptr(),
         id: target.id,
         key: target.key.unwrap_or(0) as u32,
+        by_current,
     };
 
     // SAFETY: The names in the value are strings with an end.
@@ -149,7 +158,7 @@ fn tell(
     if ratelimit.allows() && !unsafe { bindings::jaula_audit_refusal(&refusal) } {
         pr_notice!(
             "{} in jail {}: {}{} refused on {}\n",
-            Comm::of_current(),
+            Comm::of_current(by_current),
             number_of(jail),
             call,
             Command(command),

@@ -2,9 +2,10 @@
 /*
  * Jaula - what is told to tracing and to the audit log
  *
- * What is refused may be reported with an IPC object locked: nothing sleeps
- * there.  What is done to jails is reported with no lock held, and may wait for
- * room in the queue of records.
+ * What is refused may be reported anywhere: in an interrupt, with an IPC object,
+ * the list of all tasks or any task locked, the current one included.  Nothing
+ * sleeps there, and no task is locked.  What is done to jails is reported with
+ * no lock held, and may wait for room in the queue of records.
  */
 
 #include <linux/audit.h>
@@ -17,31 +18,39 @@
 #include "trace.h"
 
 /*
- * Begins a record.  Returns NULL where nobody has turned auditing on; there is
- * no record then, and nothing is printed for the want of a daemon.
+ * Begins a record of what the current task has done or wanted, or, where the
+ * current task has nothing to do with it, of what was.  Returns NULL where nobody
+ * has turned auditing on; there is no record then, and nothing is printed for the
+ * want of a daemon.
  */
-static struct audit_buffer *begin(int type, const char *op, gfp_t gfp)
+static struct audit_buffer *begin(int type, const char *op, bool by_current,
+				  gfp_t gfp)
 {
 	struct audit_buffer *ab;
 	char comm[TASK_COMM_LEN];
 
 	if (!audit_enabled)
 		return NULL;
-	ab = audit_log_start(audit_context(), gfp, type);
+	ab = audit_log_start(by_current ? audit_context() : NULL, gfp, type);
 	if (!ab)
 		return NULL;
-	audit_log_format(ab, "op=%s pid=%d uid=%u auid=%u ses=%u comm=", op,
+	audit_log_format(ab, "op=%s", op);
+	if (!by_current)
+		return ab;
+	audit_log_format(ab, " pid=%d uid=%u auid=%u ses=%u comm=",
 			 task_tgid_nr(current),
 			 from_kuid(&init_user_ns, current_uid()),
 			 from_kuid(&init_user_ns, audit_get_loginuid(current)),
 			 audit_get_sessionid(current));
-	audit_log_untrustedstring(ab, get_task_comm(comm, current));
+	memcpy(comm, current->comm, sizeof(comm));
+	comm[sizeof(comm) - 1] = '\0';
+	audit_log_untrustedstring(ab, comm);
 	return ab;
 }
 
 static void audit_jail(const char *op, u32 jail, u32 from)
 {
-	struct audit_buffer *ab = begin(AUDIT_JAULA_JAIL, op, GFP_KERNEL);
+	struct audit_buffer *ab = begin(AUDIT_JAULA_JAIL, op, true, GFP_KERNEL);
 
 	if (!ab)
 		return;
@@ -77,7 +86,8 @@ bool jaula_audit_refusal(const struct jaula_refusal *refusal)
 {
 	struct audit_buffer *ab;
 
-	ab = begin(AUDIT_JAULA_REFUSAL, "refuse", GFP_ATOMIC | __GFP_NOWARN);
+	ab = begin(AUDIT_JAULA_REFUSAL, "refuse", refusal->by_current,
+		   GFP_ATOMIC | __GFP_NOWARN);
 	if (!ab)
 		return false;
 	audit_log_format(ab, " jail=%u owner=%u call=%s", refusal->jail,
@@ -99,7 +109,8 @@ void jaula_audit_limit(u32 jail, const char *limit)
 {
 	struct audit_buffer *ab;
 
-	ab = begin(AUDIT_JAULA_REFUSAL, "limit", GFP_ATOMIC | __GFP_NOWARN);
+	ab = begin(AUDIT_JAULA_REFUSAL, "limit", true,
+		   GFP_ATOMIC | __GFP_NOWARN);
 	if (!ab)
 		return;
 	audit_log_format(ab, " jail=%u limit=%s res=0", jail, limit);

@@ -243,6 +243,22 @@ struct task_struct *jaula_proc_task(struct inode *inode, int number)
 	return find_task_by_pid_ns(number, proc_pid_ns(inode->i_sb));
 }
 
+/*
+ * Whether what a process has of its network namespace in /proc is the current
+ * task's own, and of no namespace that the host is in.
+ */
+bool jaula_is_own_net(struct inode *inode, int number)
+{
+	struct task_struct *task;
+	bool is_own;
+
+	rcu_read_lock();
+	task = jaula_proc_task(inode, number);
+	is_own = task && same_thread_group(task, current);
+	rcu_read_unlock();
+	return is_own && !jaula_is_in_init_net();
+}
+
 void jaula_counter_increment(atomic64_t *counter)
 {
 	atomic64_inc(counter);
@@ -280,8 +296,19 @@ bool jaula_key_is_shared(struct key *key)
 {
 #ifdef CONFIG_KEYS
 	return !strcmp(key->type->name, ".request_key_auth") ||
-	       strstarts(key->description, "_persistent.") ||
-	       !strcmp(key->description, ".persistent_register");
+	       (key->type == &key_type_keyring &&
+		(strstarts(key->description, "_persistent.") ||
+		 !strcmp(key->description, ".persistent_register")));
+#else
+	return false;
+#endif
+}
+
+/* Whether signatures are checked against a key. */
+bool jaula_key_is_certificate(struct key *key)
+{
+#ifdef CONFIG_KEYS
+	return !strcmp(key->type->name, "asymmetric");
 #else
 	return false;
 #endif

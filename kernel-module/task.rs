@@ -321,10 +321,10 @@ pub(crate) fn breathe() {
 pub(crate) struct Comm(Option<([u8; bindings::TASK_COMM_LEN as usize], i32)>);
 
 impl Comm {
-    /// Reads both. May be called in any context.
-    pub(crate) fn of_current() -> Self {
-        // SAFETY: May be called anywhere.
-        if !unsafe { bindings::jaula_is_in_task() } {
+    /// Reads both, or neither when the current task is not meant. May be called in
+    /// any context.
+    pub(crate) fn of_current(is_meant: bool) -> Self {
+        if !is_meant {
             return Self(None);
         }
         // SAFETY: The current task is valid; its number is not written while it runs. It may be

@@ -6,7 +6,7 @@ use jaula_tests::inmate::{wait_for_ever, Inmate};
 use jaula_tests::jailfs::{self, ALLOWED};
 use jaula_tests::ktap::{CaseResult, Context, Suite};
 use jaula_tests::sys::process::{self, Ended};
-use jaula_tests::sys::{ids, trace, Errno};
+use jaula_tests::sys::{ids, shared_memory, trace, Errno};
 use jaula_tests::{check, check_eq, jail};
 use std::process::{Command, ExitCode};
 
@@ -51,6 +51,10 @@ fn main() -> ExitCode {
     suite.case(
         "who is bound does not trace who is not",
         no_tracing_the_unbound,
+    );
+    suite.case(
+        "what shares memory with who is not bound is not traced either",
+        no_tracing_a_share,
     );
     suite.case("every refusal is counted", counted);
     suite.run()
@@ -312,6 +316,26 @@ fn no_tracing_the_unbound() -> CaseResult {
         before + 1,
         "counted"
     );
+    Ok(())
+}
+
+fn no_tracing_a_share() -> CaseResult {
+    jail::enter()?;
+    for flags in [libc::CLONE_VM, libc::CLONE_FILES, libc::CLONE_FS] {
+        let share =
+            shared_memory::clone(flags | libc::SIGCHLD, || wait_for_ever()).context("clone")?;
+        let ended = process::in_child(|| match trace::seize(share, 0) {
+            Err(errno) => errno.0,
+            Ok(()) => 0,
+        });
+        let _ = process::kill(share, libc::SIGKILL);
+        process::wait(share).context("wait")?;
+        check_eq!(
+            ended,
+            Ok(Ended::Exited(libc::EPERM)),
+            "with flags {flags:#x}"
+        );
+    }
     Ok(())
 }
 

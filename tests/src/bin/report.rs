@@ -6,7 +6,7 @@ use jaula_tests::audit::{self, Audit};
 use jaula_tests::inmate::Inmate;
 use jaula_tests::kmsg::Kmsg;
 use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
-use jaula_tests::sys::{jail as call, process};
+use jaula_tests::sys::{jail as call, process, schedule, trace, Result as SysResult};
 use jaula_tests::sysv::{Family, Object, Path, PATHS};
 use jaula_tests::tracing::Tracing;
 use jaula_tests::{check, check_eq, jail};
@@ -97,6 +97,13 @@ fn main() -> ExitCode {
             Ok(())
         },
     );
+    // The kernel asks about these with the lock of a task held, the caller's own among them.
+    for (name, call, attempt) in LOCKED {
+        suite.case(
+            &format!("audit: {name} is refused under a lock"),
+            move || refused_under_lock(call, attempt),
+        );
+    }
     suite.case("audit: a flood of refusals is a few records", || {
         let mut audit = Audit::start()?;
         let flood = process::in_child(|| {
@@ -178,6 +185,34 @@ fn main() -> ExitCode {
 }
 
 /// The processes that create, enter and destroy a jail, and its number.
+/// A call that is refused on the process with this number, and how the record names it.
+type Locked = (&'static str, &'static str, fn(libc::pid_t) -> SysResult<()>);
+
+const LOCKED: [Locked; 4] = [
+    ("setrlimit", "capable", |_| schedule::raise_limit()),
+    ("ptrace", "ptrace", |pid| trace::seize(pid, 0)),
+    ("setpriority", "setpriority", |pid| {
+        schedule::set_nice(schedule::Whose::Process, pid as u32, 5)
+    }),
+    ("kill", "kill", |pid| process::kill(pid, libc::SIGCONT)),
+];
+
+fn refused_under_lock(call: &str, attempt: fn(libc::pid_t) -> SysResult<()>) -> CaseResult {
+    let outsider = Inmate::start(|| Ok(()))?;
+    let mut audit = Audit::start()?;
+    let number = jail::enter()?;
+    // Twice, since the second finds whatever the first has left locked.
+    for _ in 0..2 {
+        let ended = process::in_child(|| match attempt(outsider.pid) {
+            Err(errno) => errno.0,
+            Ok(()) => 0,
+        });
+        check_eq!(ended, Ok(process::Ended::Exited(libc::EPERM)), "{call}");
+    }
+    let values = [format!("jail={number}"), format!("call={call}")];
+    audit.expect(audit::REFUSAL, &values).map(drop)
+}
+
 fn live_and_die() -> Result<[i32; 4], Failure> {
     let creator = Inmate::start(|| Ok(()))?;
     let number = creator.number;

@@ -17,10 +17,36 @@ fn verdict(expected: i64) -> i32 {
 /// Enters a jail and makes a child in this way, which must be in that jail. The child may be
 /// our parent's and not ours: so it tells through a socket.
 pub fn by(make: impl FnOnce(Box<dyn FnOnce() -> i32>) -> SysResult<libc::pid_t>) -> CaseResult {
+    made(Maker::Enters, make)
+}
+
+/// As [`by`], where the parent of the one that makes the child is in the jail as well.
+pub fn beside(make: impl FnOnce(Box<dyn FnOnce() -> i32>) -> SysResult<libc::pid_t>) -> CaseResult {
+    made(Maker::IsBornThere, make)
+}
+
+/// How the one that makes the child has come into the jail.
+#[derive(PartialEq)]
+enum Maker {
+    Enters,
+    IsBornThere,
+}
+
+fn made(
+    maker: Maker,
+    make: impl FnOnce(Box<dyn FnOnce() -> i32>) -> SysResult<libc::pid_t>,
+) -> CaseResult {
     let (mut ours, mut theirs) = UnixStream::pair().context("socketpair")?;
-    let number = jail::enter()?;
+    if maker == Maker::IsBornThere {
+        jail::enter()?;
+    }
     // The child of CLONE_PARENT is left to this process.
     let middle = process::fork(|| {
+        let number = match maker {
+            Maker::Enters => jail::enter(),
+            Maker::IsBornThere => jail::number(),
+        };
+        let Ok(number) = number else { return 2 };
         let child = make(Box::new(move || {
             let answer = format!("{}", verdict(number));
             let told = theirs.write_all(answer.as_bytes());

@@ -18,7 +18,7 @@ use jaula_tests::sys::{ids, jail as call};
 use jaula_tests::sysv::Family;
 use jaula_tests::{check_eq, jail};
 use keeps::{identities, ipc_namespaces, worker_lists};
-use made::{by, earlier_child, generations, orphan, sharing_memory};
+use made::{beside, by, earlier_child, generations, orphan, sharing_memory};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -31,7 +31,6 @@ fn main() -> ExitCode {
     suite.case("fork", || by(process::fork));
     for (name, flags) in [
         ("clone", 0),
-        ("clone(CLONE_PARENT)", libc::CLONE_PARENT),
         (
             "clone(CLONE_FILES|CLONE_FS)",
             libc::CLONE_FILES | libc::CLONE_FS,
@@ -45,9 +44,12 @@ fn main() -> ExitCode {
             by(|child| process::clone(flags | libc::SIGCHLD, child))
         });
     }
+    suite.case("clone(CLONE_PARENT)", || {
+        beside(|child| process::clone(libc::CLONE_PARENT | libc::SIGCHLD, child))
+    });
     suite.case("clone3", || by(|child| process::clone3(0, child)));
     suite.case("clone3(CLONE_PARENT)", || {
-        by(|child| process::clone3(libc::CLONE_PARENT as u64, child))
+        beside(|child| process::clone3(libc::CLONE_PARENT as u64, child))
     });
     suite.case("clone(CLONE_VM)", || sharing_memory(0));
     suite.case("clone(CLONE_VM|CLONE_VFORK)", || {
