@@ -43,7 +43,7 @@ unsafe extern "C" fn jaula_task_alloc(task: *mut task_struct, clone_flags: c_ulo
     let parent = unsafe { Subject::from_current(get_current()) };
 
     // SAFETY: By the requirements of this function; a task in the making is its maker's alone.
-    to_return_value(unsafe { task::admit(task, &parent, clone_flags as usize) })
+    to_return_value(unsafe { task::admit(task, &parent, clone_flags) })
 }
 
 /// Takes a task that has exited from its jail.
