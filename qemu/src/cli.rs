@@ -187,7 +187,7 @@ pub struct TestArgs {
     /// Run the guest's tests on the debug kernel instead
     #[arg(long, conflicts_with = "all")]
     pub debug_kernel: bool,
-    /// Go through all rounds of the storms on the debug kernel too, where they are cut to a fifth
+    /// Go through all rounds of the storms, kills and random sequences, which are cut to a fifth or less
     /// otherwise
     #[arg(long)]
     pub long: bool,

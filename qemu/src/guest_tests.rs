@@ -189,12 +189,12 @@ fn script(programs: &[String], flavour: Flavour) -> String {
         "try() {{\n    echo '{MARK} begin' \"$1\"\n    timeout -s KILL {limit} {TESTS_DIR}/$1 2>&1\n    \
          status=$?\n    echo\n    echo '{MARK} end' \"$1\" $status\n}}\n"
     );
-    if flavour == Flavour::Debug && std::env::var_os(LONG_VARIABLE).is_none() {
+    if std::env::var_os(LONG_VARIABLE).is_none() {
         script = format!("export JAULA_ROUNDS=few\n{script}");
     }
     if let Some(seed) = std::env::var(SEED_VARIABLE)
         .ok()
-        .and_then(|seed| seed.parse::<u64>().ok())
+        .filter(|seed| seed == "new" || seed.parse::<u64>().is_ok())
     {
         script = format!("export {SEED_VARIABLE}={seed}\n{script}");
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A thousand random sequences by processes in several jails, in each other and side by side:
+//! Two thousand random sequences by processes in several jails, in each other and side by side:
 //! jails made, entered and ended, objects, sockets, queues and signals across all walls, each
 //! step compared with a small model.
 //!
@@ -13,7 +13,7 @@ use jaula_tests::rounds::rounds;
 use std::process::ExitCode;
 
 /// How many sequences there are in a case.
-const IN_CASE: usize = 50;
+const IN_CASE: usize = 100;
 const CASES: usize = 20;
 
 fn main() -> ExitCode {
