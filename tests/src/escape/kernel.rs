@@ -101,7 +101,7 @@ const OTHERS: &[Attack] = &[
     attack("setdomainname", |_| Ok(machine::set_domain_name("(none)")?)),
     attack("iopl", |_| all_ports()),
     attack("ioperm", |_| one_port()),
-    attack("mapping the lowest page", |_| Ok(machine::map_lowest()?)),
+    attack("mapping the lowest page", |_| lowest_page()),
     // Any call may make the kernel want a module: the program that loads it runs on the host.
     attack("a socket whose family makes modprobe run", |_| {
         // Nobody has such sockets.
@@ -198,6 +198,14 @@ fn change_link() -> Attempt {
     match machine::change_link(&socket).needed("asking over netlink")? {
         0 => Ok(()),
         errno => Err(Errno(errno).into()),
+    }
+}
+
+/// 32-bit ARM keeps the lowest pages for its vectors, and gives them to nobody.
+fn lowest_page() -> Attempt {
+    match cfg!(target_arch = "arm") {
+        true => Err(Stop::NotHere("no program can have the lowest page".into())),
+        false => Ok(machine::map_lowest()?),
     }
 }
 
