@@ -26,6 +26,10 @@ const MARK: &str = "@@jaula-test@@";
 /// Set where storms are to go through all of their rounds on the debug kernel too.
 pub const LONG_VARIABLE: &str = "JAULA_LONG";
 
+/// What runs on the debug kernel only when all is asked for: it starts programs by the hundred, and looks
+/// at what user space does with calls that `launcher` and `admin` have the kernel checked in.
+const LONG_ON_DEBUG: [&str; 1] = ["isolation"];
+
 /// Handed on to the guest: where the dice of its random tests begin.
 pub const SEED_VARIABLE: &str = "JAULA_SEED";
 
@@ -130,7 +134,10 @@ fn run(guest: &Guest, setting: &Setting) -> Result<Vec<Case>> {
         (true, "", "test", "lsm=jaula"),
         (false, "_without_lsm", "test-without", "lsm=capability"),
     ] {
-        let programs = userland::tests(&guest.programs, module_on);
+        let mut programs = userland::tests(&guest.programs, module_on);
+        if flavour == Flavour::Debug && std::env::var_os(LONG_VARIABLE).is_none() {
+            programs.retain(|program| !LONG_ON_DEBUG.contains(&program.as_str()));
+        }
         if programs.is_empty() {
             continue;
         }
