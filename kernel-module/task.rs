@@ -317,7 +317,8 @@ pub(crate) fn breathe() {
 }
 
 /// The name and the number of the current task. The name is what the task wants it to be: printing it
-/// escapes what could pass for something else in a log. In an interrupt there is neither.
+/// escapes what could pass for something else in a log. Where it has
+/// nothing to do with what is told there is neither.
 pub(crate) struct Comm(Option<([u8; bindings::TASK_COMM_LEN as usize], i32)>);
 
 impl Comm {
