@@ -32,7 +32,6 @@ exported!(jaula_file_open, jaula_inode_change);
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Ordinary,
-    Queues,
     Proc,
     /// Its files are read by everybody and written to change the kernel.
     Settings,
@@ -44,13 +43,19 @@ enum Kind {
 ///
 /// `inode` must be valid.
 #[inline(always)]
-unsafe fn kind_of(inode: *mut inode) -> Kind {
+unsafe fn magic_of(inode: *mut inode) -> u32 {
     // SAFETY: By the requirements of this function; an inode keeps its file system.
-    let magic = unsafe { (*(*inode).i_sb).s_magic } as u32;
+    unsafe { (*(*inode).i_sb).s_magic as u32 }
+}
 
-    match magic {
+/// # Safety
+///
+/// `inode` must be valid.
+#[inline(always)]
+unsafe fn kind_of(inode: *mut inode) -> Kind {
+    // SAFETY: By the requirements of this function.
+    match unsafe { magic_of(inode) } {
         bindings::PROC_SUPER_MAGIC => Kind::Proc,
-        MQUEUE_MAGIC => Kind::Queues,
         bindings::SYSFS_MAGIC
         | bindings::CGROUP_SUPER_MAGIC
         | bindings::CGROUP2_SUPER_MAGIC
@@ -95,15 +100,15 @@ unsafe extern "C" fn jaula_file_open(
     // SAFETY: By the requirements of this function.
     let inode = unsafe { (*file).f_inode };
 
-    // SAFETY: As above.
-    match unsafe { kind_of(inode) } {
-        Kind::Ordinary => 0,
-        // SAFETY: As above.
-        Kind::Queues => unsafe { mqueue::check(inode, c_str!("mq_open"), subject) },
-        // SAFETY: As above; the value is only looked at here.
-        _ if unsafe { Subject::from_current(subject) }.jail().is_none() => 0,
-        // SAFETY: As above.
-        kind => unsafe { open_in_jail(file, kind, writes, subject) },
+    // SAFETY: As above; the subject is only looked at here.
+    unsafe {
+        if magic_of(inode) == MQUEUE_MAGIC {
+            mqueue::check(inode, c_str!("mq_open"), subject)
+        } else if Subject::from_current(subject).jail().is_none() {
+            0
+        } else {
+            open_in_jail(file, writes, subject)
+        }
     }
 }
 
@@ -111,17 +116,13 @@ unsafe extern "C" fn jaula_file_open(
 ///
 /// As for [`jaula_file_open`].
 #[inline(never)]
-unsafe fn open_in_jail(
-    file: *mut file,
-    kind: Kind,
-    writes: bool,
-    subject: *mut task_struct,
-) -> c_int {
+unsafe fn open_in_jail(file: *mut file, writes: bool, subject: *mut task_struct) -> c_int {
     // SAFETY: By the requirements of this function.
     let inode = unsafe { (*file).f_inode };
 
-    let is_refused = match kind {
-        Kind::Ordinary | Kind::Queues => false,
+    // SAFETY: As above.
+    let is_refused = match unsafe { kind_of(inode) } {
+        Kind::Ordinary => false,
         Kind::Settings => writes,
         Kind::Diagnosis => true,
         // SAFETY: As above.
@@ -161,17 +162,16 @@ unsafe extern "C" fn jaula_inode_change(
     call: *const c_char,
     subject: *mut task_struct,
 ) -> c_int {
-    // SAFETY: By the requirements of this function.
-    let call = unsafe { CStr::from_char_ptr(call) };
-
-    // SAFETY: As above.
-    match unsafe { kind_of(inode) } {
-        Kind::Ordinary => 0,
-        // SAFETY: As above.
-        Kind::Queues => unsafe { mqueue::check(inode, call, subject) },
-        _ if !changes_use => 0,
-        // SAFETY: As above.
-        _ => unsafe { check_may_control(inode, call, subject) },
+    // SAFETY: By the requirements of this function. The name is made where it is wanted, since its
+    // length has a price.
+    unsafe {
+        if magic_of(inode) == MQUEUE_MAGIC {
+            mqueue::check(inode, CStr::from_char_ptr(call), subject)
+        } else if changes_use && kind_of(inode) != Kind::Ordinary {
+            check_may_control(inode, CStr::from_char_ptr(call), subject)
+        } else {
+            0
+        }
     }
 }
 

@@ -79,13 +79,15 @@ unsafe extern "C" fn jaula_task_schedule(
 ) -> c_int {
     // SAFETY: By the requirements of this function; the value ends with it.
     let subject = unsafe { Subject::from_current(subject) };
+    // The host is not to pay for the length of the name.
+    let Some(jail) = subject.jail() else { return 0 };
     // SAFETY: By the requirements of this function.
     let call = unsafe { CStr::from_char_ptr(call) };
 
     // SAFETY: As above.
     unsafe {
         check(
-            subject.jail(),
+            Some(jail),
             object,
             Access::Schedule,
             (Class::Sched, call),
