@@ -66,22 +66,25 @@ pub fn accounting_off() -> Result<()> {
     call!(libc::SYS_acct, 0usize).map(drop)
 }
 
-/// Sets the clock to what it says.
+/// Sets the clock a second on: back it may not go where it started from nought with the machine,
+/// as without a real-time clock.
 pub fn set_clock() -> Result<()> {
     // SAFETY: an all-zero timespec is a valid value of this plain C struct.
     let mut time: libc::timespec = unsafe { std::mem::zeroed() };
     // SAFETY: the struct outlives both calls.
     checked(unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &mut time) })?;
+    time.tv_sec += 1;
     // SAFETY: as above.
     checked(unsafe { libc::clock_settime(libc::CLOCK_REALTIME, &time) }).map(drop)
 }
 
-/// `settimeofday(2)` to what the clock says.
+/// `settimeofday(2)` to a second from now, as [`set_clock`].
 pub fn set_time_of_day() -> Result<()> {
     // SAFETY: an all-zero timeval is a valid value of this plain C struct.
     let mut time: libc::timeval = unsafe { std::mem::zeroed() };
     // SAFETY: the struct outlives both calls; the time zone may be null.
     checked(unsafe { libc::gettimeofday(&mut time, std::ptr::null_mut()) })?;
+    time.tv_sec += 1;
     // SAFETY: as above.
     checked(unsafe { libc::settimeofday(&time, std::ptr::null()) }).map(drop)
 }

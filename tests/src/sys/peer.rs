@@ -220,6 +220,9 @@ pub fn end_after(seconds: u32) {
     unsafe { libc::alarm(seconds) };
 }
 
+/// From `<linux/perf_event.h>`; `libc` has not got it.
+const PERF_FLAG_FD_CLOEXEC: usize = 1 << 3;
+
 /// `struct perf_event_attr` as far as a simple counter needs it (`PERF_ATTR_SIZE_VER0`).
 #[repr(C)]
 #[derive(Default)]
@@ -253,7 +256,7 @@ pub fn perf(pid: pid_t) -> Result<OwnedFd> {
         pid,
         -1,
         -1,
-        0usize
+        PERF_FLAG_FD_CLOEXEC
     )
     .map(owned)
 }
