@@ -107,7 +107,10 @@ unsafe extern "C" fn jaula_file_open(
         } else if Subject::from_current(subject).jail().is_none() {
             0
         } else {
-            open_in_jail(file, writes, subject)
+            match kind_of(inode) {
+                Kind::Ordinary => 0,
+                kind => open_in_jail(file, kind, writes, subject),
+            }
         }
     }
 }
@@ -116,12 +119,16 @@ unsafe extern "C" fn jaula_file_open(
 ///
 /// As for [`jaula_file_open`].
 #[inline(never)]
-unsafe fn open_in_jail(file: *mut file, writes: bool, subject: *mut task_struct) -> c_int {
+unsafe fn open_in_jail(
+    file: *mut file,
+    kind: Kind,
+    writes: bool,
+    subject: *mut task_struct,
+) -> c_int {
     // SAFETY: By the requirements of this function.
     let inode = unsafe { (*file).f_inode };
 
-    // SAFETY: As above.
-    let is_refused = match unsafe { kind_of(inode) } {
+    let is_refused = match kind {
         Kind::Ordinary => false,
         Kind::Settings => writes,
         Kind::Diagnosis => true,

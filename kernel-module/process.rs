@@ -53,14 +53,28 @@ unsafe extern "C" fn jaula_task_kill(
         // SAFETY: By the requirements of this function.
         unsafe { credentials::jail_of(cred) }
     };
-    // SAFETY: As above.
+    match jail {
+        None => 0,
+        // SAFETY: By the requirements of this function.
+        Some(jail) => unsafe { kill_from_jail(jail, object, cred.is_null()) },
+    }
+}
+
+/// Apart from [`jaula_task_kill`], which needs no stack without it: most signals do not come here.
+///
+/// # Safety
+///
+/// `object` must be valid.
+#[inline(never)]
+unsafe fn kill_from_jail(jail: &Jail, object: *mut task_struct, by_current: bool) -> c_int {
+    // SAFETY: By the requirements of this function.
     unsafe {
         check(
-            jail,
+            Some(jail),
             object,
             Access::Signal,
             (Class::Signal, c_str!("kill")),
-            cred.is_null(),
+            by_current,
         )
     }
 }
