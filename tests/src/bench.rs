@@ -218,6 +218,11 @@ pub const OPERATIONS: &[Operation] = &[
         measure: commands::jaula,
     },
     Operation {
+        name: "jaula --plain",
+        meaning: "jaula --plain ROOT -- /bin/true",
+        measure: commands::plain,
+    },
+    Operation {
         name: "chroot",
         meaning: "chroot ROOT /bin/true",
         measure: commands::chroot,

@@ -14,10 +14,19 @@ const TIMES: u32 = 10;
 
 /// `jaula ROOT -- COMMAND`; none where the kernel has no jails.
 pub fn jaula() -> Result<Option<f64>, Failure> {
+    in_jail(&["jaula", "--quiet", ROOT, "--", COMMAND])
+}
+
+/// The same with no more than a jail, `chroot` and the dropping of privileges.
+pub fn plain() -> Result<Option<f64>, Failure> {
+    in_jail(&["jaula", "--quiet", "--plain", ROOT, "--", COMMAND])
+}
+
+fn in_jail(words: &[&str]) -> Result<Option<f64>, Failure> {
     if jail::get_jailnumber().is_err() {
         return Ok(None);
     }
-    whole(&["jaula", "--quiet", ROOT, "--", COMMAND])
+    whole(words)
 }
 
 /// The same root, and no jail.
