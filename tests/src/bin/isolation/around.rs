@@ -198,8 +198,9 @@ fn job_control(place: &Place) -> CaseResult {
         terminal.expect(answer)?;
         ready(&mut terminal)?;
     }
-    // A shell does not end before it has seen that what it had stopped has ended.
-    terminal.send("kill -9 %1; wait %1\r")?;
+    // A shell does not end before it has seen that what it had stopped has ended, and `wait` returns
+    // at once for what is stopped.
+    terminal.send("kill -9 %1; fg %1\r")?;
     ready(&mut terminal)?;
     terminal.send("exit 7\r")?;
     check_eq!(terminal.finish()?, 7, "the exit status");
