@@ -69,8 +69,8 @@ unsafe extern "C" fn jaula_task_kill(
 unsafe fn kill_from_jail(jail: &Jail, object: *mut task_struct, by_current: bool) -> c_int {
     // SAFETY: By the requirements of this function.
     unsafe {
-        check(
-            Some(jail),
+        check_from_jail(
+            jail,
             object,
             Access::Signal,
             (Class::Signal, c_str!("kill")),
@@ -99,15 +99,7 @@ unsafe extern "C" fn jaula_task_schedule(
     let call = unsafe { CStr::from_char_ptr(call) };
 
     // SAFETY: As above.
-    unsafe {
-        check(
-            Some(jail),
-            object,
-            Access::Schedule,
-            (Class::Sched, call),
-            true,
-        )
-    }
+    unsafe { check_from_jail(jail, object, Access::Schedule, (Class::Sched, call), true) }
 }
 
 /// Decides about what the jail `subject` wants of a task, in a call by the current task or not. From the
