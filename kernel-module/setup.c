@@ -61,11 +61,28 @@ void jaula_ratelimit_init(struct ratelimit_state *rs)
 static DEFINE_XARRAY_FLAGS(jaula_numbers, XA_FLAGS_ALLOC1 | XA_FLAGS_LOCK_IRQ);
 static u32 jaula_next_number = 1;
 
+/*
+ * The lowest number that is given out.  With one near the end of the range
+ * numbers come round soon, and run out soon: tests see both.
+ */
+static unsigned int jaula_first_number __ro_after_init = 1;
+
+static int set_first_number(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 1, INT_MAX);
+}
+
+static const struct kernel_param_ops first_number_ops = {
+	.set = set_first_number,
+	.get = param_get_uint,
+};
+module_param_cb(first_number, &first_number_ops, &jaula_first_number, 0444);
+
 int jaula_number_alloc(u32 *number)
 {
 	return xa_alloc_cyclic_irq(&jaula_numbers, number, NULL,
-				   XA_LIMIT(1, INT_MAX), &jaula_next_number,
-				   GFP_KERNEL);
+				   XA_LIMIT(jaula_first_number, INT_MAX),
+				   &jaula_next_number, GFP_KERNEL);
 }
 
 void jaula_number_release(u32 number)

@@ -7,15 +7,18 @@
 //! does to itself (entering a jail, giving up root) does not reach the next one, and a panic, an
 //! exit, a signal or a hang is a failure of that case alone.
 
+mod chosen;
 mod failure;
 mod print;
 mod report;
 
+pub use chosen::Chosen;
 pub use failure::{fail, skip, CaseResult, Context, Failure};
 pub use print::{write_header, write_result, Totals};
 pub use report::Reporter;
 
 use crate::sys::process::{self, Ended};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -84,9 +87,24 @@ impl<'a> Suite<'a> {
         });
     }
 
-    /// Runs everything and prints the report; success only if no case failed.
-    pub fn run(self) -> ExitCode {
-        match self.print() {
+    /// Runs the chosen cases, or lists them, and prints the report; success only if no case failed.
+    pub fn run(self, chosen: &Chosen) -> ExitCode {
+        let names: Vec<_> = self.groups.iter().flat_map(|group| &group.names).collect();
+        let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+        let meant: BTreeSet<String> = match chosen.among(&names) {
+            Ok(meant) => meant.into_iter().map(str::to_owned).collect(),
+            Err(name) => {
+                println!("Bail out! no case is called {name}, or has that in its name");
+                return ExitCode::FAILURE;
+            }
+        };
+        if chosen.only_listed {
+            for name in names.iter().filter(|name| meant.contains(**name)) {
+                println!("{}", chosen::normal(name));
+            }
+            return ExitCode::SUCCESS;
+        }
+        match self.print(&meant) {
             Ok(totals) if totals.failed == 0 => ExitCode::SUCCESS,
             Ok(_) => ExitCode::FAILURE,
             Err(error) => {
@@ -96,13 +114,21 @@ impl<'a> Suite<'a> {
         }
     }
 
-    fn print(self) -> std::io::Result<Totals> {
+    /// Runs the groups that have a case among those that are meant, and reports these.
+    fn print(self, meant: &BTreeSet<String>) -> std::io::Result<Totals> {
         let mut totals = Totals::default();
-        let count = self.groups.iter().map(|group| group.names.len()).sum();
+        let names = self.groups.iter().flat_map(|group| &group.names);
+        let count = names.filter(|name| meant.contains(*name)).count();
         write_header(&mut std::io::stdout(), count)?;
         for group in self.groups {
             let names = group.names;
+            if !names.iter().any(|name| meant.contains(name)) {
+                continue;
+            }
             run_group(&names, group.limit, group.body, &mut |name, result| {
+                if !meant.contains(name) {
+                    return Ok(());
+                }
                 let mut stdout = std::io::stdout();
                 write_result(&mut stdout, totals.add(&result), name, &result)?;
                 stdout.flush()

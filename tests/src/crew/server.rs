@@ -10,6 +10,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::process::ExitCode;
 
 /// The argument after which a program of this package goes on as a member of a crew.
 const MEMBER_ARGUMENT: &str = "--member";
@@ -40,12 +41,12 @@ pub(super) fn lead(place: Place, streams: Vec<UnixStream>) -> i32 {
     0
 }
 
-/// Goes on as a member of a crew when the program was executed by one. To be called first thing
-/// in `main` by every program that uses [`Member::exec`](super::Member::exec).
-pub fn resume_after_exec() {
+/// Goes on as a member of a crew, where the program was executed by one. To be called first thing
+/// in `main` of a program that uses [`Member::exec`](super::Member::exec).
+pub fn resume_after_exec() -> Option<ExitCode> {
     let mut arguments = std::env::args().skip(1);
     if arguments.next().as_deref() != Some(MEMBER_ARGUMENT) {
-        return;
+        return None;
     }
     let stream = arguments
         .next()
@@ -54,13 +55,13 @@ pub fn resume_after_exec() {
         .map(UnixStream::from);
     let Some(mut stream) = stream else {
         eprintln!("{MEMBER_ARGUMENT} needs the number of an open socket");
-        std::process::exit(2);
+        return Some(ExitCode::from(2));
     };
     let status = match answer(&mut stream, &Ok(vec![])) {
         Ok(()) => serve_socket(stream),
         Err(_) => 1,
     };
-    std::process::exit(status);
+    Some(ExitCode::from(u8::from(status != 0)))
 }
 
 fn serve_socket(mut stream: UnixStream) -> i32 {

@@ -56,7 +56,7 @@ pub fn write_result(
 }
 
 /// One line without `#`, which would begin a directive.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.replace(['\n', '\r'], " ").replace('#', "no. ")
 }
 

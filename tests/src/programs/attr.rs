@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What the kernel says about the jail of one task: `/proc/PID/attr/jaula/current` and
+//! `lsm_get_self_attr(2)`.
+
+use jaula_tests::inmate::Inmate;
+use jaula_tests::ktap::{CaseResult, Chosen, Context, Suite};
+use jaula_tests::sys::{jail as call, lsm, process, Errno};
+use jaula_tests::{check, check_eq, jail, jailfs, procfs};
+use std::process::ExitCode;
+
+pub fn main(chosen: &Chosen) -> ExitCode {
+    let mut suite = Suite::new();
+    suite.case("the host is 0", || {
+        check_eq!(procfs::jail(process::pid()), Ok(0), "this process");
+        check_eq!(procfs::jail(1), Ok(0), "process 1");
+        // The first of the kernel's own threads.
+        check_eq!(procfs::jail(2), Ok(0), "kthreadd");
+        Ok(())
+    });
+    suite.case("the host is told about all jails", || {
+        let inmate = Inmate::start(|| Ok(()))?;
+        check_eq!(
+            procfs::jail(inmate.pid),
+            Ok(inmate.number),
+            "a process in one"
+        );
+        Ok(())
+    });
+    suite.case("a jail is told about itself and what is in it", from_within);
+    suite.case("and not about others: EACCES", || {
+        let other = Inmate::start(|| Ok(()))?;
+        let (number, pid) = (other.number, other.pid);
+        Inmate::start(move || {
+            check!(jail::number()? != number, "both are in one jail");
+            check_eq!(procfs::jail(pid), Err(Errno::EACCES), "a sibling's");
+            check_eq!(
+                procfs::jail(process::parent()),
+                Err(Errno::EACCES),
+                "the host's"
+            );
+            check_eq!(procfs::jail(1), Err(Errno::EACCES), "process 1");
+            Ok(())
+        })
+        .map(drop)
+    });
+    suite.case("it changes with the jail", || {
+        let inmate = Inmate::start(|| Ok(()))?;
+        call::attach_jail(inmate.number).context("attach_jail")?;
+        check_eq!(
+            procfs::jail(process::pid()),
+            Ok(inmate.number),
+            "afterwards"
+        );
+        Ok(())
+    });
+    suite.case("it can't be written", || {
+        let got = std::fs::write("/proc/self/attr/jaula/current", "0\n");
+        check!(got.is_err(), "0 was written");
+        Ok(())
+    });
+    suite.case("attr/current is not jaula's", || {
+        let got = std::fs::read("/proc/self/attr/current").map_err(|error| jailfs::errno(&error));
+        check_eq!(got.map(drop), Err(Errno::EINVAL), "attr/current");
+        Ok(())
+    });
+    suite.case("lsm_get_self_attr tells the same", || {
+        check_eq!(lsm::self_attr(), Ok("0\n".to_owned()), "on the host");
+        let number = jail::enter()?;
+        check_eq!(lsm::self_attr(), Ok(format!("{number}\n")), "in a jail");
+        Ok(())
+    });
+    suite.case("it is read while tasks enter jails and end", || {
+        let churn = jail::churn(500)?;
+        loop {
+            let children = std::fs::read_to_string(format!("/proc/{churn}/task/{churn}/children"));
+            for child in children.unwrap_or_default().split_whitespace() {
+                let got = child.parse().map(procfs::jail);
+                check!(
+                    matches!(got, Ok(Ok(_) | Err(Errno::ENOENT | Errno::ESRCH))),
+                    "process {child}: {got:?}"
+                );
+            }
+            if let Some(ended) = process::try_wait(churn).context("wait")? {
+                check_eq!(ended, process::Ended::Exited(0), "what makes jails");
+                return Ok(());
+            }
+        }
+    });
+    suite.run(chosen)
+}
+
+fn from_within() -> CaseResult {
+    let outer = Inmate::start(|| Ok(()))?;
+    jailfs::set(outer.number, "children.max", "1")?;
+    let number = outer.number;
+    let inner = Inmate::start_within(number, || Ok(()))?;
+    let (inner_number, inner_pid, outer_pid) = (inner.number, inner.pid, outer.pid);
+    let watcher = Inmate::start_in(number, || {
+        check_eq!(procfs::jail(process::pid()), Ok(number), "its own");
+        check_eq!(procfs::jail(outer_pid), Ok(number), "another in it");
+        check_eq!(
+            procfs::jail(inner_pid),
+            Ok(inner_number),
+            "one in a jail within"
+        );
+        Ok(())
+    })?;
+    drop(watcher);
+    Ok(())
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What `jaula` puts around a command, seen from inside of the jail: mounts, devices, /proc,
+//! system calls, capabilities, limits, namespaces; each of them turned off; and `jaula exec` into
+//! all that.
+
+mod around;
+mod calls;
+mod doctor;
+mod exec;
+mod guide;
+mod parts;
+mod place;
+mod refused;
+mod world;
+
+use jaula_tests::ktap::{Chosen, Suite};
+use jaula_tests::launch::Root;
+use place::Place;
+use std::process::ExitCode;
+
+pub use calls::act_as_caller;
+
+pub fn main(chosen: &Chosen) -> ExitCode {
+    let (place, root) = match Place::new().and_then(|place| Ok((place, Root::new()?))) {
+        Ok(made) => made,
+        Err(failure) => {
+            println!("Bail out! No root directory for the jails: {failure}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut suite = Suite::new();
+    world::add(&mut suite, &place);
+    parts::add(&mut suite, &place, &root);
+    calls::add(&mut suite, &place);
+    around::add(&mut suite, &place);
+    exec::add(&mut suite, &place);
+    refused::add(&mut suite, &place);
+    doctor::add(&mut suite);
+    guide::add(&mut suite);
+    suite.run(chosen)
+}
