@@ -4,6 +4,8 @@
 
 use crate::ktap::{Context, Failure};
 use crate::sys::{ids, jail, process, Errno};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 
 /// Puts the calling process into a new jail; its number.
 pub fn enter() -> Result<i64, Failure> {
@@ -28,6 +30,29 @@ pub fn number_if_any() -> Result<i64, Errno> {
         Err(Errno::ENOSYS | Errno::EOPNOTSUPP) => Ok(0),
         other => other,
     }
+}
+
+/// Has a child make a jail and end; what create_newjail gave it, whose jail has gone by then.
+pub fn try_to_make() -> Result<Result<i64, Errno>, Failure> {
+    let (mut ours, mut theirs) = UnixStream::pair().context("socketpair")?;
+    let child = process::fork(|| {
+        let answer = jail::create_newjail().unwrap_or_else(|errno| -i64::from(errno.0));
+        i32::from(theirs.write_all(&answer.to_le_bytes()).is_err())
+    })
+    .context("fork")?;
+    let mut answer = [0; 8];
+    ours.read_exact(&mut answer)
+        .context("hearing from the child")?;
+    process::wait(child).context("waiting for the child")?;
+    Ok(match i64::from_le_bytes(answer) {
+        number if number > 0 => Ok(number),
+        errno => Err(Errno(-errno as i32)),
+    })
+}
+
+/// The number of a jail that was made, and has gone when this returns.
+pub fn made_and_gone() -> Result<i64, Failure> {
+    try_to_make()?.context("create_newjail")
 }
 
 /// Starts a process that has so many children make a jail, one after the other, and end; its exit

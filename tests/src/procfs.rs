@@ -41,6 +41,42 @@ pub fn jail(pid: libc::pid_t) -> Result<i64, Errno> {
         .map_err(|_| Errno::EIO)
 }
 
+/// The name of a process.
+pub fn name(pid: libc::pid_t) -> Result<String, Failure> {
+    let path = format!("/proc/{pid}/comm");
+    let text = fs::read_to_string(&path).context(&path)?;
+    Ok(text.trim_end().to_owned())
+}
+
+/// The command of a process and its arguments; none where it has ended.
+pub fn command(pid: libc::pid_t) -> Vec<String> {
+    let text = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words = text.split(|&byte| byte == 0);
+    let mut words: Vec<_> = words
+        .map(|word| String::from_utf8_lossy(word).into_owned())
+        .collect();
+    // After the last one there is a null byte as well.
+    words.pop();
+    words
+}
+
+/// All processes.
+pub fn processes() -> Result<Vec<libc::pid_t>, Failure> {
+    let mut processes = Vec::new();
+    for entry in fs::read_dir("/proc").context("/proc")? {
+        let name = entry.context("/proc")?.file_name();
+        processes.extend(name.to_str().and_then(|name| name.parse::<i32>().ok()));
+    }
+    Ok(processes)
+}
+
+/// The processes of a jail, as /proc tells.
+pub fn members(number: i64) -> Result<Vec<libc::pid_t>, Failure> {
+    let mut members = processes()?;
+    members.retain(|&pid| jail(pid) == Ok(number));
+    Ok(members)
+}
+
 /// Waits until a process sleeps, having been told to do something that blocks.
 pub fn wait_until_asleep(pid: libc::pid_t) -> Result<(), Failure> {
     let mut asleep = 0;

@@ -25,6 +25,7 @@ mod launcher;
 mod limits;
 mod log;
 mod numbers;
+mod numbers_wrap;
 mod privileges;
 mod random;
 mod report;
@@ -61,6 +62,7 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("limits", limits::main),
     ("log", log::main),
     ("numbers", numbers::main),
+    ("numbers_wrap", numbers_wrap::main),
     ("privileges", privileges::main),
     ("random", random::main),
     ("report", report::main),
