@@ -4,7 +4,7 @@
 
 use crate::ktap::{fail, CaseResult, Context, Failure};
 use crate::launch::{complaint, jaula};
-use crate::wait;
+use crate::{jailfs, procfs, wait};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -125,23 +125,26 @@ impl Detached {
         json(&["inspect", &self.text()])
     }
 
-    /// Waits until it has ended and its supervisor has noted how; that.
+    /// Waits until it has ended and its supervisor has noted how; that, as `jaula inspect` tells it.
     pub fn ended(&self) -> Result<Value, Failure> {
-        let mut ended = Value::Null;
-        wait::until("the jail has ended", || {
-            if self.exists()? {
-                return Ok(false);
-            }
-            ended = self.inspect()?["noted"]["ended"].clone();
-            Ok(!ended.is_null())
+        wait::until("the jail has ended, and how is noted", || {
+            Ok(!self.exists()? && !record(self.number)["ended"].is_null())
         })?;
+        let ended = self.inspect()?["noted"]["ended"].clone();
+        crate::check!(
+            !ended.is_null(),
+            "it is not told how jail {} ended",
+            self.number
+        );
         Ok(ended)
     }
 
     /// Waits until it has printed this.
     pub fn has_printed(&self, part: &str) -> CaseResult {
+        let log = format!("{STATE}/{}/log", self.number);
         wait::until(&format!("the log has {part:?}"), || {
-            Ok(succeed(&["logs", &self.text()])?.contains(part))
+            let text = fs::read(&log).context(&log)?;
+            Ok(String::from_utf8_lossy(&text).contains(part))
         })
     }
 
@@ -161,7 +164,45 @@ impl Drop for Detached {
     }
 }
 
+/// What is noted about a jail; null where that is nothing, or not whole.
+fn record(number: i64) -> Value {
+    let text = fs::read(format!("{STATE}/{number}/record.json")).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+/// Waits until the last jail that was started with this name has ended, and how is noted.
+pub fn wait_until_ended(name: &str) -> CaseResult {
+    wait::until(&format!("{name} has ended, and how is noted"), || {
+        let mut records = noted()?.into_iter().map(record);
+        let last = records.rfind(|record| record["name"] == name);
+        Ok(last.is_some_and(|record| !record["ended"].is_null()))
+    })
+}
+
+/// Waits until the kernel has a jail of this name; its number.
+pub fn wait_until_named(name: &str) -> Result<i64, Failure> {
+    wait::until_some(&format!("there is a jail {name}"), || {
+        let has_name = |number: &i64| jailfs::read(*number, "name").as_deref() == Ok(name);
+        Ok(in_kernel()?.into_iter().find(has_name))
+    })
+}
+
+/// Waits until so many processes of a jail have this name, which is that of what they execute.
+pub fn wait_until_executed(number: i64, name: &str, count: usize) -> CaseResult {
+    wait::until(
+        &format!("{count} processes of jail {number} are {name}"),
+        || {
+            let has_name = |pid: &libc::pid_t| procfs::name(*pid).as_deref() == Ok(name);
+            Ok(procfs::members(number)?
+                .iter()
+                .filter(|pid| has_name(pid))
+                .count()
+                == count)
+        },
+    )
+}
+
 /// Whether a process runs; one that has ended and is not waited for does not.
 pub fn runs(pid: libc::pid_t) -> bool {
-    crate::procfs::state(pid).is_ok_and(|state| state != 'Z' && state != 'X')
+    procfs::state(pid).is_ok_and(|state| state != 'Z' && state != 'X')
 }

@@ -21,6 +21,7 @@ pub mod launch;
 pub mod procfs;
 pub mod random;
 pub mod rounds;
+pub mod stepping;
 pub mod steps;
 pub mod sys;
 pub mod sysv;

@@ -3,21 +3,22 @@
 //! `jaula` and its supervisor killed at any moment: the next one tells the truth and tidies up.
 
 use jaula_tests::admin::{
-    in_kernel, listed, noted, prepare_root, runs, succeed, Detached, ROOT, STATE,
+    in_kernel, listed, noted, prepare_root, runs, succeed, wait_until_executed, wait_until_named,
+    Detached, ROOT, STATE,
 };
-use jaula_tests::check;
-use jaula_tests::ktap::{CaseResult, Chosen, Context, Failure, Suite};
+use jaula_tests::ktap::{fail, CaseResult, Chosen, Context, Failure, Suite};
 use jaula_tests::launch::jaula;
 use jaula_tests::rounds::rounds;
+use jaula_tests::stepping::{kill_at, Course};
 use jaula_tests::sys::process;
-use jaula_tests::wait;
-use std::process::{ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use jaula_tests::{check, check_eq, wait};
+use std::collections::BTreeSet;
+use std::process::{Command, ExitCode, Stdio};
 
-/// How often.
-const ROUNDS: u32 = 100;
+/// At how many moments.
+const ROUNDS: usize = 100;
 /// In how many cases, each of which has its time.
-const PARTS: u32 = 4;
+const PARTS: usize = 4;
 
 pub fn main(chosen: &Chosen) -> ExitCode {
     if let Err(failure) = prepare_root() {
@@ -49,14 +50,15 @@ pub fn main(chosen: &Chosen) -> ExitCode {
             .arg("setsid sleep 1000 & exec sleep 1000")
             .spawn()
             .context("starting jaula")?;
-        wait::until("it runs", || {
-            Ok(succeed(&["ls"])?.contains("\tlost\t0\talive\t2"))
-        })?;
+        let number = wait_until_named("lost")?;
+        wait_until_executed(number, "sleep", 2)?;
         child.kill().context("kill")?;
         child.wait().context("wait")?;
         check!(succeed(&["ls"])?.contains("\tlost\t"), "it is not listed");
         succeed(&["rm", "lost"])?;
-        nothing_is_left()
+        check!(in_kernel()?.is_empty(), "it is still there");
+        check!(noted()?.is_empty(), "it is still noted");
+        Ok(())
     });
     for (what, options) in [
         ("jaula run", &["run", "-q"][..]),
@@ -71,73 +73,119 @@ pub fn main(chosen: &Chosen) -> ExitCode {
                 "{what}: killed at different moments, part {} of {PARTS}",
                 part + 1
             );
-            // One after the other, the parts go through the whole time that a launch takes.
-            let every = ROUNDS / rounds(ROUNDS as usize) as u32;
-            let moments = (part * every..ROUNDS).step_by((PARTS * every) as usize);
-            suite.case(&name, move || killed_at(options, moments));
+            // One after the other, the parts go through all that a launch does.
+            let every = ROUNDS / rounds(ROUNDS);
+            let moments = (part * every..ROUNDS).step_by(PARTS * every);
+            suite.case(&name, move || launches(options, moments));
         }
     }
-    suite.case("jaula rm and stop: killed at different moments", || {
-        for round in 0..rounds(ROUNDS as usize / 4) as u32 {
-            let jail = Detached::start(&[], "sleep 1000 & exec sleep 1000")?;
-            let command = if round % 2 == 0 { "rm" } else { "stop" };
-            killed_after(
-                &[command, &jail.text()],
-                Duration::from_micros(700) * (round / 2),
-            )?;
-        }
-        no_scratch_is_left()
-    });
+    for (command, half) in [("rm", 0), ("stop", 1)] {
+        suite.case(
+            &format!("jaula {command}: killed at different moments"),
+            move || ends(command, (rounds(ROUNDS / 4) + 1 - half) / 2),
+        );
+    }
     suite.run(chosen)
 }
 
-fn killed_at(options: &[&str], moments: impl Iterator<Item = u32>) -> CaseResult {
-    // How long it takes when it is left alone.
-    let start = Instant::now();
+/// Launches a jail again and again, and kills the launcher, its supervisor, or what is to become the
+/// first process of the jail, at each of these moments.
+fn launches(options: &[&str], moments: impl Iterator<Item = usize>) -> CaseResult {
     let command = [ROOT, "--", "/bin/sh", "-c", "sleep 1000 & exit 0"];
     let arguments = [options, &command].concat();
-    let mut alone = jaula(&arguments);
-    alone
-        .stdout(Stdio::null())
-        .status()
-        .context("starting jaula")?;
-    let whole = start.elapsed();
+    let course = Course::of(&mut quiet(&arguments))?;
     succeed(&["rm", "--all"])?;
-    for moment in moments {
-        let time = whole * moment / ROUNDS;
-        killed_after(&arguments, time).context(format_args!("after {time:?}"))?;
+    let mut killed = Killed::default();
+    for part in moments {
+        killed.add(&course, part, ROUNDS, &mut quiet(&arguments))?;
+        tells_the_truth()?;
+        // Whoever was not killed may yet start the jail, which then ends by itself.
+        wait::until("every jaula has ended", || Ok(!any_jaula()?))?;
+        check_eq!(listed()?, in_kernel()?, "the jails that are listed");
+        removes_all()?;
     }
+    killed.check()?;
     no_scratch_is_left()
 }
 
-fn killed_after(arguments: &[&str], time: Duration) -> CaseResult {
-    let mut child = jaula(arguments)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("starting jaula")?;
-    std::thread::sleep(time);
-    child.kill().context("kill")?;
-    child.wait().context("wait")?;
-    tells_the_truth()?;
-    nothing_is_left()
+/// Ends a jail again and again, and kills whoever does it at so many moments.
+fn ends(command: &str, rounds: usize) -> CaseResult {
+    let start = || Detached::start(&[], "sleep 1000 & exec sleep 1000");
+    let course = Course::of(&mut quiet(&[command, &start()?.text()]))?;
+    let mut killed = Killed::default();
+    for part in 0..rounds {
+        let jail = start()?;
+        let mut ending = quiet(&[command, &jail.text()]);
+        killed.add(&course, part, rounds, &mut ending)?;
+        tells_the_truth()?;
+        removes_all()?;
+    }
+    killed.check()?;
+    no_scratch_is_left()
 }
 
-/// What is listed is what the kernel has, wherever that does not change meanwhile: a supervisor
-/// whose caller was killed may yet start its jail.
+fn quiet(arguments: &[&str]) -> Command {
+    let mut command = jaula(arguments);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// How often somebody was to be killed, and was.
+#[derive(Default)]
+struct Killed {
+    tried: usize,
+    killed: usize,
+}
+
+impl Killed {
+    fn add(
+        &mut self,
+        course: &Course,
+        part: usize,
+        parts: usize,
+        command: &mut Command,
+    ) -> CaseResult {
+        let moment = course.moment(part, parts);
+        let moment = moment.ok_or_else(|| fail(format!("there is no such moment: {course:?}")))?;
+        self.tried += 1;
+        let killed = kill_at(command, moment).context(format_args!("{moment:?}"))?;
+        self.killed += usize::from(killed);
+        Ok(())
+    }
+
+    /// A process may take some steps less than the one that was counted, and so not come to one of
+    /// its last; that has to be rare.
+    fn check(&self) -> CaseResult {
+        check!(
+            self.killed * 2 > self.tried,
+            "just {} of {} came to the moment at which they were to be killed",
+            self.killed,
+            self.tried
+        );
+        Ok(())
+    }
+}
+
+/// What is listed is what the kernel has, but for what comes or goes meanwhile.
 fn tells_the_truth() -> CaseResult {
-    wait::until("the list is right", || {
-        let before = in_kernel()?;
-        let listed = listed()?;
-        Ok(before == listed && listed == in_kernel()?)
-    })
+    let before = in_kernel()?;
+    let listed = listed()?;
+    let after = in_kernel()?;
+    let stayed: BTreeSet<_> = before.intersection(&after).copied().collect();
+    check!(
+        stayed.is_subset(&listed),
+        "{listed:?} are listed, of {before:?} before and {after:?} after that"
+    );
+    Ok(())
 }
 
-fn nothing_is_left() -> CaseResult {
-    wait::until("everything has ended", || {
-        succeed(&["rm", "--all"])?;
-        Ok(in_kernel()?.is_empty() && noted()?.is_empty() && !any_jaula()?)
-    })
+/// What is left is removed by one command, and nothing of it remains.
+fn removes_all() -> CaseResult {
+    succeed(&["rm", "--all"])?;
+    check!(in_kernel()?.is_empty(), "left: {:?}", in_kernel()?);
+    check!(noted()?.is_empty(), "still noted: {:?}", noted()?);
+    // A supervisor that no longer finds its jail noted is not waited for.
+    wait::until("every jaula has ended", || Ok(!any_jaula()?))
 }
 
 /// The next launch removes what was half made or half removed.

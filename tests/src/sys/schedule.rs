@@ -112,11 +112,21 @@ pub fn attributes(pid: pid_t) -> Result<()> {
 
 /// `sched_setaffinity(2)` to all processors.
 pub fn set_affinity(pid: pid_t) -> Result<()> {
-    let processors = [usize::MAX; 16];
+    set_processors(pid, &[usize::MAX; 16])
+}
+
+/// `sched_setaffinity(2)` to the first processor alone.
+pub fn set_first_processor(pid: pid_t) -> Result<()> {
+    let mut processors = [0; 16];
+    processors[0] = 1;
+    set_processors(pid, &processors)
+}
+
+fn set_processors(pid: pid_t, processors: &[usize; 16]) -> Result<()> {
     call!(
         libc::SYS_sched_setaffinity,
         pid,
-        std::mem::size_of_val(&processors),
+        std::mem::size_of_val(processors),
         processors.as_ptr()
     )
     .map(drop)
