@@ -2,15 +2,16 @@
 
 //! A terminal with somebody at it.
 
-use crate::ktap::{fail, Context, Failure};
+use crate::ktap::{fail, CaseResult, Context, Failure};
+use crate::procfs;
 use crate::sys::process::{self, Ended};
 use crate::sys::tty;
-use crate::wait::PATIENCE;
+use crate::wait::{self, PATIENCE};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What the session leader adds to the status of its command when it did not get its terminal
 /// back.
@@ -70,15 +71,55 @@ impl Terminal {
         tty::foreground(self.master.as_fd()).context("tcgetpgrp")
     }
 
+    /// Waits until a shell carries out what is typed, and reads again. The answer differs from what
+    /// is typed. Before its prompt the terminal is not in the shell's mode yet, and an end of input
+    /// that nobody waits for is lost.
+    pub fn ready(&mut self) -> CaseResult {
+        self.send("echo $((6*7))-ready\r")?;
+        self.expect("42-ready")?;
+        self.expect("$ ").map(drop)
+    }
+
+    /// Waits until a shell has given the terminal to what it runs, and that can be stopped and
+    /// interrupted from there: the child of a shell takes the foreground first and gives up the
+    /// shell's own treatment of the signals after that.
+    pub fn wait_for_job(&self, shell: libc::pid_t) -> CaseResult {
+        wait::until("the command has the terminal", || {
+            let job = self.foreground()?;
+            Ok(job != shell && treats_by_default(job, &[libc::SIGTSTP, libc::SIGINT])?)
+        })
+    }
+
     /// Waits for the end; the status of the command, which must have given the terminal back.
-    pub fn finish(self) -> Result<i32, Failure> {
-        match process::wait(self.leader).context("waiting for the session leader")? {
-            Ended::Exited(status) if status < NOT_GIVEN_BACK => Ok(status),
-            Ended::Exited(NOT_GIVEN_BACK) => {
-                Err(fail("the terminal's foreground is not the caller's again"))
+    pub fn finish(mut self) -> Result<i32, Failure> {
+        let ended = wait::until_some("the session leader has ended", || {
+            self.look()?;
+            process::try_wait(self.leader).context("waiting for the session leader")
+        });
+        let what = match ended {
+            Ok(Ended::Exited(status)) if status < NOT_GIVEN_BACK => return Ok(status),
+            Ok(Ended::Exited(NOT_GIVEN_BACK)) => {
+                "the terminal's foreground is not the caller's again".to_owned()
             }
-            ended => Err(fail(format!("the session leader: {ended}"))),
+            Ok(ended) => format!("the session leader: {ended}"),
+            Err(failure) => failure.message,
+        };
+        Err(fail(format!("{what}; it shows:\n{}", self.shown)))
+    }
+
+    /// Takes in what is shown by now: who writes to a terminal that nobody reads waits in the end.
+    fn look(&mut self) -> CaseResult {
+        while tty::readable(self.master.as_fd(), Duration::ZERO).context("poll")? {
+            let mut buffer = [0; 1024];
+            match self.master.read(&mut buffer) {
+                Ok(length) if length > 0 => {
+                    self.shown += &String::from_utf8_lossy(&buffer[..length]);
+                }
+                // Nobody has the other side open any more.
+                _ => return Ok(()),
+            }
         }
+        Ok(())
     }
 }
 
@@ -90,4 +131,18 @@ fn lead(command: &mut Command) -> i32 {
         (_, Some(_)) => NOT_GIVEN_BACK,
         _ => 255,
     }
+}
+
+/// Whether a process neither ignores nor handles the signals.
+fn treats_by_default(pid: libc::pid_t, signals: &[i32]) -> Result<bool, Failure> {
+    let who = pid.to_string();
+    for name in ["SigIgn", "SigCgt"] {
+        let mask = procfs::status(&who, name)?;
+        let mask = u64::from_str_radix(&mask, 16)
+            .map_err(|error| fail(format!("{name} of process {pid}: {error}: {mask}")))?;
+        if signals.iter().any(|signal| mask >> (signal - 1) & 1 == 1) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -4,13 +4,11 @@
 
 use jaula_tests::crew::{Crew, Place};
 use jaula_tests::kmsg::Kmsg;
-use jaula_tests::ktap::{fail, CaseResult, Chosen, Context, Suite};
+use jaula_tests::ktap::{fail, CaseResult, Chosen, Context, Failure, Suite};
 use jaula_tests::sys::process;
 use jaula_tests::sysv::{Family, Object, Path, PATHS};
-use jaula_tests::wait::PATIENCE;
-use jaula_tests::{check, check_eq, jail};
+use jaula_tests::{check, check_eq, jail, wait};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 /// A limit on the rate of messages that the kernel may have is over by then.
 const MANY: usize = 1000;
@@ -35,15 +33,13 @@ pub fn main(chosen: &Chosen) -> ExitCode {
             jail::private_tables()?;
             let owner = Crew::start(Place::NewJail, 1)?;
             let object = owner.member(0).create(family, 0o666, false)?;
-            told(path, &object, owner.number())
+            told_in_the_end(path, &object, owner.number())
         });
     }
     suite.case("a listing is not worth a message", listing_is_silent);
     suite.case("a thousand refusals are a few messages", rate_is_limited);
     suite.case("one jail's refusals do not drown another's", || {
-        let log = Kmsg::from_now()?;
         refuse_many()?;
-        drop(log);
         jail::private_tables()?;
         let object = Object::create(Family::Sem, 0o666).context("creating on the host")?;
         jail::enter()?;
@@ -56,29 +52,43 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     suite.run(chosen)
 }
 
-/// Tries the path until a message tells of it; it may take a while where others have had much
-/// refused lately.
+/// Tries the path once as a process of a jail that has had nothing refused so far, which a message
+/// has to tell at once.
 fn told(path: &Path, object: &Object, owner: i64) -> CaseResult {
-    let name = format!("t{}", process::pid());
-    process::set_name(&name).context("prctl(PR_SET_NAME)")?;
-    let jail = jail::number()?;
-    let deadline = Instant::now() + PATIENCE;
-    let mut log = Kmsg::from_now()?;
-    let mut seen = Vec::new();
-    loop {
+    let mut log = Log::new()?;
+    let message = log.refused(path, object)?;
+    let message = message.ok_or_else(|| fail("the first refusal is not told"))?;
+    describes(&message, path, object, jail::number()?, owner)
+}
+
+/// Tries the path on the host until a message tells of it: that takes as long as the limit on the
+/// rate does where the host has had much refused lately.
+fn told_in_the_end(path: &Path, object: &Object, owner: i64) -> CaseResult {
+    let mut log = Log::new()?;
+    let message = wait::until_some("a refusal is told", || log.refused(path, object))?;
+    describes(&message, path, object, jail::number()?, owner)
+}
+
+/// The log, and the name by which the caller is found in it.
+struct Log {
+    name: String,
+    log: Kmsg,
+}
+
+impl Log {
+    fn new() -> Result<Log, Failure> {
+        let name = format!("t{}", process::pid());
+        process::set_name(&name).context("prctl(PR_SET_NAME)")?;
+        let log = Kmsg::from_now()?;
+        Ok(Log { name, log })
+    }
+
+    /// Has the path refused once, and gives the message about that, if there is one.
+    fn refused(&mut self, path: &Path, object: &Object) -> Result<Option<String>, Failure> {
         check_eq!((path.attempt)(object), Err(path.crossing), "{}", path.name);
-        let messages = log.new_messages()?;
-        if let Some(message) = messages.iter().find(|message| message.contains(&name)) {
-            return describes(message, path, object, jail, owner);
-        }
-        seen.extend(messages);
-        if Instant::now() > deadline {
-            return Err(fail(format!(
-                "no message names {name}; there were:\n{}",
-                seen.join("\n")
-            )));
-        }
-        std::thread::sleep(Duration::from_millis(200));
+        let messages = self.log.new_messages()?;
+        let told = |message: &String| message.contains(&self.name);
+        Ok(messages.into_iter().find(told))
     }
 }
 

@@ -6,7 +6,7 @@ use jaula_tests::inmate::{wait_for_ever, Inmate};
 use jaula_tests::ktap::{CaseResult, Context, Failure};
 use jaula_tests::sys::process::{self, Ended};
 use jaula_tests::sys::{jail as call, trace, Errno, Result as SysResult};
-use jaula_tests::{check, check_eq, jailfs, wait};
+use jaula_tests::{check, check_eq, jailfs, procfs, wait};
 
 /// A jail that does not end before the caller has waited for a process in it, which is returned: the
 /// first process of a PID namespace waits for all others in it, and one that is traced goes when
@@ -89,10 +89,8 @@ pub fn several() -> CaseResult {
         .map(|_| destroyer(inmate.number))
         .collect::<Result<Vec<_>, _>>()?;
     wait_until_dying(inmate.number)?;
-    for _ in 0..100 {
-        process::nap();
-    }
     for destroyer in &destroyers {
+        procfs::wait_until_asleep(*destroyer)?;
         check_eq!(process::try_wait(*destroyer), Ok(None), "while it ends");
     }
     process::wait(traced).context("waiting for what is traced")?;

@@ -4,9 +4,11 @@
 
 use super::place::Place;
 use jaula_tests::admin::{output, succeed, text, Detached};
-use jaula_tests::ktap::{CaseResult, Failure, Suite};
+use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
 use jaula_tests::launch::{complaint, jaula};
-use jaula_tests::{check, check_eq, wait};
+use jaula_tests::{check, check_eq, jailfs};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 fn start(place: &Place, options: &[&str], script: &str) -> Result<Detached, Failure> {
     let root = place.root();
@@ -118,21 +120,24 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
                 "inside",
             ];
             let jail = start(place, &options, "echo one > /tmp/one; exit 0")?;
-            wait::until("its first process has ended", || {
-                Ok(jail.inspect()?["tasks"].as_i64() == Some(0))
-            })?;
+            jailfs::wait_for(jail.number, "tasks", 0)?;
             expect(&jail, "ls -A /tmp; hostname", "inside")?;
             let number = jail.text();
             let mut second = jaula(&["exec", &number, "--", "/bin/sh", "-c"])
-                .arg("echo two > /tmp/two; sleep 1000")
+                .arg("echo two > /tmp/two; echo ready; exec sleep 1000")
+                .stdout(Stdio::piped())
                 .spawn()
-                .map_err(|error| jaula_tests::ktap::fail(error.to_string()))?;
-            let found = wait::until("what runs later finds what was made again", || {
-                Ok(says(&jail, &[], "ls -A /tmp")? == "two")
-            });
+                .context("starting jaula")?;
+            let mut line = String::new();
+            if let Some(stdout) = &mut second.stdout {
+                BufReader::new(stdout)
+                    .read_line(&mut line)
+                    .context("hearing from the jail")?;
+            }
+            check_eq!(line, "ready\n", "what it says");
+            expect(&jail, "ls -A /tmp", "two")?;
             drop(jail);
-            let _ = second.wait();
-            found
+            second.wait().context("waiting for jaula").map(drop)
         },
     );
     suite.case("--allow: shown, given, and taken away again", || {

@@ -53,6 +53,7 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
         let script = "cat /proc/[0-9]*/comm 2>/dev/null | sort -u | tr '\\n' ' '";
         for user in ["root", "user"] {
             let said = place.says(&["--user", user], script)?;
+            check!(said.contains("cat "), "{user}: not even its own: {said}");
             for name in said.split(' ') {
                 check!(
                     ["sh", "cat", "sort", "tr", ""].contains(&name),

@@ -2,10 +2,10 @@
 
 //! An interactive shell in a root made from the template: job control on its terminal.
 
-use jaula_tests::ktap::{fail, CaseResult, Context, Failure, Suite};
+use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
 use jaula_tests::launch::{complaint, jaula, run, Terminal};
 use jaula_tests::sys::process;
-use jaula_tests::{check, check_eq, procfs, wait};
+use jaula_tests::{check, check_eq};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -46,7 +46,7 @@ pub fn add(suite: &mut Suite) {
                     break pid;
                 }
             };
-            ready(&mut terminal)?;
+            terminal.ready()?;
             check_eq!(
                 terminal.foreground()?,
                 pid,
@@ -61,7 +61,7 @@ pub fn add(suite: &mut Suite) {
             let (_root, mut terminal) = shell()?;
             start_sleeping(&mut terminal)?;
             terminal.send("\u{3}")?;
-            ready(&mut terminal)?;
+            terminal.ready()?;
             quit(terminal, 7)
         },
     );
@@ -70,17 +70,17 @@ pub fn add(suite: &mut Suite) {
         let shell = start_sleeping(&mut terminal)?;
         terminal.send("\u{1a}")?;
         terminal.expect("Stopped")?;
-        ready(&mut terminal)?;
+        terminal.ready()?;
         terminal.send("fg\r")?;
         terminal.expect("sleep 1000")?;
-        wait_for_job(&terminal, shell)?;
+        terminal.wait_for_job(shell)?;
         terminal.send("\u{3}")?;
-        ready(&mut terminal)?;
+        terminal.ready()?;
         quit(terminal, 7)
     });
     suite.case("the end of input ends the shell", || {
         let (_root, mut terminal) = shell()?;
-        ready(&mut terminal)?;
+        terminal.ready()?;
         terminal.send("\u{4}")?;
         check_eq!(terminal.finish()?, 0, "the exit status");
         Ok(())
@@ -117,49 +117,16 @@ impl Drop for Built {
 fn shell() -> Result<(Built, Terminal), Failure> {
     let root = Built::new()?;
     let mut terminal = Terminal::start(Command::new("jaula").arg(&root.0))?;
-    ready(&mut terminal)?;
+    terminal.ready()?;
     Ok((root, terminal))
-}
-
-/// Waits until the shell carries out what is typed, and reads again. The answer differs from what
-/// is typed. Before its prompt the terminal is not in the shell's mode yet, and an end of input
-/// that nobody waits for is lost.
-fn ready(terminal: &mut Terminal) -> CaseResult {
-    terminal.send("echo $((6*7))-ready\r")?;
-    terminal.expect("42-ready")?;
-    terminal.expect("$ ").map(drop)
 }
 
 /// Has the shell run a command in the foreground; the process group of the shell.
 fn start_sleeping(terminal: &mut Terminal) -> Result<libc::pid_t, Failure> {
     let shell = terminal.foreground()?;
     terminal.send("sleep 1000\r")?;
-    wait_for_job(terminal, shell)?;
+    terminal.wait_for_job(shell)?;
     Ok(shell)
-}
-
-/// Waits until the shell has given the terminal to what it runs, and that can be stopped and
-/// interrupted from there: the child of a shell takes the foreground first and gives up the
-/// shell's own treatment of the signals after that.
-fn wait_for_job(terminal: &Terminal, shell: libc::pid_t) -> CaseResult {
-    wait::until("the command has the terminal", || {
-        let job = terminal.foreground()?;
-        Ok(job != shell && treats_by_default(job, &[libc::SIGTSTP, libc::SIGINT])?)
-    })
-}
-
-/// Whether a process neither ignores nor handles the signals.
-fn treats_by_default(pid: libc::pid_t, signals: &[i32]) -> Result<bool, Failure> {
-    let who = pid.to_string();
-    for name in ["SigIgn", "SigCgt"] {
-        let mask = procfs::status(&who, name)?;
-        let mask = u64::from_str_radix(&mask, 16)
-            .map_err(|error| fail(format!("{name} of process {pid}: {error}: {mask}")))?;
-        if signals.iter().any(|signal| mask >> (signal - 1) & 1 == 1) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 fn quit(mut terminal: Terminal, status: i32) -> CaseResult {
