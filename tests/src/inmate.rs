@@ -115,6 +115,14 @@ impl Drop for Inmate {
     }
 }
 
+/// Forks for ever, as all its children do.
+pub fn explode() -> i32 {
+    loop {
+        let _ = process::fork(explode);
+        let _ = process::try_wait(-1);
+    }
+}
+
 /// Waits until the process is ended.
 pub fn wait_for_ever() -> ! {
     loop {

@@ -41,6 +41,22 @@ pub fn jail(pid: libc::pid_t) -> Result<i64, Errno> {
         .map_err(|_| Errno::EIO)
 }
 
+/// A numeric field of `/proc/PID/stat`, numbered from 1 as in proc_pid_stat(5); from the fourth on.
+pub fn stat(pid: libc::pid_t, field: usize) -> Result<u64, Failure> {
+    let path = format!("/proc/{pid}/stat");
+    let text = fs::read_to_string(&path).context(&path)?;
+    // The second, in parentheses, may contain anything.
+    text.rsplit_once(") ")
+        .and_then(|(_, rest)| {
+            rest.split(' ')
+                .nth(field.checked_sub(3)?)?
+                .trim()
+                .parse()
+                .ok()
+        })
+        .ok_or_else(|| fail(format!("{path} has no number in field {field}: {text}")))
+}
+
 /// The name of a process.
 pub fn name(pid: libc::pid_t) -> Result<String, Failure> {
     let path = format!("/proc/{pid}/comm");

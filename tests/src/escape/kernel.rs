@@ -172,10 +172,10 @@ pub const ATTACKS: &[Attack] = &{
 fn device(path: &str) -> Attempt {
     match File::options().read(true).write(true).open(path) {
         Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
-            Err(Stop::NotHere(format!("there is no device {path}")))
+            Err(Stop::NotHere("there is no such device".into()))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Stop::NotHere(format!("there is no {path}")))
+            Err(Stop::NotHere("there is no such file".into()))
         }
         other => other.map(drop).map_err(refused),
     }

@@ -127,7 +127,7 @@ pub fn read(path: &str) -> Attempt {
     match File::open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.starts_with("/hidden") => {
-            Err(Stop::NotHere(format!("there is no {path}")))
+            Err(Stop::NotHere("there is no such file".into()))
         }
         Err(error) => Err(refused(error)),
     }
@@ -138,7 +138,7 @@ pub fn open_to_write(path: &str) -> Attempt {
     match File::options().write(true).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Stop::NotHere(format!("there is no {path}")))
+            Err(Stop::NotHere("there is no such file".into()))
         }
         Err(error) => Err(refused(error)),
     }
@@ -151,7 +151,7 @@ pub fn write(path: &str) -> Attempt {
     match file.and_then(|mut file| io::Write::write_all(&mut file, &content)) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Stop::NotHere(format!("there is no {path}")))
+            Err(Stop::NotHere("there is no such file".into()))
         }
         Err(error) => Err(refused(error)),
     }

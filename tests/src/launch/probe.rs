@@ -2,6 +2,7 @@
 
 //! What is executed in the jail: says how it finds itself.
 
+use crate::inmate;
 use crate::ktap::{fail, Failure};
 use crate::procfs;
 use crate::sys::{ids, jail, process, signal, tty, Errno};
@@ -63,6 +64,10 @@ pub fn act_as_probe() -> Option<ExitCode> {
             ExitCode::from(254)
         }
         ["signals"] => say_signal(),
+        ["bomb"] => {
+            inmate::explode();
+            ExitCode::from(254)
+        }
         ["wait"] => {
             announce("ready");
             loop {

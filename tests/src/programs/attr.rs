@@ -55,8 +55,13 @@ pub fn main(chosen: &Chosen) -> ExitCode {
         Ok(())
     });
     suite.case("it can't be written", || {
-        let got = std::fs::write("/proc/self/attr/jaula/current", "0\n");
-        check!(got.is_err(), "0 was written");
+        let inmate = Inmate::start(|| Ok(()))?;
+        let (own, current) = (jail::enter()?, "/proc/self/attr/jaula/current");
+        for number in [0, inmate.number, own] {
+            let got = std::fs::write(current, format!("{number}\n"));
+            check!(got.is_err(), "{number} was written");
+            check_eq!(jail::number()?, own, "the number afterwards");
+        }
         Ok(())
     });
     suite.case("attr/current is not jaula's", || {

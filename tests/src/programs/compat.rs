@@ -137,8 +137,8 @@ mod x86_64 {
         Ok(())
     }
 
-    /// Leaves the case out where the kernel has no 32-bit entry (CONFIG_IA32_EMULATION), which
-    /// then is a fault.
+    /// Leaves the case out where the kernel has no 32-bit entry (CONFIG_IA32_EMULATION): using it is a
+    /// fault then.
     fn need_entry() -> CaseResult {
         let getpid = || syscall32([20, 0, 0, 0, 0]).map_or(1, |_| 0);
         match process::in_child(getpid)? {

@@ -212,17 +212,12 @@ fn objects() -> CaseResult {
             let key = 0x6869_0000 + owner as i32;
             let got = Object::create_with_key(Family::Sem, key, 0o666).map(drop);
             check_eq!(got, Err(Errno::EACCES), "the key of the other");
-            for id in listed(Family::Sem).context("/proc/sysvipc")? {
-                let seen = Object {
-                    family: Family::Sem,
-                    id,
-                    key: 0,
-                };
-                check!(
-                    seen.owner().is_ok(),
-                    "one that is listed can't be looked at"
-                );
-            }
+            let own = Object::create(Family::Sem, 0o600).context("semget")?;
+            let seen = listed(Family::Sem);
+            own.remove().context("removing")?;
+            // Its own, and what was made here when it was the owner.
+            let count = jailfs::value(stranger, "sem")? + 1;
+            check_eq!(seen.map(|ids| ids.len() as u64), Ok(count), "what it sees");
             Ok(())
         })?;
         drop((actor, other));

@@ -184,7 +184,6 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     suite.run(chosen)
 }
 
-/// The processes that create, enter and destroy a jail, and its number.
 /// A call that is refused on the process with this number, and how the record names it.
 type Locked = (&'static str, &'static str, fn(libc::pid_t) -> SysResult<()>);
 
@@ -213,6 +212,7 @@ fn refused_under_lock(call: &str, attempt: fn(libc::pid_t) -> SysResult<()>) -> 
     audit.expect(audit::REFUSAL, &values).map(drop)
 }
 
+/// The processes that create, enter and destroy a jail, and its number.
 fn live_and_die() -> Result<[i32; 4], Failure> {
     let creator = Inmate::start(|| Ok(()))?;
     let number = creator.number;

@@ -5,7 +5,7 @@
 //!
 //! The amount of work is fixed, not the time.
 
-use jaula_tests::inmate::Inmate;
+use jaula_tests::inmate::{explode, Inmate};
 use jaula_tests::ktap::{CaseResult, Chosen, Context, Suite};
 use jaula_tests::rounds::rounds;
 use jaula_tests::sys::process::{self, Ended};
@@ -166,14 +166,6 @@ fn bombs() -> CaseResult {
         inmate.check_killed()?;
     }
     Ok(())
-}
-
-/// Goes on for ever, as all its children do.
-fn explode() -> i32 {
-    loop {
-        let _ = process::fork(explode);
-        let _ = process::try_wait(-1);
-    }
 }
 
 fn makers() -> CaseResult {

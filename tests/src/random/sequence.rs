@@ -44,7 +44,8 @@ pub fn run(seed: u64) -> CaseResult {
     let cleaned = sequence.clean_up();
     result.and(cleaned).map_err(|failure| {
         fail(format!(
-            "{VARIABLE}={seed} does it again\n{}{}",
+            "`{VARIABLE}={seed} cargo xtask test --only random --machine M`, where M is this machine, does it \
+             again\n{}{}",
             sequence.told, failure.message
         ))
     })

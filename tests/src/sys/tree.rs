@@ -118,6 +118,13 @@ pub fn make_read_only(at: impl AsRef<Path>) -> Result<()> {
     .map(drop)
 }
 
+/// `mkfifo(2)` of a pipe that everybody may read and write, as far as the umask lets them.
+pub fn make_pipe(path: impl AsRef<Path>) -> Result<()> {
+    let path = c_path(path)?;
+    // SAFETY: the string ends with a null byte and outlives the call.
+    checked(unsafe { libc::mkfifo(path.as_ptr(), 0o666) }).map(drop)
+}
+
 /// `mknod(2)` of a device.
 pub fn make_device(
     path: impl AsRef<Path>,

@@ -2,10 +2,13 @@
 
 //! `jaula stop` and `jaula rm`: what ends, and what is known afterwards.
 
-use jaula_tests::admin::{in_kernel, noted, output, runs, succeed, Detached, ROOT};
+use jaula_tests::admin::{
+    in_kernel, noted, output, runs, succeed, wait_until_executed, wait_until_named, Detached, ROOT,
+};
+use jaula_tests::inmate::Inmate;
 use jaula_tests::ktap::{fail, Context, Suite};
 use jaula_tests::launch::{complaint, failed, jaula, Root, FAILED};
-use jaula_tests::{check, check_eq, wait};
+use jaula_tests::{check, check_eq, jailfs, procfs, wait};
 use std::time::{Duration, Instant};
 
 /// Ignores SIGTERM and says when it does.
@@ -50,11 +53,11 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
     suite.case("stop: what the first process has left ends as well", || {
         let jail = Detached::start(&[], "setsid sleep 1000 & sleep 1000 & echo ready; wait")?;
         jail.has_printed("ready")?;
-        let before = jail.inspect()?;
+        let before = procfs::members(jail.number)?;
+        check_eq!(before.len(), 3, "the processes");
         succeed(&["stop", &jail.text()])?;
-        for process in before["processes"].as_array().into_iter().flatten() {
-            let pid = process["pid"].as_i64().unwrap_or_default();
-            check!(!runs(pid as libc::pid_t), "process {pid} still runs");
+        for pid in before {
+            check!(!runs(pid), "process {pid} still runs");
         }
         Ok(())
     });
@@ -82,11 +85,7 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
             ])
             .spawn()
             .context("starting jaula")?;
-            wait::until("it runs", || {
-                Ok(output(&mut jaula(&["exec", "front", "--", "/bin/true"]))?
-                    .status
-                    .success())
-            })?;
+            wait_until_executed(wait_until_named("front")?, "sleep", 1)?;
             succeed(&["stop", "--timeout", "60", "front"])?;
             let status = child.wait().context("waiting for jaula")?;
             check_eq!(status.code(), Some(128 + libc::SIGTERM), "its exit status");
@@ -109,9 +108,12 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
         failed(&again, FAILED, &["no such jail"])
     });
     suite.case("rm: a fork bomb", || {
-        let script = "f() { while :; do sleep 0.01 & :; done; }; f & f & f & echo ready; wait";
-        let jail = Detached::start(&["--max-tasks", "50"], script)?;
-        jail.has_printed("ready")?;
+        let run = ["run", "--detach", "--max-tasks", "50"];
+        let bomb = [root.text(), "--", "/bin/probe", "bomb"];
+        let jail = Detached::run(&[&run[..], &bomb].concat())?;
+        wait::until("the bomb goes off", || {
+            Ok(jailfs::value(jail.number, "tasks")? > 30)
+        })?;
         succeed(&["rm", &jail.text()])?;
         check!(!jail.exists()?, "it is still there");
         Ok(())
@@ -127,23 +129,17 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
         },
     );
     suite.case("rm --all: every jail, whoever made it", || {
+        succeed(&["rm", "--all"])?;
         let own = Detached::start(&["--keep"], "exit 0")?;
         let _other = Detached::start(&[], STUBBORN)?;
-        let foreign = jaula_tests::steps::Steps::start(|step| {
-            jaula_tests::jail::enter()?;
-            step()
-        })?;
-        check!(in_kernel()?.len() >= 3, "{:?}", in_kernel()?);
+        let foreign = Inmate::start(|| Ok(()))?;
+        check_eq!(in_kernel()?.len(), 3, "the jails");
         succeed(&["rm", "--all"])?;
         check_eq!(in_kernel()?.len(), 0, "the jails afterwards");
         check_eq!(noted()?.len(), 0, "what is noted afterwards");
         succeed(&["rm", "--all"])?;
-        check!(
-            foreign.finish().is_err(),
-            "a process of another's jail lives"
-        );
         drop(own);
-        Ok(())
+        foreign.check_killed()
     });
     suite.case("several at once end one jail, and none is confused", || {
         for command in ["stop", "rm"] {

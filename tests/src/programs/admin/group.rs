@@ -2,7 +2,10 @@
 
 //! `jaula up` and `jaula down`.
 
-use jaula_tests::admin::{in_kernel, json, listed, output, runs, succeed, ROOT};
+use jaula_tests::admin::{
+    in_kernel, json, listed, output, runs, succeed, wait_until_ended, wait_until_named, Detached,
+    ROOT,
+};
 use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
 use jaula_tests::launch::{complaint, failed, jaula, FAILED};
 use jaula_tests::sys::process;
@@ -137,7 +140,7 @@ pub fn add(suite: &mut Suite<'_>) {
         || {
             let text = "[jail.short]\nroot = 'ROOT'\ncommand = ['false']\n\
                     hooks = { after-start = 'i=0; while [ $i -lt 600 ] && \
-                    jaula inspect short | grep -q ended...null; \
+                    grep -q ended...null /run/jaula/$JAULA_NUMBER/record.json; \
                     do sleep 0.1; i=$((i+1)); done' }\n\
                     [jail.user]\nroot = 'ROOT'\ndepends = ['short']\ncommand = ['sleep', '9']\n";
             let group = Group::new(text)?;
@@ -177,9 +180,10 @@ pub fn add(suite: &mut Suite<'_>) {
                 let pid = said["noted"][key]["pid"].as_i64().unwrap_or_default();
                 pid as libc::pid_t
             };
-            wait::until("it has printed ready", || {
-                Ok(succeed(&["logs", "lost"])?.contains("ready"))
-            })?;
+            let jail = Detached {
+                number: wait_until_named("lost")?,
+            };
+            jail.has_printed("ready")?;
             let before = json(&["inspect", "lost"])?;
             process::kill(of(&before, "supervisor"), libc::SIGKILL).context("kill")?;
             wait::until("the first process has ended", || {
@@ -199,10 +203,8 @@ pub fn add(suite: &mut Suite<'_>) {
             let text = format!("[jail.short]\nroot = 'ROOT'\ncommand = ['true']\n{HOOKS}");
             let group = Group::new(&text)?;
             let has_ended = || {
-                wait::until("the jail has ended", || {
-                    Ok(in_kernel()?.is_empty()
-                        && !json(&["inspect", "short"])?["noted"]["ended"].is_null())
-                })
+                wait::until("there is no jail", || Ok(in_kernel()?.is_empty()))?;
+                wait_until_ended("short")
             };
             let started = "before-start short\nafter-start short\n";
             let stopped = "after-stop short\n";

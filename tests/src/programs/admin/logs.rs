@@ -3,9 +3,11 @@
 //! `jaula logs`: what a detached jail has printed, as far as it is kept.
 
 use jaula_tests::admin::{output, runs, succeed, Detached, ROOT};
-use jaula_tests::ktap::{Context, Suite};
+use jaula_tests::ktap::{fail, Context, Suite};
 use jaula_tests::launch::{failed, jaula, FAILED};
+use jaula_tests::sys::{process, tree};
 use jaula_tests::{check, check_eq, wait};
+use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
 pub fn add(suite: &mut Suite<'_>) {
@@ -28,12 +30,36 @@ pub fn add(suite: &mut Suite<'_>) {
         Ok(())
     });
     suite.case("logs --follow: until the jail has ended", || {
-        let script = "for i in 1 2 3 4; do echo $i; sleep 0.3; done";
-        let jail = Detached::start(&[], script)?;
-        let text = succeed(&["logs", "--follow", &jail.text()])?;
-        check_eq!(text, "1\n2\n3\n4\n", "the log");
+        let pipe = format!("{ROOT}/tmp/pipe-{}", process::pid());
+        tree::make_pipe(&pipe).context(&pipe)?;
+        let inside = &pipe[ROOT.len()..];
+        let script = format!("while read -r line < {inside}; do echo $line; done; echo none");
+        let jail = Detached::start(&[], &script)?;
+        let mut child = jaula(&["logs", "--follow", &jail.text()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("starting jaula")?;
+        let stdout = child.stdout.take();
+        let mut log = BufReader::new(stdout.ok_or_else(|| fail("no standard output"))?);
+        // Nothing is said before what was said last is shown.
+        for (said, shown) in [
+            ("1\n", "1\n"),
+            ("2\n", "2\n"),
+            ("3\n", "3\n"),
+            ("", "none\n"),
+        ] {
+            std::fs::write(&pipe, said).context(&pipe)?;
+            let mut line = String::new();
+            log.read_line(&mut line).context("reading the log")?;
+            check_eq!(line, shown, "the log");
+        }
+        let mut rest = String::new();
+        log.read_to_string(&mut rest).context("reading the log")?;
+        check_eq!(rest, "", "the rest of the log");
+        let status = child.wait().context("waiting for jaula")?;
+        check_eq!(status.code(), Some(0), "the exit status");
         check!(!jail.exists()?, "it goes on");
-        Ok(())
+        std::fs::remove_file(&pipe).context(&pipe)
     });
     suite.case("logs --follow ends where nobody reads it any more", || {
         let jail = Detached::start(&[], "while :; do echo line; sleep 0.1; done")?;

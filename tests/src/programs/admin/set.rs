@@ -3,9 +3,9 @@
 //! `jaula set`: limits of a jail that exists.
 
 use jaula_tests::admin::{output, succeed, Detached};
-use jaula_tests::check_eq;
 use jaula_tests::ktap::Suite;
-use jaula_tests::launch::{failed, jaula, FAILED};
+use jaula_tests::launch::{complaint, failed, jaula, FAILED};
+use jaula_tests::{check, check_eq, jailfs};
 
 pub fn add(suite: &mut Suite<'_>) {
     suite.case("set: several at once", || {
@@ -71,16 +71,12 @@ pub fn add(suite: &mut Suite<'_>) {
         Ok(())
     });
     suite.case("set: persist keeps a jail with nothing in it", || {
-        let jail = Detached::start(&[], "exit 0")?;
-        jail.ended()?;
         let kept = Detached::start(&["--keep"], "exit 0")?;
-        jaula_tests::wait::until(
-            "its process has ended",
-            || Ok(kept.inspect()?["tasks"] == 0),
-        )?;
+        jailfs::wait_for(kept.number, "tasks", 0)?;
+        check_eq!(kept.inspect()?["state"], "alive", "its state");
         // The last thing that kept it.
         succeed(&["set", &kept.text(), "persist=0"])?;
-        jaula_tests::wait::until("it is gone", || Ok(!kept.exists()?))
+        jailfs::wait_until_gone(kept.number)
     });
     for bad in [
         "tasks.max=-1",
@@ -91,8 +87,17 @@ pub fn add(suite: &mut Suite<'_>) {
     ] {
         suite.case(&format!("set: {bad} is refused"), move || {
             let jail = Detached::start(&[], "exec sleep 1000")?;
+            let before = jail.inspect()?["limits"].clone();
             let output = output(&mut jaula(&["set", &jail.text(), bad]))?;
-            check_eq!(output.status.code(), Some(FAILED), "the exit status");
+            let message = complaint(&output);
+            check_eq!(
+                output.status.code(),
+                Some(FAILED),
+                "the exit status: {message}"
+            );
+            let named = bad.split('=').next().unwrap_or(bad);
+            check!(message.contains(named), "the message: {message}");
+            check_eq!(jail.inspect()?["limits"], before, "the limits");
             Ok(())
         });
     }

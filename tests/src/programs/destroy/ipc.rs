@@ -93,7 +93,8 @@ pub fn namespaces() -> CaseResult {
     for file in ["sem", "shm", "msg"] {
         jailfs::wait_for(inmate.number, file, 3)?;
     }
-    let kept: Vec<_> = namespaces_of_children(inmate.pid)?;
+    let kept = namespaces_of_children(inmate.pid)?;
+    check_eq!(kept.len(), 2, "the namespaces that are kept");
     call::destroy_jail(inmate.number).context("destroy_jail")?;
     inmate.check_killed()?;
     for family in Family::ALL {

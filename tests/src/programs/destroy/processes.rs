@@ -2,7 +2,7 @@
 
 //! Processes, and what they do when their jail ends.
 
-use jaula_tests::inmate::{wait_for_ever, Inmate};
+use jaula_tests::inmate::{explode, wait_for_ever, Inmate};
 use jaula_tests::ktap::{CaseResult, Context};
 use jaula_tests::sys::process::{self, Ended};
 use jaula_tests::sys::{ids, jail as call, msg, sem, shared_memory, signal, trace, Errno};
@@ -30,32 +30,34 @@ pub const WAYS: [(&str, Inside); 10] = [
         Ok(())
     }),
     ("one of which the first thread has ended", || {
-        // The rest of the program goes on in the thread; the answer to the test is given by it.
-        children(1, || {
+        child_in_state('Z', || {
             std::thread::spawn(wait_for_ever);
             process::exit_thread()
         })
     }),
     ("its children", || children(30, || wait_for_ever())),
     ("one that waits in vfork for its child", || {
-        children(1, || {
+        // Such a wait shows as one that nothing interrupts.
+        child_in_state('D', || {
             let _ = shared_memory::clone(libc::CLONE_VFORK, || wait_for_ever());
             process::exit(1)
         })
     }),
     ("one that waits for a semaphore", || {
         let set = Object::create(Family::Sem, 0o600).context("semget")?;
-        children(1, move || {
+        let child = process::fork(|| {
             let _ = sem::op(set.id, 3, -1, sem::SEM_UNDO);
             process::exit(1)
-        })
+        });
+        procfs::wait_until_asleep(child.context("fork")?)
     }),
     ("one that waits for a message", || {
         let queue = Object::create(Family::Msg, 0o600).context("msgget")?;
-        children(1, move || {
+        let child = process::fork(|| {
             let _ = msg::receive(queue.id, 99, 64, 0);
             process::exit(1)
-        })
+        });
+        procfs::wait_until_asleep(child.context("fork")?)
     }),
     ("the first process of a PID namespace", || {
         let flags = libc::CLONE_NEWPID | libc::SIGCHLD;
@@ -73,6 +75,11 @@ fn children(count: usize, what: impl Fn() -> i32 + Copy) -> CaseResult {
         process::fork(what).context("fork")?;
     }
     Ok(())
+}
+
+/// Starts a child and waits until it has come as far as is meant.
+fn child_in_state(state: char, what: impl Fn() -> i32) -> CaseResult {
+    wait_for_state(process::fork(what).context("fork")?, state)
 }
 
 /// Ends a jail, in which nothing runs afterwards.
@@ -153,14 +160,6 @@ pub fn fork_bomb() -> CaseResult {
     })?;
     end(&inmate)?;
     bomb.check_killed()
-}
-
-/// Goes on for ever, as all its children do.
-fn explode() -> i32 {
-    loop {
-        let _ = process::fork(explode);
-        let _ = process::try_wait(-1);
-    }
 }
 
 pub fn descendants() -> CaseResult {
