@@ -10,11 +10,11 @@ mod keeps;
 mod made;
 
 use executed::{core_dump_handler, print_number, printed, record_number, script, PRINT, RECORD};
-use jaula_tests::ktap::{Chosen, Suite};
+use jaula_tests::ktap::{Chosen, Context, Suite};
 use jaula_tests::sys::process::{self, Ended};
 #[cfg(target_arch = "x86_64")]
 use jaula_tests::sys::shared_memory;
-use jaula_tests::sys::{ids, jail as call};
+use jaula_tests::sys::{ids, jail as call, Errno};
 use jaula_tests::sysv::Family;
 use jaula_tests::{check_eq, jail};
 use keeps::{identities, ipc_namespaces, worker_lists};
@@ -100,8 +100,14 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     suite.case("no change of identity changes the number", identities);
     suite.case("nor does a user namespace, made or refused", || {
         let number = jail::enter()?;
-        let _ = ids::unshare(libc::CLONE_NEWUSER);
-        check_eq!(jail::number()?, number, "afterwards");
+        // The allowance binds a child from the start, and not who has entered.
+        let refused = process::in_child(|| {
+            let refused = ids::unshare(libc::CLONE_NEWUSER) == Err(Errno::EPERM);
+            i32::from(!refused || call::get_jailnumber() != Ok(number))
+        });
+        check_eq!(refused, Ok(Ended::Exited(0)), "a child that is refused one");
+        ids::unshare(libc::CLONE_NEWUSER).context("unshare(CLONE_NEWUSER)")?;
+        check_eq!(jail::number()?, number, "with one");
         Ok(())
     });
     for family in Family::ALL {
