@@ -3,11 +3,12 @@
 //! `jaula logs`: what a detached jail has printed, as far as it is kept.
 
 use jaula_tests::admin::{output, runs, succeed, Detached, ROOT};
-use jaula_tests::ktap::{fail, Context, Suite};
+use jaula_tests::ktap::{fail, CaseResult, Context, Suite};
 use jaula_tests::launch::{failed, jaula, FAILED};
 use jaula_tests::sys::{process, tree};
 use jaula_tests::{check, check_eq, wait};
-use std::io::{BufRead, BufReader, Read};
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 
 pub fn add(suite: &mut Suite<'_>) {
@@ -33,7 +34,7 @@ pub fn add(suite: &mut Suite<'_>) {
         let pipe = format!("{ROOT}/tmp/pipe-{}", process::pid());
         tree::make_pipe(&pipe).context(&pipe)?;
         let inside = &pipe[ROOT.len()..];
-        let script = format!("while read -r line < {inside}; do echo $line; done; echo none");
+        let script = format!("while read -r line; do echo $line; done < {inside}; echo none");
         let jail = Detached::start(&[], &script)?;
         let mut child = jaula(&["logs", "--follow", &jail.text()])
             .stdout(Stdio::piped())
@@ -41,18 +42,20 @@ pub fn add(suite: &mut Suite<'_>) {
             .context("starting jaula")?;
         let stdout = child.stdout.take();
         let mut log = BufReader::new(stdout.ok_or_else(|| fail("no standard output"))?);
-        // Nothing is said before what was said last is shown.
-        for (said, shown) in [
-            ("1\n", "1\n"),
-            ("2\n", "2\n"),
-            ("3\n", "3\n"),
-            ("", "none\n"),
-        ] {
-            std::fs::write(&pipe, said).context(&pipe)?;
+        // Opens when the jail does. Nothing is said before what was said last is shown.
+        let mut mouth = OpenOptions::new().write(true).open(&pipe).context(&pipe)?;
+        let mut shown = |expected: &str| -> CaseResult {
             let mut line = String::new();
             log.read_line(&mut line).context("reading the log")?;
-            check_eq!(line, shown, "the log");
+            check_eq!(line, expected, "the log");
+            Ok(())
+        };
+        for line in ["1\n", "2\n", "3\n"] {
+            mouth.write_all(line.as_bytes()).context(&pipe)?;
+            shown(line)?;
         }
+        drop(mouth);
+        shown("none\n")?;
         let mut rest = String::new();
         log.read_to_string(&mut rest).context("reading the log")?;
         check_eq!(rest, "", "the rest of the log");
