@@ -2,7 +2,7 @@
 
 //! What runs inside the booted jail kernel: the parts that the guest programs share.
 //!
-//! Each program in `src/bin` covers one concern and reports in KTAP, see [`ktap`]. The System V
+//! Each program in `src/programs` covers one concern and reports in KTAP, see [`ktap`]. The System V
 //! calls that the kernel must refuse across jails are described once, in [`sysv`].
 
 pub mod admin;
