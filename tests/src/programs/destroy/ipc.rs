@@ -4,12 +4,15 @@
 
 use jaula_tests::inmate::Inmate;
 use jaula_tests::ktap::{CaseResult, Context};
-use jaula_tests::sys::{ids, jail as call, process, shm, Errno};
+use jaula_tests::sys::process::{self, Ended};
+use jaula_tests::sys::{ids, jail as call, shm, Errno};
 use jaula_tests::sysv::{listed, Family, Object};
 use jaula_tests::{check_eq, jail, jailfs};
 use std::fs::File;
 
 const KEY: i32 = 0x6465_0000;
+/// What tells how many objects a jail has.
+const FILES: [&str; 3] = ["sem", "shm", "msg"];
 
 fn create(family: Family, key: i32) -> CaseResult {
     Object::create_with_key(family, key, 0o666)
@@ -73,24 +76,30 @@ pub fn namespaces() -> CaseResult {
         for family in Family::ALL {
             create(family, KEY)?;
         }
-        // Another namespace for each of two children, who keep it, and one that nobody keeps.
-        for keep in [true, true, false] {
-            process::fork(|| {
-                let made = ids::unshare(libc::CLONE_NEWIPC).is_ok()
-                    && Family::ALL
-                        .iter()
-                        .all(|family| create(*family, KEY).is_ok());
-                match (made, keep) {
-                    (true, true) => jaula_tests::inmate::wait_for_ever(),
-                    (made, _) => i32::from(!made),
-                }
+        let fill = || {
+            ids::unshare(libc::CLONE_NEWIPC).is_ok()
+                && Family::ALL
+                    .iter()
+                    .all(|family| create(*family, KEY).is_ok())
+        };
+        // A namespace that nobody keeps, and another for each of two children, who keep it.
+        let gone = process::in_child(|| i32::from(!fill()));
+        check_eq!(gone, Ok(Ended::Exited(0)), "the child that has ended");
+        // Its namespace goes a moment later.
+        for file in FILES {
+            jailfs::wait_for(jail.number, file, 1)?;
+        }
+        for _ in 0..2 {
+            process::fork(|| match fill() {
+                true => jaula_tests::inmate::wait_for_ever(),
+                false => 1,
             })
             .context("fork")?;
         }
         Ok(())
     })?;
     // The three objects in each of three namespaces.
-    for file in ["sem", "shm", "msg"] {
+    for file in FILES {
         jailfs::wait_for(inmate.number, file, 3)?;
     }
     let kept = namespaces_of_children(inmate.pid)?;
