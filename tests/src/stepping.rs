@@ -114,7 +114,7 @@ fn follow(command: &mut Command, moment: Option<Moment>) -> Result<(Course, bool
             Err(Errno::ECHILD) => return Ok((followed.steps, killed)),
             other => other.context("waiting for what is traced")?,
         };
-        followed.place(pid);
+        let process = followed.place(pid);
         let mut signal = 0;
         match event {
             Event::Ended => continue,
@@ -132,11 +132,14 @@ fn follow(command: &mut Command, moment: Option<Moment>) -> Result<(Course, bool
             Event::Signal(number) => signal = number,
             Event::Call | Event::Executed | Event::Other => {}
         }
-        // The others go on by themselves when one has been killed.
-        match killed {
-            true => let_go(pid, signal, trace::detach)?,
-            false => let_go(pid, signal, trace::to_next_call)?,
-        }
+        // Whose steps do not matter takes them unseen; when one has been killed, nobody's do.
+        let matters = moment.is_none_or(|moment| moment.process == process);
+        let how = match (killed, matters) {
+            (true, _) => trace::detach,
+            (false, true) => trace::to_next_call,
+            (false, false) => trace::go_on,
+        };
+        let_go(pid, signal, how)?;
     }
 }
 

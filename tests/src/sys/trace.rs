@@ -33,6 +33,12 @@ pub fn to_next_call(pid: pid_t, signal: i32) -> Result<()> {
     checked(unsafe { libc::ptrace(libc::PTRACE_SYSCALL, pid, 0usize, signal as usize) }).map(drop)
 }
 
+/// Lets a stopped process go on to whatever else it stops for, with a signal unless that is 0.
+pub fn go_on(pid: pid_t, signal: i32) -> Result<()> {
+    // SAFETY: as above.
+    checked(unsafe { libc::ptrace(libc::PTRACE_CONT, pid, 0usize, signal as usize) }).map(drop)
+}
+
 /// Lets a stopped process go, and traces it no longer.
 pub fn detach(pid: pid_t, signal: i32) -> Result<()> {
     // SAFETY: as above.
