@@ -3,6 +3,7 @@
 //! Deciding what apt-get is to be asked.
 
 use anyhow::{bail, Result};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What apt-get says to a set of packages when asked to simulate.
 pub struct Simulated {
@@ -12,36 +13,59 @@ pub struct Simulated {
     pub said: String,
 }
 
+/// The packages of QEMU that are installed already, as far as they matter.
+#[derive(Clone, Debug, Default)]
+pub struct Installed {
+    /// The version of `qemu-utils`.
+    pub utils: Option<String>,
+    /// Those that are too old and share files with the ones that are to be installed.
+    pub old: Vec<String>,
+}
+
+/// Sorts packages by the suite that they are to come from, those that name none first. They name
+/// it as in `qemu-system-x86/bookworm-backports`.
+///
+/// apt-get knows that notation too, but does not follow it to what the package depends on: it
+/// takes a transaction of its own, with the suite as `--target-release`. In one transaction with
+/// the others that would hold for them as well.
+pub fn by_suite(packages: &[String]) -> BTreeMap<Option<&str>, Vec<String>> {
+    let mut suites: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for package in packages {
+        let (name, suite) = match package.split_once('/') {
+            Some((name, suite)) => (name, Some(suite)),
+            None => (package.as_str(), None),
+        };
+        suites.entry(suite).or_default().push(name.to_owned());
+    }
+    suites
+}
+
 /// Chooses what to install so that apt-get can do it in one transaction.
 ///
-/// The trap: on a machine with a `qemu-utils` newer than the suite's QEMU (from backports,
-/// say), `qemu-system-common` cannot be installed beside it (`qemu-utils : Breaks:
-/// qemu-system-common`). Then QEMU is taken in the version of the `qemu-utils` that is there;
-/// where that is not to be had, `qemu-utils` goes, in the same transaction. On a machine
-/// without the conflict nothing is removed.
+/// The trap is that packages of QEMU fit together only if they are of about the same version, in
+/// either direction. With a new one, `qemu-system-common` comes in a version that breaks the old
+/// ones, and apt-get would rather remove those than upgrade them: so they are named too. And a
+/// `qemu-utils` that is newer than what is to be installed breaks `qemu-system-common` in turn:
+/// then QEMU is taken in the version of that `qemu-utils`; where that is not to be had,
+/// `qemu-utils` goes, in the same transaction. Without a conflict nothing is removed.
 pub fn plan(
     packages: &[String],
-    qemu_utils: Option<&str>,
+    installed: &Installed,
     simulate: impl Fn(&[String]) -> Result<Simulated>,
 ) -> Result<Vec<String>> {
-    let first = simulate(packages)?;
-    if first.possible {
-        return Ok(packages.to_vec());
-    }
-    if let Some(version) =
-        qemu_utils.filter(|_| packages.iter().any(|name| name.starts_with("qemu-system")))
-    {
-        for candidate in [same_suite(packages, version), without_utils(packages)] {
-            if simulate(&candidate)?.possible {
-                return Ok(candidate);
-            }
+    let mut first = None;
+    for candidate in candidates(packages, installed) {
+        let simulated = simulate(&candidate)?;
+        if simulated.possible {
+            return Ok(candidate);
         }
+        first.get_or_insert(simulated.said);
     }
     bail!(
         "apt-get cannot install {}. It says:\n{}",
         packages.join(" "),
         first
-            .said
+            .unwrap_or_default()
             .lines()
             .filter(|line| !line.starts_with("Reading"))
             .collect::<Vec<_>>()
@@ -50,19 +74,38 @@ pub fn plan(
     )
 }
 
-fn same_suite(packages: &[String], version: &str) -> Vec<String> {
-    let (qemu, mut rest): (Vec<_>, Vec<_>) = packages
-        .iter()
-        .cloned()
-        .partition(|name| name.starts_with("qemu-system"));
+/// What may be installed, the best first.
+pub fn candidates(packages: &[String], installed: &Installed) -> Vec<Vec<String>> {
+    if !packages.iter().any(|name| is_qemu(name)) {
+        return vec![packages.to_vec()];
+    }
+    let mut together = packages.to_vec();
+    together.extend(installed.old.iter().cloned());
+    let mut seen = BTreeSet::new();
+    together.retain(|name| seen.insert(name.clone()));
+    let mut candidates = vec![together];
+    if let Some(version) = &installed.utils {
+        candidates.push(same_version(packages, version));
+        candidates.push(without_utils(packages));
+    }
+    candidates
+}
+
+fn is_qemu(package: &str) -> bool {
+    package.starts_with("qemu-system")
+}
+
+fn same_version(packages: &[String], version: &str) -> Vec<String> {
+    let (qemu, mut rest): (Vec<_>, Vec<_>) =
+        packages.iter().cloned().partition(|name| is_qemu(name));
     // All of one source package; apt does not follow the version to them by itself.
     let parts = [
         "qemu-system-common".to_owned(),
         "qemu-system-data".to_owned(),
     ];
     rest.extend(
-        qemu.into_iter()
-            .chain(parts)
+        qemu.iter()
+            .chain(&parts)
             .map(|name| format!("{name}={version}")),
     );
     rest
@@ -77,108 +120,5 @@ fn without_utils(packages: &[String]) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CONFLICT: &str = "Reading package lists...\nThe following packages have unmet dependencies:\n \
-        qemu-utils : Breaks: qemu-system-common (< 1:8.0+dfsg-1~) but 1:7.2+dfsg-7+deb12u18 is to be installed\n\
-        E: Unable to correct problems, you have held broken packages.\n";
-    const BACKPORT: &str = "1:10.0.2+ds-2+deb13u1~bpo12+1";
-
-    fn names(list: &[&str]) -> Vec<String> {
-        list.iter().map(|&name| name.to_owned()).collect()
-    }
-
-    /// An apt-get that refuses whatever `refuses` says.
-    fn apt(refuses: impl Fn(&[String]) -> bool) -> impl Fn(&[String]) -> Result<Simulated> {
-        move |packages| {
-            let possible = !refuses(packages);
-            Ok(Simulated {
-                possible,
-                said: if possible {
-                    String::new()
-                } else {
-                    CONFLICT.to_owned()
-                },
-            })
-        }
-    }
-
-    fn is_plain(packages: &[String]) -> bool {
-        packages.contains(&"qemu-system-x86".to_owned())
-            && !packages.contains(&"qemu-utils-".to_owned())
-    }
-
-    fn is_versioned(packages: &[String]) -> bool {
-        packages.iter().any(|name| name.contains("bpo12"))
-    }
-
-    #[test]
-    fn without_a_conflict_nothing_is_removed() -> Result<()> {
-        let wanted = names(&["bc", "qemu-system-x86"]);
-        assert_eq!(
-            plan(&wanted, Some("1:7.2+dfsg-7+deb12u18"), apt(|_| false))?,
-            wanted
-        );
-        assert_eq!(plan(&wanted, None, apt(|_| false))?, wanted);
-        Ok(())
-    }
-
-    #[test]
-    fn qemu_of_the_same_suite_is_preferred() -> Result<()> {
-        let plan = plan(
-            &names(&["bc", "qemu-system-x86"]),
-            Some(BACKPORT),
-            apt(is_plain),
-        )?;
-        assert_eq!(plan[0], "bc");
-        assert!(
-            plan.contains(&format!("qemu-system-x86={BACKPORT}")),
-            "{plan:?}"
-        );
-        assert!(
-            plan.contains(&format!("qemu-system-common={BACKPORT}")),
-            "{plan:?}"
-        );
-        Ok(())
-    }
-
-    #[test]
-    fn conflicting_utils_go_in_the_same_transaction() -> Result<()> {
-        let refuses = |packages: &[String]| is_plain(packages) || is_versioned(packages);
-        let plan = plan(
-            &names(&["bc", "qemu-system-x86"]),
-            Some(BACKPORT),
-            apt(refuses),
-        )?;
-        assert_eq!(plan, names(&["bc", "qemu-system-x86", "qemu-utils-"]));
-        Ok(())
-    }
-
-    #[test]
-    fn what_cannot_be_done_is_told_in_apts_words() {
-        let error = plan(&names(&["qemu-system-x86"]), Some(BACKPORT), apt(|_| true))
-            .expect_err("all refused")
-            .to_string();
-        assert!(
-            error.contains("Breaks: qemu-system-common") && error.contains("qemu-system-x86"),
-            "{error}"
-        );
-        assert!(!error.contains("Reading package lists"), "{error}");
-    }
-
-    #[test]
-    fn other_conflicts_do_not_cost_qemu_utils() {
-        let error = plan(&names(&["bc"]), Some(BACKPORT), |packages| {
-            assert!(!packages.contains(&"qemu-utils-".to_owned()));
-            Ok(Simulated {
-                possible: false,
-                said: "E: Unable to locate package bc".into(),
-            })
-        });
-        assert!(error
-            .expect_err("refused")
-            .to_string()
-            .contains("locate package bc"));
-    }
-}
+#[path = "apt_tests.rs"]
+mod tests;

@@ -6,31 +6,17 @@
 //! hold but where nothing is installed and the other architecture is the only one. So it needs
 //! no root, and the machine's own packages and `dpkg --add-architecture` stay out of it.
 
+use super::mirror::{self, PAUSE, TRIES};
 use super::needs::find_program;
 use crate::lock::CacheLock;
 use crate::process::{command, Logged};
 use crate::project::Project;
-use crate::ui::{self, Progress, Scale};
+use crate::ui::{Progress, Scale};
 use anyhow::{bail, Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread::sleep;
 use std::time::Duration;
-
-/// How often a download is tried: a mirror in the middle of its own update serves files that
-/// do not match its lists, for some minutes.
-const TRIES: u32 = 4;
-
-/// What apt-get says when the mirror or the way to it is at fault, and time may help.
-const TRANSIENT: [&str; 6] = [
-    "unexpected size",
-    "Hash Sum mismatch",
-    "Failed to fetch",
-    "404  Not Found",
-    "Temporary failure",
-    "Could not connect",
-];
 
 /// Where [`fetch`] puts a package.
 pub fn place(project: &Project, package: &str, arch: &str) -> PathBuf {
@@ -46,7 +32,7 @@ pub fn fetch(project: &Project, package: &str, arch: &str) -> Result<PathBuf> {
         Ok(Tools {
             apt_get: find_program("apt-get").context("apt-get: not found")?,
             dpkg_deb: find_program("dpkg-deb").context("dpkg-deb: not found")?,
-            pause: Duration::from_secs(20),
+            pause: PAUSE,
         })
     };
     fetch_with(project, package, arch, tools)
@@ -136,19 +122,13 @@ impl Fetch<'_> {
             else {
                 return Ok(());
             };
-            let transient = TRANSIENT.iter().any(|words| said.contains(words));
-            if attempt == TRIES || !transient {
+            if attempt == TRIES || !mirror::is_transient(&said) {
                 return match updated {
                     Ok(()) => Err(error),
                     Err(update) => Err(error.context(format!("{update:#}"))),
                 };
             }
-            let pause = self.tools.pause * attempt;
-            ui::note(&format!(
-                "the mirror did not serve everything; trying again in {}",
-                ui::duration(pause)
-            ));
-            sleep(pause);
+            mirror::wait(self.tools.pause, attempt);
             attempt += 1;
         }
     }

@@ -3,11 +3,16 @@
 //! Making sure that the machine has what is needed, and installing what it lacks.
 
 mod apt;
+mod backports;
 mod bindgen;
 mod distro;
 pub mod foreign;
 mod install;
+mod mirror;
 pub mod needs;
+mod qemu;
+mod root;
+mod sources;
 
 use crate::arch::Arch;
 use crate::lock::CacheLock;
@@ -157,8 +162,8 @@ mod tests {
             "lld-19",
             "llvm-19",
             "linux-source-6.12",
-            "qemu-system-x86",
-            "qemu-system-arm",
+            "qemu-system-x86/bookworm-backports",
+            "qemu-system-arm/bookworm-backports",
             "gcc-arm-linux-gnueabihf",
             "libc6-dev-armhf-cross",
         ] {
@@ -175,7 +180,16 @@ mod tests {
     #[test]
     fn fresh_debian_13_takes_the_plain_names_once() {
         let packages = packages(NEEDS.iter(), &Distro::Debian13);
-        for name in ["rustc", "rust-src", "bindgen", "clang", "lld", "llvm"] {
+        for name in [
+            "rustc",
+            "rust-src",
+            "bindgen",
+            "clang",
+            "lld",
+            "llvm",
+            "qemu-system-x86",
+            "qemu-system-arm",
+        ] {
             assert_eq!(
                 packages.iter().filter(|p| *p == name).count(),
                 1,
@@ -198,6 +212,8 @@ mod tests {
             "make",
             "not found: x",
             "libc6-dev",
+            "QEMU 8.1 or newer",
+            "on Debian 13: qemu-system-x86",
             "busybox-static:armhf into /cache/foreign/armhf/busybox-static",
         ] {
             assert!(text.contains(part), "{part} in {text}");

@@ -4,7 +4,7 @@
 //! brings it.
 
 use super::distro::Distro;
-use super::foreign;
+use super::{foreign, qemu};
 use crate::arch::Arch;
 use crate::kernel::source::DEBIAN_TARBALL;
 use crate::kernel::toolchain;
@@ -91,18 +91,21 @@ pub const NEEDS: &[Need] = &[
         Check::Test(static_busybox),
         &["busybox-static"],
     ),
-    only(
-        Arch::X86_64,
-        "QEMU for x86-64",
-        Check::Programs(&["qemu-system-x86_64"]),
-        &["qemu-system-x86"],
-    ),
-    only(
-        Arch::Arm,
-        "QEMU for ARM",
-        Check::Programs(&["qemu-system-arm"]),
-        &["qemu-system-arm"],
-    ),
+    Need {
+        arch: Some(Arch::X86_64),
+        name: "QEMU 8.1 or newer, for x86-64",
+        check: Check::Test(|_| qemu::check(Arch::X86_64.qemu())),
+        // Debian 12's own is too old.
+        debian12: &["qemu-system-x86/bookworm-backports"],
+        debian13: &["qemu-system-x86"],
+    },
+    Need {
+        arch: Some(Arch::Arm),
+        name: "QEMU 8.1 or newer, for ARM",
+        check: Check::Test(|_| qemu::check(Arch::Arm.qemu())),
+        debian12: &["qemu-system-arm/bookworm-backports"],
+        debian13: &["qemu-system-arm"],
+    },
     only(
         Arch::Arm,
         "a C compiler for ARM, with static libraries",
@@ -230,7 +233,8 @@ impl Need {
         }
     }
 
-    /// The packages that bring it; none where it is not packaged.
+    /// The packages that bring it, with the suite where it is not the release itself; none where
+    /// it is not packaged.
     pub fn packages(&self, distro: &Distro) -> &'static [&'static str] {
         match distro {
             Distro::Debian12 => self.debian12,
