@@ -4,7 +4,7 @@
 
 use super::toolchain::Toolchain;
 use super::tree::Tree;
-use super::{config, files};
+use super::{config, files, steps};
 use crate::arch::{Arch, Flavour};
 use crate::image::board::Board;
 use crate::machine::Machine;
@@ -16,9 +16,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-
-/// Objects of a build from nothing, where no earlier build has counted them.
-const OBJECTS: u64 = 1200;
 
 /// What a build leaves that can be booted.
 #[derive(Clone, Debug)]
@@ -140,9 +137,10 @@ impl Build<'_> {
     pub fn configure(&self) -> Result<()> {
         let dir = self.dir();
         fs::create_dir_all(&dir).with_context(|| format!("{}: cannot create", dir.display()))?;
+        let what = format!("configuring the {} kernel for {}", self.flavour, self.arch);
+        let _progress = Progress::start(&what, Scale::Unknown);
         self.check_rust()?;
         let log = self.log("config")?;
-        let what = "configuring the kernel";
         // All that the fragments do not ask for is off, what their choices make visible included;
         // merging them into a finished configuration would leave that at its defaults.
         let wanted = dir.join("xtask.config");
@@ -154,7 +152,7 @@ impl Build<'_> {
         files::write_whole(&wanted, text.as_bytes(), 0o644)?;
         let mut make = self.make_command();
         make.env("KCONFIG_ALLCONFIG", &wanted).arg("allnoconfig");
-        Logged::new(what, &log).run(&mut make, |_| {})?;
+        Logged::new(&what, &log).run(&mut make, |_| {})?;
 
         let mut asked = BTreeMap::new();
         for fragment in self.fragments() {
@@ -210,10 +208,10 @@ impl Build<'_> {
             .args(device_trees);
         let log = self.log("build")?;
         Logged::new(&what, &log).run(&mut make, |line| {
-            // Lines like "  CC      kernel/fork.o", whatever the tool.
-            if line.starts_with("  ") {
+            if let Some(step) = steps::step(line) {
                 objects += 1;
                 progress.set(objects);
+                progress.doing(&step);
             }
         })?;
         if first {
@@ -231,7 +229,8 @@ impl Build<'_> {
         Ok(())
     }
 
-    /// What the other flavour's first build has counted is near enough.
+    /// What the other flavour's first build has counted is near enough, unless it had been
+    /// interrupted and counted only what was left.
     fn expected_objects(&self) -> u64 {
         let count = |path: PathBuf| fs::read_to_string(path).ok()?.trim().parse().ok();
         [Flavour::Normal, Flavour::Debug]
@@ -243,7 +242,8 @@ impl Build<'_> {
                         .join("xtask.objects"),
                 )
             })
-            .unwrap_or(OBJECTS)
+            .unwrap_or(0)
+            .max(steps::usual(self.arch, self.flavour))
     }
 
     /// Size of the module's text in bytes, as size(1) counts it.

@@ -43,6 +43,8 @@ pub fn install(fresh: TempDir, place: &Path) -> Result<()> {
             .prefix(UNFINISHED)
             .tempdir_in(place.parent().context("a directory of the cache")?)?;
         fs::rename(place, old.path().join("old")).with_context(|| place.display().to_string())?;
+        let _progress = Progress::start("removing the old kernel source", Scale::Unknown);
+        drop(old);
     }
     fs::rename(fresh.keep(), place)
         .with_context(|| format!("{}: cannot put in place", place.display()))
@@ -50,6 +52,7 @@ pub fn install(fresh: TempDir, place: &Path) -> Result<()> {
 
 /// What a run that was killed has left. The cache's lock keeps other runs' work from us.
 fn remove_unfinished(top: &Path) -> Result<()> {
+    let _progress = Progress::start("removing what an earlier run has left", Scale::Unknown);
     for entry in fs::read_dir(top).with_context(|| top.display().to_string())? {
         let entry = entry?;
         if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {

@@ -11,12 +11,14 @@ mod extract;
 pub mod files;
 pub mod series;
 pub mod source;
+mod steps;
 pub mod toolchain;
 pub mod tree;
 
 use crate::arch::{Arch, Flavour};
 use crate::lock::CacheLock;
 use crate::project::Project;
+use crate::ui::{Progress, Scale};
 use anyhow::Result;
 use build::{Build, Image};
 use series::Series;
@@ -41,7 +43,9 @@ impl<'a> Kernel<'a> {
     ///
     /// The caller holds the lock for as long as it uses the tree.
     pub fn prepare(project: &'a Project, _lock: &CacheLock, source: Option<&Path>) -> Result<Self> {
+        let looking = Progress::start("looking for compilers", Scale::Unknown);
         let toolchain = Toolchain::find(project)?;
+        drop(looking);
         let source = Source::find(source)?;
         let series = Series::read(&project.series_dir())?;
         let tree = Tree::prepare(project, &source, &series)?;

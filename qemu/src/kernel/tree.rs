@@ -13,6 +13,7 @@ use super::series::Series;
 use super::source::Source;
 use crate::process::{command, output, shown};
 use crate::project::Project;
+use crate::ui::{Progress, Scale};
 use anyhow::{bail, Context, Result};
 use std::collections::BTreeSet;
 use std::fs;
@@ -37,6 +38,7 @@ impl Tree {
         };
         let interrupted = tree.unsettled().exists();
         let fetched = tree.fetch(project, source)?;
+        let _progress = Progress::start("bringing the kernel source up to date", Scale::Unknown);
         files::write_whole(&tree.unsettled(), b"", 0o644)?;
         let patched = tree.patch(series)?;
         let synced = files::mirror(&project.module_dir(), &tree.src().join(MODULE_PATH))?;

@@ -35,7 +35,9 @@ pub fn install(project: &Project, mode: Mode) -> Result<()> {
     }
     ui::note(&shown(&install));
     let progress = Progress::start("building bindgen", Scale::Unknown);
-    Logged::new("building bindgen", project.log("bindgen.log")?).run(&mut install, |_| {})?;
+    Logged::new("building bindgen", project.log("bindgen.log")?).run(&mut install, |line| {
+        progress.doing(line.trim());
+    })?;
     progress.done();
     Ok(())
 }

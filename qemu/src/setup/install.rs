@@ -110,12 +110,13 @@ pub fn logged(project: &Project, what: &str, mut apt: Command) -> Result<()> {
     ui::note(&shown(&apt));
     root::authenticate()?;
     let progress = Progress::start(what, Scale::Unknown);
-    Logged::new(what, project.log("apt.log")?).run(&mut apt, |_| {})?;
+    Logged::new(what, project.log("apt.log")?).run(&mut apt, |line| progress.doing(line))?;
     progress.done();
     Ok(())
 }
 
 fn simulate(suite: Option<&str>, packages: &[String]) -> Result<Simulated> {
+    let _progress = Progress::start("asking apt-get what it can install", Scale::Unknown);
     let mut apt = command("apt-get");
     apt.arg("--simulate")
         .args(install_arguments(suite, packages));

@@ -17,7 +17,7 @@ mod sources;
 use crate::arch::Arch;
 use crate::lock::CacheLock;
 use crate::project::Project;
-use crate::ui;
+use crate::ui::{self, Progress, Scale};
 use anyhow::{bail, Result};
 use distro::Distro;
 use needs::{Need, NEEDS, SOURCE_PACKAGE};
@@ -101,8 +101,10 @@ pub fn run(project: &Project, mode: Mode, wanted: &Wanted) -> Result<Found> {
 }
 
 fn missing(project: &Project, wanted: &Wanted, distro: &Distro) -> Vec<(&'static Need, String)> {
+    let progress = Progress::start("looking at what is installed", Scale::Unknown);
     NEEDS
         .iter()
+        .inspect(|need| progress.doing(need.name))
         .filter(|need| need.is_for(wanted.archs))
         .filter(|need| !(wanted.own_source && need.packages(distro).contains(&SOURCE_PACKAGE)))
         .filter_map(|need| {
