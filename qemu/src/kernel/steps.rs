@@ -6,15 +6,25 @@ use crate::arch::{Arch, Flavour};
 
 /// The step that a line of output announces: `CC kernel/fork.o` of `  CC      kernel/fork.o`.
 pub fn step(line: &str) -> Option<String> {
-    let words: Vec<_> = line.strip_prefix("  ")?.split_whitespace().collect();
-    let tool = words.first()?;
     // An excerpt in a compiler's message is indented too.
+    let rest = line.strip_prefix("  ")?;
+    let words: Vec<_> = rest.split_whitespace().collect();
+    let tool = words.first()?;
     let is_tool = tool.starts_with(|c: char| c.is_ascii_uppercase())
         && tool
             .chars()
             .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
-    let indented = line.starts_with("   ");
-    (is_tool && !indented && words.len() > 1).then(|| words.join(" "))
+    (is_tool && !rest.starts_with(' ') && words.len() > 1)
+        .then(|| words.into_iter().map(short).collect::<Vec<_>>().join(" "))
+}
+
+/// The tools of the build have absolute names, whose ends tell enough.
+fn short(word: &str) -> &str {
+    if !word.starts_with('/') {
+        return word;
+    }
+    let mut slashes = word.rmatch_indices('/').map(|(at, _)| at);
+    slashes.nth(1).map_or(word, |at| &word[at + 1..])
 }
 
 /// How many steps our configurations take from nothing, about.
@@ -38,6 +48,10 @@ mod tests {
             ("  CC [M]  lib/test.o", "CC [M] lib/test.o"),
             ("  RUSTC L rust/core.o", "RUSTC L rust/core.o"),
             ("  LD      .tmp_vmlinux1", "LD .tmp_vmlinux1"),
+            (
+                "  CC      /build/tools/objtool/orc_gen.o",
+                "CC objtool/orc_gen.o",
+            ),
             (
                 "  VDSO2C  arch/x86/entry/vdso/vdso-image-64.c",
                 "VDSO2C arch/x86/entry/vdso/vdso-image-64.c",
