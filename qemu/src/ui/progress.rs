@@ -71,13 +71,14 @@ impl Progress {
     /// Starts showing the progress of `what`.
     pub fn start(what: &str, scale: Scale) -> Self {
         let (length, template) = match scale {
+            // Narrow enough to leave room for what is being done.
             Scale::Steps(n) => (
                 Some(n),
-                "{prefix} [{bar:30}] {percent:>3} % {elapsed} {wide_msg}",
+                "{prefix} [{bar:10}] {percent:>3} % {elapsed} {wide_msg}",
             ),
             Scale::Bytes(n) => (
                 Some(n),
-                "{prefix} [{bar:30}] {bytes}/{total_bytes} {elapsed} {wide_msg}",
+                "{prefix} [{bar:10}] {bytes}/{total_bytes} {elapsed} {wide_msg}",
             ),
             Scale::Unknown => (None, "{prefix} {spinner} {elapsed} {wide_msg}"),
         };
