@@ -95,10 +95,13 @@ pub const ATTACKS: &[Attack] = &[
     attack("move_pages", |scene| {
         let address = peer::address_of(&super::scene::MEMORY) & !4095;
         Ok(schedule::locate_pages(scene.target.pid, address)?)
-    }),
+    })
+    // Whether the target may be looked into comes first.
+    .counted("refusals.ptrace"),
     attack("migrate_pages", |scene| {
         Ok(schedule::migrate_pages(scene.target.pid)?)
-    }),
+    })
+    .counted("refusals.ptrace"),
 ];
 
 /// Puts the target into the root control group, in which it is.
