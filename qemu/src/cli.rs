@@ -36,6 +36,16 @@ Examples:
   cargo xtask kernel --source ~/linux      build your own 6.12 tree with the series
   cargo xtask setup --dry-run              see what would be installed";
 
+const TEST_EXAMPLES: &str = "\
+Examples:
+  cargo xtask test                             everything, on the usual machine
+  cargo xtask test --all                       on all machines and kernels: what CI runs
+  cargo xtask test --only storms --debug-kernel
+                                               one program, on the debug kernel
+  cargo xtask test --only launcher::terminal   the cases of one program whose names hold `terminal`
+  cargo xtask test --only lint                 formatting is `format`, cargo's own tests `host`
+  cargo xtask test --list --only launcher      the names of a program's cases";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Task {
@@ -172,7 +182,11 @@ pub struct ExecArgs {
 }
 
 /// `test`
+///
+/// Without `--all` everything is tested on one machine, `pc` with its normal kernel unless another
+/// is named. docs/testing.md says what each tier leaves out.
 #[derive(Args, Debug)]
+#[command(after_help = TEST_EXAMPLES)]
 pub struct TestArgs {
     /// Which kernel
     #[command(flatten)]
@@ -181,16 +195,34 @@ pub struct TestArgs {
     #[arg(long, value_name = "NAME")]
     pub machine: Option<String>,
     /// Run the guest's tests on every machine (of the architecture, where one is named), and on
-    /// the debug kernel as well
+    /// the debug kernel as well: what CI runs
     #[arg(long, conflicts_with = "machine")]
     pub all: bool,
     /// Run the guest's tests on the debug kernel instead
     #[arg(long, conflicts_with = "all")]
     pub debug_kernel: bool,
-    /// Go through all rounds of the storms, kills and random sequences, which are cut to a fifth or less
-    /// otherwise
+    /// Leave nothing out: every program in every setting, and all rounds of the storms, kills and
+    /// random sequences
     #[arg(long)]
     pub long: bool,
+    /// Run only this: a guest program, one of its cases (PROGRAM::CASE, or a part of the case's name),
+    /// or a check (lint, host::cargo_test); can be given several times
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// List what there is, and run nothing; with --only, the cases of programs, from a booted guest
+    #[arg(long)]
+    pub list: bool,
+    /// Share the programs of a setting that can share a boot out among so many [default: as many as it
+    /// takes]
+    #[arg(long, value_name = "N", value_parser = shard_count)]
+    pub shards: Option<usize>,
+}
+
+fn shard_count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if (1..=64).contains(&count) => Ok(count),
+        _ => Err("a number from 1 to 64 is needed".to_owned()),
+    }
 }
 
 /// `image`

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Reading KTAP, version 1, as the kernel's documentation has it
-//! (Documentation/dev-tools/ktap.rst).
+//! Reading KTAP, version 1, line by line as it arrives
+//! (Documentation/dev-tools/ktap.rst of the kernel).
+//!
+//! Our programs have no subtests: an indented line is a note.
 
 /// How one test case ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,150 +19,93 @@ pub enum Verdict {
 /// One test case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Case {
-    /// Its name, with those of the subtests it is in, joined by dots.
+    /// Its name.
     pub name: String,
     /// How it ended.
     pub verdict: Verdict,
 }
 
-/// Reads what a test program has printed.
+impl Case {
+    /// A case that failed.
+    pub fn failed(name: &str, why: impl Into<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            verdict: Verdict::Failed(why.into()),
+        }
+    }
+}
+
+/// Reads what one program prints.
 ///
 /// What is missing counts as failed: a program without a plan, a planned case without a
 /// result, a result that is out of order.
-pub fn parse(output: &str) -> Vec<Case> {
-    let mut reader = Reader {
-        cases: Vec::new(),
-        notes: Vec::new(),
-    };
-    let lines: Vec<_> = output.lines().filter_map(Line::read).collect();
-    let read = reader.level(&lines, 0, "");
-    if read < lines.len() {
-        reader.fail(
-            "ktap",
-            format!(
-                "result lines after the end of the plan, from: {}",
-                lines[read].text
-            ),
-        );
-    }
-    reader.cases
-}
-
-/// A line that is not blank, with its depth: two spaces a level.
-struct Line<'a> {
-    depth: usize,
-    text: &'a str,
-}
-
-impl<'a> Line<'a> {
-    fn read(line: &'a str) -> Option<Self> {
-        let text = line.trim_end().trim_start_matches(' ');
-        let indent = line.len() - line.trim_start_matches(' ').len();
-        (!text.is_empty()).then_some(Self {
-            depth: indent / 2,
-            text,
-        })
-    }
-}
-
-struct Reader {
-    cases: Vec<Case>,
-    /// Diagnostics since the last result.
+#[derive(Debug, Default)]
+pub struct Reader {
+    plan: Option<u32>,
+    results: u32,
+    bailed_out: bool,
+    /// Notes since the last result.
     notes: Vec<String>,
 }
 
 impl Reader {
-    fn fail(&mut self, name: &str, why: String) {
-        self.cases.push(Case {
-            name: name.to_owned(),
-            verdict: Verdict::Failed(why),
-        });
-    }
-
-    /// Reads the results of one depth; gives the number of lines read.
-    fn level(&mut self, lines: &[Line], depth: usize, prefix: &str) -> usize {
-        let mut plan = None;
-        let mut results = 0;
-        // Cases of a subtest, while its own result line has not come.
-        let mut inner: Option<usize> = None;
-        let mut at = 0;
-        while at < lines.len() {
-            let line = &lines[at];
-            if line.depth < depth {
-                break;
+    /// Takes the next line; a case, where the line tells of one.
+    pub fn line(&mut self, line: &str) -> Option<Case> {
+        let line = line.trim_end();
+        if let Some(plan) = parse_plan(line) {
+            if self.plan.replace(plan).is_some() {
+                return Some(Case::failed("plan", "a second plan was printed"));
             }
-            if line.depth > depth && line.text.starts_with("KTAP version") {
-                let before = self.cases.len();
-                let name = lines[at..]
-                    .iter()
-                    .find(|next| next.depth <= depth && is_result(next.text));
-                let name = name
-                    .and_then(|line| parse_result(line.text))
-                    .map_or("subtest".to_owned(), |result| result.name);
-                at += self.level(&lines[at..], line.depth, &format!("{prefix}{name}."));
-                inner = Some(before);
-                continue;
-            }
-            at += 1;
-            if let Some(count) = parse_plan(line.text) {
-                plan = Some(count);
-            } else if let Some(why) = line.text.strip_prefix("Bail out!") {
-                self.fail(&format!("{prefix}bail_out"), why.trim().to_owned());
-            } else if let Some(result) = parse_result(line.text) {
-                results += 1;
-                self.result(result, results, prefix, inner.take());
-            } else if !line.text.starts_with("KTAP version")
-                && !line.text.starts_with("TAP version")
-            {
-                self.notes
-                    .push(line.text.trim_start_matches("# ").to_owned());
-            }
-            if depth > 0 && plan.is_some_and(|plan| results >= plan) {
-                break;
-            }
+        } else if let Some(why) = line.strip_prefix("Bail out!") {
+            self.bailed_out = true;
+            return Some(Case::failed("bail_out", why.trim()));
+        } else if let Some(result) = parse_result(line) {
+            return Some(self.result(result));
+        } else if !line.is_empty() && !line.starts_with("KTAP version") {
+            let note = line.strip_prefix('#').unwrap_or(line);
+            self.notes
+                .push(note.strip_prefix(' ').unwrap_or(note).to_owned());
         }
-        self.complete(plan, results, prefix);
-        at
+        None
     }
 
-    fn result(&mut self, result: ResultLine, expected: u32, prefix: &str, inner: Option<usize>) {
+    /// The program has ended; a case that failed, where that was too early or too late.
+    pub fn end(self) -> Option<Case> {
+        let why = match self.plan {
+            _ if self.bailed_out => return None,
+            None => "the program printed no plan".to_owned(),
+            Some(0) => "no case was planned".to_owned(),
+            Some(plan) if self.results == plan => return None,
+            Some(plan) => format!("{plan} results were planned, {} came", self.results),
+        };
+        let said = self.notes.join("\n");
+        Some(Case::failed(
+            "complete",
+            format!("{why}\n{said}").trim_end(),
+        ))
+    }
+
+    fn result(&mut self, result: ResultLine) -> Case {
+        let expected = self.results + 1;
+        // What is missing is told of once, and not with each result that follows.
+        self.results = result.number.unwrap_or(expected);
         let notes = std::mem::take(&mut self.notes).join("\n");
         let verdict = match (result.number == Some(expected), result.ok, result.skipped) {
             (false, _, _) => Verdict::Failed(format!(
-                "result {:?} stands where {expected} should",
-                result.number
+                "result {} stands where {} should",
+                result
+                    .number
+                    .map_or("without a number".to_owned(), |n| n.to_string()),
+                expected
             )),
             (true, _, Some(why)) => Verdict::Skipped(why),
             (true, true, None) => Verdict::Passed,
             (true, false, None) => Verdict::Failed(notes),
         };
-        // A subtest's cases speak for themselves, unless it failed and none of them did.
-        if let Some(first) = inner {
-            let explained = self.cases[first..]
-                .iter()
-                .any(|case| matches!(case.verdict, Verdict::Failed(_)));
-            if self.cases.len() > first && (verdict == Verdict::Passed || explained) {
-                return;
-            }
-        }
-        self.cases.push(Case {
-            name: format!("{prefix}{}", result.name),
+        Case {
+            name: result.name,
             verdict,
-        });
-    }
-
-    fn complete(&mut self, plan: Option<u32>, results: u32, prefix: &str) {
-        let why = match plan {
-            None => "the program printed no plan".to_owned(),
-            Some(plan) if results < plan => format!("{plan} results were planned, {results} came"),
-            Some(plan) if results > plan => format!("{plan} results were planned, {results} came"),
-            Some(_) => return,
-        };
-        let said = std::mem::take(&mut self.notes).join("\n");
-        self.fail(
-            &format!("{prefix}complete"),
-            format!("{why}\n{said}").trim_end().to_owned(),
-        );
+        }
     }
 }
 
@@ -171,10 +116,6 @@ struct ResultLine {
     skipped: Option<String>,
 }
 
-fn is_result(text: &str) -> bool {
-    text == "ok" || text.starts_with("ok ") || text == "not ok" || text.starts_with("not ok ")
-}
-
 fn parse_plan(text: &str) -> Option<u32> {
     text.strip_prefix("1..")?
         .split_whitespace()
@@ -183,29 +124,28 @@ fn parse_plan(text: &str) -> Option<u32> {
         .ok()
 }
 
-/// `ok|not ok NUMBER [- ]NAME [# SKIP|TODO|XFAIL|TIMEOUT|ERROR REASON]`
+/// `ok 1 name`, `not ok 2 - name`, `ok 3 name # SKIP why`
 fn parse_result(text: &str) -> Option<ResultLine> {
-    if !is_result(text) {
-        return None;
-    }
     let (ok, rest) = match text.strip_prefix("not ok") {
         Some(rest) => (false, rest),
         None => (true, text.strip_prefix("ok")?),
     };
-    let (rest, directive) = match rest.split_once(" # ") {
-        Some((rest, directive)) => (rest, Some(directive)),
-        None => (rest, None),
+    if !rest.is_empty() && !rest.starts_with(' ') {
+        return None;
+    }
+    let (rest, directive) = rest.split_once('#').unwrap_or((rest, ""));
+    let rest = rest.trim();
+    let (number, name) = rest.split_once(' ').unwrap_or((rest, ""));
+    let (number, name) = match number.parse() {
+        Ok(number) => (Some(number), name),
+        Err(_) => (None, rest),
     };
-    let mut words = rest.trim().splitn(2, ' ');
-    let number = words.next().and_then(|word| word.parse().ok());
-    let name = words
-        .next()
-        .unwrap_or_default()
-        .trim_start_matches("- ")
-        .trim();
+    let name = name.trim().trim_start_matches("- ");
+    let directive = directive.trim();
     let skipped = directive
-        .and_then(|text| text.strip_prefix("SKIP"))
-        .map(|why| why.trim().to_owned());
+        .get(..4)
+        .filter(|word| word.eq_ignore_ascii_case("skip"))
+        .map(|_| directive[4..].trim().to_owned());
     Some(ResultLine {
         ok,
         number,
@@ -222,104 +162,96 @@ fn parse_result(text: &str) -> Option<ResultLine> {
 mod tests {
     use super::*;
 
-    fn verdicts(output: &str) -> Vec<(String, &'static str)> {
-        parse(output)
-            .into_iter()
-            .map(|case| {
-                let word = match case.verdict {
-                    Verdict::Passed => "passed",
-                    Verdict::Failed(_) => "failed",
-                    Verdict::Skipped(_) => "skipped",
-                };
-                (case.name, word)
-            })
-            .collect()
+    fn read(text: &str) -> Vec<Case> {
+        let mut reader = Reader::default();
+        let mut cases: Vec<_> = text.lines().filter_map(|line| reader.line(line)).collect();
+        cases.extend(reader.end());
+        cases
     }
 
-    fn expect(output: &str, wanted: &[(&str, &'static str)]) {
-        let wanted: Vec<_> = wanted
-            .iter()
-            .map(|(name, word)| ((*name).to_owned(), *word))
-            .collect();
-        assert_eq!(verdicts(output), wanted, "{output}");
+    fn case(name: &str, verdict: Verdict) -> Case {
+        Case {
+            name: name.into(),
+            verdict,
+        }
     }
 
     #[test]
-    fn flat_results() {
-        let output = "KTAP version 1\n1..3\nok 1 first\n# wanted EACCES, got 0\nnot ok 2 - second\nok 3 third # SKIP no CPU\n";
-        expect(
-            output,
-            &[
-                ("first", "passed"),
-                ("second", "failed"),
-                ("third", "skipped"),
-            ],
-        );
+    fn every_kind_of_result_is_read() {
+        let text = "KTAP version 1\n1..4\nok 1 first\n# got 1\n#   expected 2\nnot ok 2 - second\n\
+                    ok 3 third # SKIP no such thing\nok 4\n";
         assert_eq!(
-            parse(output)[1].verdict,
-            Verdict::Failed("wanted EACCES, got 0".into())
-        );
-        assert_eq!(parse(output)[2].verdict, Verdict::Skipped("no CPU".into()));
-    }
-
-    #[test]
-    fn subtests_bear_both_names() {
-        let output = "KTAP version 1\n1..2\n  KTAP version 1\n  1..2\n  ok 1 a\n  not ok 2 b\nnot ok 1 outer\nok 2 other\n";
-        expect(
-            output,
-            &[
-                ("outer.a", "passed"),
-                ("outer.b", "failed"),
-                ("other", "passed"),
-            ],
+            read(text),
+            [
+                case("first", Verdict::Passed),
+                case("second", Verdict::Failed("got 1\n  expected 2".into())),
+                case("third", Verdict::Skipped("no such thing".into())),
+                case("case_4", Verdict::Passed),
+            ]
         );
     }
 
     #[test]
-    fn missing_plan_fails() {
-        expect(
-            "KTAP version 1\nok 1 a\n",
-            &[("a", "passed"), ("complete", "failed")],
-        );
-        expect("", &[("complete", "failed")]);
-        expect("Segmentation fault\n", &[("complete", "failed")]);
+    fn a_result_is_known_as_soon_as_its_line_is() {
+        let mut reader = Reader::default();
+        assert_eq!(reader.line("1..2"), None);
+        assert_eq!(reader.line("ok 1 a"), Some(case("a", Verdict::Passed)));
     }
 
     #[test]
-    fn fewer_results_than_planned_fail() {
-        let output = "KTAP version 1\n1..3\nok 1 a\nterminate: out of luck\n";
-        expect(output, &[("a", "passed"), ("complete", "failed")]);
+    fn what_is_missing_or_too_much_is_a_failure() {
+        for (text, why) in [
+            ("", "no plan"),
+            ("1..0\n", "no case was planned"),
+            (
+                "1..2\nok 1 a\n# died\n",
+                "2 results were planned, 1 came\ndied",
+            ),
+            ("1..1\nok 1 a\nok 2 b\n", "1 results were planned, 2 came"),
+        ] {
+            let last = read(text).pop();
+            let Some(Case {
+                verdict: Verdict::Failed(said),
+                ..
+            }) = last
+            else {
+                panic!("{text}: {last:?}");
+            };
+            assert!(said.contains(why), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_second_plan_fails() {
+        let cases = read("1..2\nok 1 a\n1..1\n");
+        assert_eq!(cases[1].name, "plan");
+    }
+
+    #[test]
+    fn a_result_out_of_order_fails() {
+        let cases = read("1..3\nok 2 a\nok 3 b\n");
+        assert_eq!(cases[1], case("b", Verdict::Passed));
         assert!(
-            matches!(&parse(output)[1].verdict, Verdict::Failed(why) if why.contains("3 results") && why.contains("luck"))
+            matches!(&cases[0].verdict, Verdict::Failed(why) if why.contains("2 stands where 1")),
+            "{cases:?}"
         );
     }
 
     #[test]
-    fn more_results_than_planned_fail() {
-        expect(
-            "1..1\nok 1 a\nok 2 b\n",
-            &[("a", "passed"), ("b", "passed"), ("complete", "failed")],
+    fn bailing_out_is_one_failure() {
+        let cases = read("Bail out! No root directory\n");
+        assert_eq!(
+            cases,
+            [case(
+                "bail_out",
+                Verdict::Failed("No root directory".into())
+            )]
         );
     }
 
     #[test]
-    fn results_out_of_order_fail() {
-        expect(
-            "1..2\nok 2 b\nok 1 a\n",
-            &[("b", "failed"), ("a", "failed")],
-        );
-    }
-
-    #[test]
-    fn bail_out_fails() {
-        expect(
-            "1..1\nBail out! no /proc\nok 1 a\n",
-            &[("bail_out", "failed"), ("a", "passed")],
-        );
-    }
-
-    #[test]
-    fn carriage_returns_do_not_matter() {
-        expect("KTAP version 1\r\n1..1\r\nok 1 a\r\n", &[("a", "passed")]);
+    fn other_output_is_no_result() {
+        let cases = read("1..1\nokay then\nnot okay\n  ok 1 indented\nok 1 a\n");
+        assert_eq!(cases, [case("a", Verdict::Passed)]);
     }
 }

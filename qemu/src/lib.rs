@@ -19,6 +19,8 @@ pub mod machine;
 pub mod patches;
 pub mod process;
 pub mod project;
+pub mod queue;
 pub mod setup;
 pub mod tasks;
 pub mod ui;
+pub mod verdicts;

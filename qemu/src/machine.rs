@@ -42,6 +42,10 @@ pub struct Machine {
     pub append: String,
     /// Number of processors unless `--smp` says otherwise.
     pub smp: u32,
+    /// Whether they may be emulated in turn, by one thread of the host. Where they may not, a machine
+    /// that is to be fast has one.
+    #[serde(default)]
+    pub in_turn: bool,
     /// Whether it can have another number of them.
     #[serde(default)]
     pub smp_fixed: bool,

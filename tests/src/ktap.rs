@@ -23,9 +23,17 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How long a case may take until it is killed. Generous: an emulated machine with a debug
-/// kernel is two hundred times slower than a real one.
+/// How long a case may take until it is killed, where `JAULA_CASE_LIMIT` does not say. Generous: an
+/// emulated machine with a debug kernel is two hundred times slower than a real one.
 const CASE_LIMIT: Duration = Duration::from_secs(600);
+
+/// The limit of a case: in seconds in `JAULA_CASE_LIMIT`, which the harness sets below that of the
+/// program, or else one hung case would take the others with it.
+fn case_limit() -> Duration {
+    let seconds = std::env::var("JAULA_CASE_LIMIT").ok();
+    let seconds = seconds.and_then(|text| text.parse().ok());
+    seconds.map_or(CASE_LIMIT, Duration::from_secs)
+}
 
 /// Fails the case with a message unless the condition holds.
 #[macro_export]
@@ -72,7 +80,7 @@ impl<'a> Suite<'a> {
     pub fn case(&mut self, name: &str, body: impl FnOnce() -> CaseResult + 'a) {
         self.groups.push(Group {
             names: vec![name.to_owned()],
-            limit: CASE_LIMIT,
+            limit: case_limit(),
             body: Box::new(|reporter| reporter.report(body())),
         });
     }
@@ -82,7 +90,7 @@ impl<'a> Suite<'a> {
     pub fn group(&mut self, names: Vec<String>, body: impl FnOnce(&mut Reporter) + 'a) {
         self.groups.push(Group {
             names,
-            limit: CASE_LIMIT,
+            limit: case_limit(),
             body: Box::new(body),
         });
     }
@@ -98,9 +106,9 @@ impl<'a> Suite<'a> {
                 return ExitCode::FAILURE;
             }
         };
-        if chosen.only_listed {
+        if let Some(program) = chosen.listed_below() {
             for name in names.iter().filter(|name| meant.contains(**name)) {
-                println!("{}", chosen::normal(name));
+                println!("{program}::{}", chosen::normal(name));
             }
             return ExitCode::SUCCESS;
         }

@@ -4,8 +4,8 @@
 
 use std::env;
 
-/// All of the rounds, or a fifth of them where `JAULA_ROUNDS` is `few`: on a kernel with checks each
-/// takes twenty times as long, and there are five boots.
+/// All of the rounds, or a fifth of them where `JAULA_ROUNDS` is `few`, as it is
+/// wherever not everything is asked for.
 pub fn rounds(all: usize) -> usize {
     match env::var("JAULA_ROUNDS") {
         Ok(wanted) if wanted == "few" => all.div_ceil(5),

@@ -2,6 +2,7 @@
 
 //! Choosing how processors are emulated. KVM only once it has proven itself.
 
+use super::deadline::Deadline;
 use super::qemu::Boot;
 use super::session::{self, Ended, Io};
 use crate::arch::Arch;
@@ -13,6 +14,7 @@ use crate::ui;
 use anyhow::Result;
 use std::fs;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a guest under a working KVM may take to boot and end. It takes about one.
@@ -23,8 +25,11 @@ const PROBE_LIMIT: Duration = Duration::from_secs(10);
 pub enum Accel {
     /// By the host's, through KVM.
     Kvm,
-    /// By translation, one host thread a processor.
+    /// By translation, one host thread a processor: they really run at the same time.
     Tcg,
+    /// By translation, all of them by one host thread in turn. Where processes are made and ended
+    /// it takes half the time: no processor waits for another to let it change what is translated.
+    TcgInTurn,
     /// By translation, the guest's clock advancing one nanosecond an instruction.
     Icount,
 }
@@ -34,7 +39,8 @@ impl Accel {
     pub fn arguments(self) -> &'static [&'static str] {
         match self {
             Accel::Kvm => &["-accel", "kvm"],
-            Accel::Tcg => &["-accel", "tcg"],
+            Accel::Tcg => &["-accel", "tcg,thread=multi"],
+            Accel::TcgInTurn => &["-accel", "tcg,thread=single"],
             // The same clock and the same random numbers in every run.
             Accel::Icount => &[
                 "-accel",
@@ -54,6 +60,14 @@ impl Accel {
         (self == Accel::Kvm).then_some("host")
     }
 
+    /// The same with the processors in turn, where they are emulated.
+    pub fn in_turn(self) -> Self {
+        match self {
+            Accel::Tcg => Accel::TcgInTurn,
+            other => other,
+        }
+    }
+
     /// KVM if this kernel really boots under it, else translation.
     ///
     /// A node /dev/kvm proves nothing: it may open, and the guest hang all the same. The
@@ -64,6 +78,9 @@ impl Accel {
         if !native || node.is_err() {
             return Ok(Accel::Tcg);
         }
+        // Two guests that begin together try it once.
+        static TRYING: Mutex<()> = Mutex::new(());
+        let _trying = TRYING.lock().unwrap_or_else(PoisonError::into_inner);
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let kept = project.cache().join("kvm-probe");
         let known = fs::read_to_string(&kept).unwrap_or_default();
@@ -119,7 +136,7 @@ fn probe(project: &Project, machine: &Machine, kernel: &Path) -> Result<bool> {
     let outcome = session::run(
         &boot,
         Io::Collect(Box::new(std::io::sink())),
-        Some(PROBE_LIMIT),
+        &Deadline::after(Some(PROBE_LIMIT)),
         &project.log("kvm-probe.log")?,
     )?;
     Ok(matches!(outcome.ended, Ended::Normally) && outcome.status == Some(0))

@@ -4,6 +4,7 @@
 //! a person types ([`terminal`]), and what the kernel's log gives away ([`splat`]).
 
 pub mod accel;
+pub mod deadline;
 pub mod qemu;
 pub mod session;
 pub mod splat;

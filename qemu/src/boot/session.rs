@@ -2,6 +2,7 @@
 
 //! One run of a guest, from the start of QEMU to its end.
 
+use super::deadline::Deadline;
 use super::qemu::Boot;
 use super::splat::Scanner;
 use super::terminal::Terminal;
@@ -93,9 +94,8 @@ enum Event {
     OutputClosed,
 }
 
-/// Boots a guest and stays with it to its end. It is ended at the time limit, if there is one.
-pub fn run(boot: &Boot, io: Io, limit: Option<Duration>, log: &Path) -> Result<Outcome> {
-    let started = Instant::now();
+/// Boots a guest and stays with it to its end, or until `deadline`.
+pub fn run(boot: &Boot, io: Io, deadline: &Deadline, log: &Path) -> Result<Outcome> {
     let dir = tempfile::Builder::new()
         .prefix("jaula-")
         .tempdir()
@@ -122,7 +122,7 @@ pub fn run(boot: &Boot, io: Io, limit: Option<Duration>, log: &Path) -> Result<O
         tail: VecDeque::new(),
         status: None,
         ended: None,
-        deadline: limit.map(|limit| started + limit),
+        deadline: deadline.clone(),
         terminal: None,
     };
     run.follow(&mut qemu, &events, ending, boot.machine.powers_off)?;
@@ -184,7 +184,7 @@ struct Run {
     tail: VecDeque<String>,
     status: Option<i32>,
     ended: Option<Ended>,
-    deadline: Option<Instant>,
+    deadline: Deadline,
     terminal: Option<Terminal>,
 }
 
@@ -206,14 +206,13 @@ impl Run {
                 self.ended = Some(Ended::Escaped);
                 return Ok(());
             }
-            let now = Instant::now();
-            if self.deadline.is_some_and(|deadline| now >= deadline) {
-                self.ended.get_or_insert(Ended::TimedOut);
+            let left = self.deadline.left();
+            if left == Some(Duration::ZERO) {
+                // What has reported and does not end has not ended by itself.
+                self.ended = Some(Ended::TimedOut);
                 return Ok(());
             }
-            let wait = self
-                .deadline
-                .map_or(TICK, |deadline| TICK.min(deadline - now));
+            let wait = left.map_or(TICK, |left| TICK.min(left));
             let event = match events.recv_timeout(wait) {
                 Ok(event) => event,
                 Err(RecvTimeoutError::Timeout) => continue,
@@ -247,8 +246,7 @@ impl Run {
                 return Ok(());
             }
             if over || (self.scanner.panicked() && !panicked) {
-                let end = Instant::now() + END_LIMIT;
-                self.deadline = Some(self.deadline.map_or(end, |deadline| deadline.min(end)));
+                self.deadline.bring_forward(END_LIMIT);
             }
         }
     }

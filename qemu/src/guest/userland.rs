@@ -10,13 +10,16 @@ use crate::process::{cannot_start, shown};
 use crate::project::Project;
 use crate::ui::{Progress, Scale};
 use anyhow::{bail, Context, Result};
+use jobserver::Client;
 use serde::Deserialize;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-/// Where the guest has its test programs.
-pub const TESTS_DIR: &str = "/usr/lib/jaula/tests";
+/// Where the guest has `jaula`.
+pub const JAULA: &str = "/usr/bin/jaula";
+/// Where the guest has its tests.
+pub const GUEST_TESTS: &str = "/usr/bin/jaula-test";
 /// Where the guest has its tools.
 pub const TOOLS_DIR: &str = "/usr/lib/jaula";
 
@@ -34,20 +37,30 @@ pub struct Program {
 const PACKAGES: [(&str, &str); 2] = [("jaula", "release"), ("jaula-tests", "guest")];
 
 /// Builds everything of ours that goes into the guest.
-pub fn build(project: &Project, arch: Arch) -> Result<Vec<Program>> {
+///
+/// The lock is on the cache: another checkout may build there too, and would replace what this
+/// one has built. The compilers take part in the job server, if there is one.
+pub fn build(
+    project: &Project,
+    arch: Arch,
+    _lock: &CacheLock,
+    tokens: Option<&Client>,
+) -> Result<Vec<Program>> {
     let compiler = Compiler::find(arch)?;
     let what = format!("building the user land for {arch}");
     let progress = Progress::start(&what, Scale::Unknown);
-    // Another checkout may build there too, and would replace what this one has built.
-    let lock = CacheLock::acquire(project)?;
     let mut programs = Vec::new();
     for (package, profile) in PACKAGES {
-        programs.extend(build_package(project, arch, &compiler, package, profile)?);
+        let mut cargo = compiler.cargo("build");
+        cargo.args(["--bins", "-p", package, "--profile", profile]);
+        if let Some(tokens) = tokens {
+            tokens.configure(&mut cargo);
+        }
+        programs.extend(build_package(project, arch, &compiler, cargo)?);
     }
     if compiler != Compiler::Own {
         take_home(project, arch, &mut programs)?;
     }
-    drop(lock);
     programs.sort_by(|a, b| a.guest_path.cmp(&b.guest_path));
     drop(progress);
     Ok(programs)
@@ -68,13 +81,10 @@ fn build_package(
     project: &Project,
     arch: Arch,
     compiler: &Compiler,
-    package: &str,
-    profile: &str,
+    mut cargo: Command,
 ) -> Result<Vec<Program>> {
-    let mut cargo = compiler.cargo("build");
     cargo
         .current_dir(project.root())
-        .args(["--bins", "-p", package, "--profile", profile])
         .args([
             "--target",
             arch.rust_target(),
@@ -115,31 +125,20 @@ fn build_package(
     Ok(programs)
 }
 
-/// The test programs that run in both boots, and have the same cases in both: with the module off
-/// they show that what is refused with it is not refused by Linux.
-pub const IN_BOTH: [&str; 1] = ["escape"];
-
-/// The names of the test programs among them, for a boot with the module on or off.
-pub fn tests(programs: &[Program], module_on: bool) -> Vec<String> {
-    programs
-        .iter()
-        .filter_map(|program| {
-            program
-                .guest_path
-                .strip_prefix(TESTS_DIR)?
-                .strip_prefix('/')
-        })
-        .filter(|name| IN_BOTH.contains(name) || name.starts_with("without_") != module_on)
-        .map(str::to_owned)
-        .collect()
+/// Those of the programs that a board's card carries: what is shown there, and not the tests.
+pub fn for_card(programs: &[Program]) -> Vec<Program> {
+    let on_card = |program: &&Program| {
+        program.guest_path == JAULA || program.guest_path.ends_with("/jaula-demo")
+    };
+    programs.iter().filter(on_card).cloned().collect()
 }
 
-/// `jaula` is for people; of the rest the name tells what is a tool and what a test.
+/// Commands are on the `PATH`; tools are called with theirs.
 fn guest_path(name: &str) -> String {
     match name {
-        "jaula" => "/usr/bin/jaula".to_owned(),
-        tool if tool.starts_with("jaula-") => format!("{TOOLS_DIR}/{tool}"),
-        test => format!("{TESTS_DIR}/{test}"),
+        "jaula" => JAULA.to_owned(),
+        "jaula-test" => GUEST_TESTS.to_owned(),
+        tool => format!("{TOOLS_DIR}/{tool}"),
     }
 }
 
@@ -147,7 +146,7 @@ fn guest_path(name: &str) -> String {
 pub fn jaula(programs: &[Program]) -> Option<&Path> {
     programs
         .iter()
-        .find(|program| program.guest_path == "/usr/bin/jaula")
+        .find(|program| program.guest_path == JAULA)
         .map(|program| program.file.as_path())
 }
 
@@ -167,22 +166,24 @@ struct Target {
 mod tests {
     use super::*;
 
-    #[test]
-    fn names_tell_the_place() {
-        assert_eq!(guest_path("jaula"), "/usr/bin/jaula");
-        assert_eq!(guest_path("jaula-demo"), "/usr/lib/jaula/jaula-demo");
-        assert_eq!(guest_path("ipc_get"), "/usr/lib/jaula/tests/ipc_get");
+    fn program(name: &str) -> Program {
+        Program {
+            file: name.into(),
+            guest_path: guest_path(name),
+        }
     }
 
     #[test]
-    fn tests_are_told_by_the_kernel_they_want() {
-        let programs: Vec<_> = ["jaula", "jaula-demo", "ipc_get", "without_module"]
-            .map(|name| Program {
-                file: name.into(),
-                guest_path: guest_path(name),
-            })
-            .into();
-        assert_eq!(super::tests(&programs, true), ["ipc_get"]);
-        assert_eq!(super::tests(&programs, false), ["without_module"]);
+    fn names_tell_the_place() {
+        assert_eq!(guest_path("jaula"), "/usr/bin/jaula");
+        assert_eq!(guest_path("jaula-test"), "/usr/bin/jaula-test");
+        assert_eq!(guest_path("jaula-demo"), "/usr/lib/jaula/jaula-demo");
+    }
+
+    #[test]
+    fn a_card_carries_no_tests() {
+        let all = ["jaula", "jaula-bench", "jaula-demo", "jaula-test"].map(program);
+        let expected = ["jaula", "jaula-demo"].map(program);
+        assert_eq!(for_card(&all), expected);
     }
 }

@@ -12,10 +12,32 @@ use crate::process::{capture, command, output, Logged};
 use crate::project::Project;
 use crate::ui::{self, Progress, Scale};
 use anyhow::{bail, Context, Result};
+use jobserver::Client;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+
+/// How many jobs make runs at once.
+#[derive(Clone, Copy, Debug)]
+pub enum Jobs<'a> {
+    /// So many.
+    Number(usize),
+    /// As many as a job server has tokens for, with those of others.
+    Shared(&'a Client),
+}
+
+impl Jobs<'_> {
+    /// Adds it to a command line of make.
+    pub fn tell(&self, make: &mut Command) {
+        match self {
+            Jobs::Number(number) => {
+                make.arg(format!("-j{number}"));
+            }
+            Jobs::Shared(tokens) => tokens.configure_make(make),
+        }
+    }
+}
 
 /// What a build leaves that can be booted.
 #[derive(Clone, Debug)]
@@ -77,8 +99,8 @@ impl Build<'_> {
     }
 
     /// Makes the image unless it is there and nothing it was made of has changed.
-    pub fn run(&self, jobs: usize) -> Result<Image> {
-        let stamp = self.dir().join("xtask.built");
+    pub fn run(&self, jobs: &Jobs) -> Result<Image> {
+        let stamp = self.stamp();
         let device_trees = device_trees(self.arch)?;
         let wanted = format!(
             "{}{}{}",
@@ -94,6 +116,15 @@ impl Build<'_> {
         self.make(jobs, &device_trees)?;
         files::write_whole(&stamp, wanted.as_bytes(), 0o644)?;
         Ok(self.image())
+    }
+
+    /// Whether it has been made before. It may not be up to date.
+    pub fn was_built(&self) -> bool {
+        self.stamp().exists()
+    }
+
+    fn stamp(&self) -> PathBuf {
+        self.dir().join("xtask.built")
     }
 
     /// The kernel's make for this build directory, without a target.
@@ -191,7 +222,7 @@ impl Build<'_> {
         Ok(())
     }
 
-    fn make(&self, jobs: usize, device_trees: &[String]) -> Result<()> {
+    fn make(&self, jobs: &Jobs, device_trees: &[String]) -> Result<()> {
         let counted = self.dir().join("xtask.objects");
         let first = !counted.exists();
         let scale = if first {
@@ -203,9 +234,8 @@ impl Build<'_> {
         let progress = Progress::start(&what, scale);
         let mut objects = 0;
         let mut make = self.make_command();
-        make.arg(format!("-j{jobs}"))
-            .arg(self.arch.image_target())
-            .args(device_trees);
+        jobs.tell(&mut make);
+        make.arg(self.arch.image_target()).args(device_trees);
         let log = self.log("build")?;
         Logged::new(&what, &log).run(&mut make, |line| {
             if let Some(step) = steps::step(line) {

@@ -20,7 +20,7 @@ use crate::lock::CacheLock;
 use crate::project::Project;
 use crate::ui::{Progress, Scale};
 use anyhow::Result;
-use build::{Build, Image};
+use build::{Build, Image, Jobs};
 use series::Series;
 use source::Source;
 use std::path::Path;
@@ -81,13 +81,13 @@ impl<'a> Kernel<'a> {
 /// Makes the kernel image of an architecture and flavour up to date.
 pub fn image(
     project: &Project,
+    lock: &CacheLock,
     source: Option<&Path>,
     arch: Arch,
     flavour: Flavour,
     jobs: usize,
 ) -> Result<Image> {
-    let lock = CacheLock::acquire(project)?;
-    Kernel::prepare(project, &lock, source)?
+    Kernel::prepare(project, lock, source)?
         .build(arch, flavour)
-        .run(jobs)
+        .run(&Jobs::Number(jobs))
 }

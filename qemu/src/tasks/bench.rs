@@ -6,9 +6,10 @@
 //! nanoseconds that the guest's benchmark measures are instructions, and the same kernel
 //! booted with and without the module in `lsm=` gives the difference.
 
-use super::guest_run::{exit_code, Guest, Plan};
+use super::guest_run::{exit_code, Guest, Plan, Processors};
 use super::shared_buffer::SharedBuffer;
 use crate::arch::Arch;
+use crate::boot::deadline::Deadline;
 use crate::boot::session::{Ended, Io};
 use crate::cli::{BenchArgs, GuestArgs};
 use crate::guest::initramfs::Copy;
@@ -44,9 +45,9 @@ pub fn run(project: &Project, args: &BenchArgs) -> Result<ExitCode> {
             command: Some(command()),
             shell: false,
             append,
-            icount: true,
+            processors: Processors::Counted,
             io: Io::Collect(Box::new(output.clone())),
-            limit: Some(LIMIT),
+            deadline: Deadline::after(Some(LIMIT)),
         })?;
         if outcome.ended != Ended::Normally || outcome.status != Some(0) {
             eprint!("{}", output.text());

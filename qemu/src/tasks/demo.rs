@@ -2,7 +2,8 @@
 
 //! `cargo xtask demo`
 
-use super::guest_run::{exit_code, Guest, Plan};
+use super::guest_run::{exit_code, Guest, Plan, Processors};
+use crate::boot::deadline::Deadline;
 use crate::boot::session::Io;
 use crate::cli::GuestArgs;
 use crate::guest::userland::TOOLS_DIR;
@@ -35,13 +36,13 @@ pub fn run(project: &Project, args: GuestArgs) -> Result<ExitCode> {
         command: Some(command),
         shell: person,
         append: "",
-        icount: false,
+        processors: Processors::InTurn,
         io: if person {
             Io::Interactive
         } else {
             Io::Collect(Box::new(stdout()))
         },
-        limit,
+        deadline: Deadline::after(limit),
     })?;
     Ok(exit_code(&outcome, limit))
 }

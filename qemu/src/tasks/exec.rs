@@ -2,7 +2,8 @@
 
 //! `cargo xtask exec`
 
-use super::guest_run::{exit_code, Guest, Plan};
+use super::guest_run::{exit_code, Guest, Plan, Processors};
+use crate::boot::deadline::Deadline;
 use crate::boot::session::Io;
 use crate::cli::ExecArgs;
 use crate::project::Project;
@@ -19,9 +20,9 @@ pub fn run(project: &Project, args: &ExecArgs) -> Result<ExitCode> {
         command: Some(args.command.join(" ")),
         shell: false,
         append: "",
-        icount: false,
+        processors: Processors::InTurn,
         io: Io::Collect(Box::new(std::io::stdout())),
-        limit,
+        deadline: Deadline::after(limit),
     })?;
     Ok(exit_code(&outcome, limit))
 }

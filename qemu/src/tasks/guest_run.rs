@@ -4,12 +4,14 @@
 
 use crate::arch::Flavour;
 use crate::boot::accel::Accel;
+use crate::boot::deadline::Deadline;
 use crate::boot::qemu::Boot;
 use crate::boot::session::{self, Ended, Io, Outcome};
 use crate::boot::terminal;
 use crate::cli::GuestArgs;
 use crate::guest::initramfs::{self, Orders};
 use crate::guest::userland::{self, Program};
+use crate::kernel::build::Image;
 use crate::lock::LockedFile;
 use crate::machine::Machine;
 use crate::project::Project;
@@ -31,7 +33,7 @@ const UNREAD: u8 = 141;
 /// A kernel and a user land, ready to be booted as often as needed.
 pub struct Guest<'a> {
     project: &'a Project,
-    args: &'a GuestArgs,
+    args: GuestArgs,
     machine: Machine,
     kernel: PathBuf,
     device_tree: Option<PathBuf>,
@@ -39,11 +41,22 @@ pub struct Guest<'a> {
     accel: Accel,
     flavour: Flavour,
     /// Our programs in it.
-    pub programs: Vec<Program>,
+    programs: Vec<Program>,
+}
+
+/// How the processors of an emulated machine run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Processors {
+    /// At the same time: for what is to meet the races of a real machine.
+    AtOnce,
+    /// In turn, which is faster; or one, where the machine does not take that.
+    InTurn,
+    /// One, whose clock counts instructions.
+    Counted,
 }
 
 /// One boot.
-pub struct Plan {
+pub struct Plan<'a> {
     /// A name for the log.
     pub name: &'static str,
     /// A script to run as root.
@@ -51,18 +64,18 @@ pub struct Plan {
     /// Whether a shell follows.
     pub shell: bool,
     /// Kernel arguments beside the user's.
-    pub append: &'static str,
-    /// Count instructions instead of time.
-    pub icount: bool,
+    pub append: &'a str,
+    /// How its processors run.
+    pub processors: Processors,
     /// Where output goes.
     pub io: Io,
     /// When to end it.
-    pub limit: Option<Duration>,
+    pub deadline: Deadline,
 }
 
 impl<'a> Guest<'a> {
     /// Sets up and builds what is missing.
-    pub fn prepare(project: &'a Project, args: &'a GuestArgs) -> Result<Self> {
+    pub fn prepare(project: &'a Project, args: &GuestArgs) -> Result<Self> {
         let machine = Machine::choose(args.machine.as_deref(), args.kernel.arch)?;
         if machine.smp_fixed && args.smp.is_some_and(|smp| smp != machine.smp) {
             bail!(
@@ -77,23 +90,48 @@ impl<'a> Guest<'a> {
                 .with_context(|| format!("--copy {}", copy.from.display()))?;
         }
         let flavour = Flavour::from_flag(args.debug_kernel);
-        let image = kernel::image(project, &args.kernel, machine.arch, flavour)?;
+        let lock = kernel::set_up(project, &args.kernel, machine.arch)?;
+        let image = kernel::image(project, &lock, &args.kernel, machine.arch, flavour)?;
+        let programs = userland::build(project, machine.arch, &lock, None)?;
+        drop(lock);
+        Self::of(project, args.clone(), machine, flavour, &image, programs)
+    }
+
+    /// A machine, a kernel for it, and programs that are there already.
+    pub fn of(
+        project: &'a Project,
+        args: GuestArgs,
+        machine: Machine,
+        flavour: Flavour,
+        image: &Image,
+        programs: Vec<Program>,
+    ) -> Result<Self> {
         let device_tree = machine.device_tree.as_deref();
         let device_tree = device_tree
             .map(|name| image.device_tree(name))
             .transpose()?;
-        let programs = userland::build(project, machine.arch)?;
         Ok(Self {
             project,
             args,
             busybox: busybox(project, machine.arch)?,
             accel: Accel::best(project, &machine, &image.kernel)?,
             machine,
-            kernel: image.kernel,
+            kernel: image.kernel.clone(),
             device_tree,
             flavour,
             programs,
         })
+    }
+
+    /// How many processors there are.
+    fn processors(&self, how: Processors) -> u32 {
+        let several = self.args.smp.unwrap_or(self.machine.smp);
+        match how {
+            // Instructions are counted on one processor only.
+            Processors::Counted => 1,
+            Processors::InTurn if !self.machine.in_turn => self.args.smp.unwrap_or(1),
+            Processors::AtOnce | Processors::InTurn => several,
+        }
     }
 
     /// Boots once.
@@ -115,10 +153,11 @@ impl<'a> Guest<'a> {
             &self.args.copies,
             &orders,
         )?;
-        let accel = if plan.icount {
-            Accel::Icount
-        } else {
-            self.accel
+        let accel = match plan.processors {
+            Processors::AtOnce => self.accel,
+            Processors::InTurn if self.machine.in_turn => self.accel.in_turn(),
+            Processors::InTurn => self.accel,
+            Processors::Counted => Accel::Icount,
         };
         let append = format!("{} {}", plan.append, self.args.append);
         let boot = Boot {
@@ -133,12 +172,7 @@ impl<'a> Guest<'a> {
                 .memory
                 .or(self.machine.memory_mib)
                 .unwrap_or(self.flavour.memory_mib()),
-            // Instructions are counted on one processor only.
-            smp: if plan.icount {
-                1
-            } else {
-                self.args.smp.unwrap_or(self.machine.smp)
-            },
+            smp: self.processors(plan.processors),
             accel,
         };
         let name = format!(
@@ -146,7 +180,7 @@ impl<'a> Guest<'a> {
             plan.name, self.machine.name, self.flavour
         );
         let (log, _lock) = unused_log(self.project, &name)?;
-        session::run(&boot, plan.io, plan.limit, &log)
+        session::run(&boot, plan.io, &plan.deadline, &log)
     }
 }
 

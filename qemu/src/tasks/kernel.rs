@@ -6,6 +6,7 @@ use crate::arch::{Arch, Flavour};
 use crate::cli::{KernelArgs, KernelChoice};
 use crate::kernel;
 use crate::kernel::build::{default_jobs, Image};
+use crate::lock::CacheLock;
 use crate::project::Project;
 use crate::setup::{self, Mode};
 use anyhow::Result;
@@ -15,19 +16,26 @@ use std::process::ExitCode;
 pub fn run(project: &Project, args: &KernelArgs) -> Result<ExitCode> {
     let arch = args.kernel.arch.unwrap_or(Arch::X86_64);
     let flavour = Flavour::from_flag(args.debug_kernel);
-    let image = image(project, &args.kernel, arch, flavour)?;
+    let lock = set_up(project, &args.kernel, arch)?;
+    let image = image(project, &lock, &args.kernel, arch, flavour)?;
     println!("{}", image.kernel.display());
     Ok(ExitCode::SUCCESS)
 }
 
-/// The image that was asked for, with everything it takes set up and built.
+/// Sets up what building takes, and locks the cache for it.
+pub fn set_up(project: &Project, choice: &KernelChoice, arch: Arch) -> Result<CacheLock> {
+    setup::run(project, Mode::Install, &choice.wanted(&[arch]))?;
+    CacheLock::acquire(project)
+}
+
+/// The image that was asked for.
 pub fn image(
     project: &Project,
+    lock: &CacheLock,
     choice: &KernelChoice,
     arch: Arch,
     flavour: Flavour,
 ) -> Result<Image> {
-    setup::run(project, Mode::Install, &choice.wanted(&[arch]))?;
     let jobs = choice.jobs.unwrap_or_else(default_jobs);
-    kernel::image(project, choice.source.as_deref(), arch, flavour, jobs)
+    kernel::image(project, lock, choice.source.as_deref(), arch, flavour, jobs)
 }

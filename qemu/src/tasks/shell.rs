@@ -2,7 +2,8 @@
 
 //! `cargo xtask shell`
 
-use super::guest_run::{exit_code, Guest, Plan};
+use super::guest_run::{exit_code, Guest, Plan, Processors};
+use crate::boot::deadline::Deadline;
 use crate::boot::session::Io;
 use crate::cli::ShellArgs;
 use crate::project::Project;
@@ -19,9 +20,9 @@ pub fn run(project: &Project, args: &ShellArgs) -> Result<ExitCode> {
         command: None,
         shell: true,
         append: "",
-        icount: false,
+        processors: Processors::InTurn,
         io: Io::Interactive,
-        limit: None,
+        deadline: Deadline::after(None),
     })?;
     Ok(exit_code(&outcome, None))
 }

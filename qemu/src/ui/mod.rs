@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What the person at the terminal sees of a run. All of it goes to standard error:
+//! What the person at the terminal sees of a run. It goes to standard error, but for results:
 //! standard output belongs to the command that runs in the guest.
 
 mod progress;
@@ -12,6 +12,11 @@ use std::io::{stderr, IsTerminal};
 /// Says one thing worth knowing.
 pub fn note(text: &str) {
     progress::say(&format!("xtask: {text}"));
+}
+
+/// Prints lines of a result on standard output, above the bars.
+pub fn print(text: &str) {
+    progress::print(text);
 }
 
 /// Whether colours, bars and redrawn lines are wanted.

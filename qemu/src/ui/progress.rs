@@ -4,6 +4,7 @@
 
 use super::{duration, fancy};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::Write;
 use std::sync::mpsc::{channel, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -40,7 +41,19 @@ fn bars() -> &'static MultiProgress {
 
 /// Prints a line above the bars.
 pub(super) fn say(line: &str) {
-    bars().suspend(|| eprintln!("{line}"));
+    bars().suspend(|| {
+        // Whoever has closed standard error does not want to know.
+        let _ = writeln!(std::io::stderr(), "{line}");
+    });
+}
+
+/// Prints on standard output, above the bars.
+pub(super) fn print(text: &str) {
+    bars().suspend(|| {
+        let mut stdout = std::io::stdout().lock();
+        // Whoever does not read any more has seen enough.
+        let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    });
 }
 
 /// A step under way; ends with [`Progress::done`], or silently when dropped: on an error, or where

@@ -6,8 +6,8 @@
 #[derive(Clone, Debug, Default)]
 pub struct Chosen {
     names: Vec<String>,
-    /// They are to be named, and not run.
-    pub(super) only_listed: bool,
+    /// They are to be named below this program, and not run.
+    listed_below: Option<String>,
 }
 
 impl Chosen {
@@ -15,16 +15,21 @@ impl Chosen {
     pub fn to_be_run(names: &[&str]) -> Self {
         Self {
             names: names.iter().map(|name| normal(name)).collect(),
-            only_listed: false,
+            listed_below: None,
         }
     }
 
-    /// The same, to be listed.
-    pub fn to_be_listed(names: &[&str]) -> Self {
+    /// The same, to be listed with the name of their program.
+    pub fn to_be_listed(program: &str, names: &[&str]) -> Self {
         Self {
-            only_listed: true,
+            listed_below: Some(program.to_owned()),
             ..Self::to_be_run(names)
         }
+    }
+
+    /// The program whose cases are to be listed, and not run.
+    pub fn listed_below(&self) -> Option<&str> {
+        self.listed_below.as_deref()
     }
 
     /// Of the program's cases those that are meant: a name means the case that is called so, or

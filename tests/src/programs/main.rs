@@ -105,7 +105,9 @@ fn main() -> ExitCode {
             println!("{USAGE}");
             ExitCode::SUCCESS
         }
-        ["--cases", program, ref cases @ ..] => start(program, &Chosen::to_be_listed(cases)),
+        ["--cases", program, ref cases @ ..] => {
+            start(program, &Chosen::to_be_listed(program, cases))
+        }
         [program, ref cases @ ..] => start(program, &Chosen::to_be_run(cases)),
         [] => {
             eprintln!("{USAGE}");

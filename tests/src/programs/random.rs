@@ -24,7 +24,9 @@ pub fn main(chosen: &Chosen) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    println!("# {}={first}", seed::VARIABLE);
+    if chosen.listed_below().is_none() {
+        println!("# {}={first}", seed::VARIABLE);
+    }
     let mut suite = Suite::new();
     for case in 0..CASES {
         let begin = first.wrapping_add((case * IN_CASE) as u64);

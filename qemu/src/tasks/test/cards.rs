@@ -2,17 +2,18 @@
 
 //! The SD card images: every board's is made and read back, and what can be booted of one is.
 
-use crate::arch::Flavour;
 use crate::boot::accel::Accel;
+use crate::boot::deadline::Deadline;
 use crate::boot::qemu::Boot;
 use crate::boot::session::{self, Ended, Io};
-use crate::cli::{ImageArgs, KernelChoice};
+use crate::image::check;
 use crate::image::content::{INITRAMFS, KERNEL};
-use crate::image::{board::Board, check};
+use crate::image::target::Target;
+use crate::kernel::build::Image;
 use crate::machine::Machine;
 use crate::project::Project;
 use crate::tasks::guest_run::unused_log;
-use crate::tasks::{self, image};
+use crate::tasks::image::Ready;
 use crate::ui;
 use anyhow::{bail, Context, Result};
 use std::fs;
@@ -27,30 +28,16 @@ const LIMIT: Duration = Duration::from_secs(600);
 const STAND_IN: &str = "cubieboard";
 
 /// Makes the card of a board and reads it back; gives its path, below `dir`.
-pub fn make(
-    project: &Project,
-    kernel: &KernelChoice,
-    board: &Board,
-    dir: &Path,
-) -> Result<PathBuf> {
-    let out = dir.join(&board.name);
-    let args = ImageArgs {
-        board: board.name.clone(),
-        out: out.clone(),
-        force: false,
-        firmware: None,
-        append: String::new(),
-        source: kernel.source.clone(),
-        jobs: kernel.jobs,
-    };
-    image::run(project, &args)?;
+pub fn make(project: &Project, ready: &Ready, dir: &Path) -> Result<PathBuf> {
+    let out = dir.join(&ready.board.name);
+    ready.write(project, Target::examine(&out, false)?, "")?;
     check::file(&out)?;
     Ok(out)
 }
 
 /// Boots the kernel and the initramfs of a card with the card in its slot, until the last line of
 /// the demonstration.
-pub fn boot(project: &Project, kernel: &KernelChoice, card: &Path) -> Result<()> {
+pub fn boot(project: &Project, built: &Image, card: &Path) -> Result<()> {
     let machine = Machine::named(STAND_IN)?;
     let found = check::file(card)?;
     let dir = card.parent().context("a card is in a directory")?;
@@ -67,7 +54,6 @@ pub fn boot(project: &Project, kernel: &KernelChoice, card: &Path) -> Result<()>
         .device_tree
         .as_deref()
         .with_context(|| format!("machine {STAND_IN} has no device tree"))?;
-    let built = tasks::kernel::image(project, kernel, machine.arch, Flavour::Normal)?;
     let (log, _lock) = unused_log(project, &format!("console-card-{STAND_IN}"))?;
     let started = Instant::now();
     let outcome = session::run(
@@ -83,7 +69,7 @@ pub fn boot(project: &Project, kernel: &KernelChoice, card: &Path) -> Result<()>
             accel: Accel::Tcg,
         },
         Io::Console(LAST_LINE),
-        Some(LIMIT),
+        &Deadline::after(Some(LIMIT)),
         &log,
     )?;
     let said = fs::read_to_string(&log).with_context(|| log.display().to_string())?;

@@ -2,8 +2,7 @@
 
 //! What is checked of the series, the module and the sizes.
 
-use crate::arch::Arch;
-use crate::guest::userland;
+use crate::guest::userland::{self, Program};
 use crate::kernel::build::Build;
 use crate::kernel::{files, Kernel};
 use crate::patches::{mailbox, proof};
@@ -84,9 +83,8 @@ pub fn module_size(build: &Build) -> Result<()> {
 }
 
 /// The program is small.
-pub fn jaula_size(project: &Project, arch: Arch) -> Result<()> {
-    let programs = userland::build(project, arch)?;
-    let jaula = userland::jaula(&programs).context("cargo built no jaula")?;
+pub fn jaula_size(programs: &[Program]) -> Result<()> {
+    let jaula = userland::jaula(programs).context("cargo built no jaula")?;
     let size = fs::metadata(jaula)
         .with_context(|| jaula.display().to_string())?
         .len();

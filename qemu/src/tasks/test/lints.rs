@@ -2,12 +2,13 @@
 
 //! Formatting and lints, of the user land and of the module.
 
-use crate::kernel::build::Build;
+use crate::kernel::build::{Build, Jobs};
 use crate::kernel::tree::MODULE_PATH;
 use crate::kernel::{files, Kernel};
 use crate::process::{capture, cargo, command, Logged};
 use crate::project::Project;
 use anyhow::{bail, Context, Result};
+use jobserver::Client;
 use std::fs;
 
 /// `cargo fmt --check`
@@ -21,8 +22,9 @@ pub fn format_user_land(project: &Project) -> Result<()> {
 }
 
 /// Clippy's warnings are errors.
-pub fn lint_user_land(project: &Project) -> Result<()> {
+pub fn lint_user_land(project: &Project, tokens: &Client) -> Result<()> {
     let mut clippy = cargo();
+    tokens.configure(&mut clippy);
     clippy.args([
         "clippy",
         "--workspace",
@@ -51,7 +53,7 @@ pub fn format_module(project: &Project, kernel: &Kernel) -> Result<()> {
 
 /// `make CLIPPY=1` on the module, in a build directory of its own: in a common one every
 /// change between rustc and clippy would build all of the kernel's Rust again.
-pub fn lint_module(build: &Build, jobs: usize) -> Result<()> {
+pub fn lint_module(build: &Build, jobs: &Jobs) -> Result<()> {
     build.configure()?;
     // Clippy is silent about what is up to date.
     let objects = build.dir().join(MODULE_PATH);
@@ -60,8 +62,8 @@ pub fn lint_module(build: &Build, jobs: usize) -> Result<()> {
     }
     let log = build.log("clippy")?;
     let mut make = build.make_command();
-    make.arg(format!("-j{jobs}"))
-        .args(["CLIPPY=1", &format!("{MODULE_PATH}/")]);
+    jobs.tell(&mut make);
+    make.args(["CLIPPY=1", &format!("{MODULE_PATH}/")]);
     Logged::new("make CLIPPY=1", &log).run(&mut make, |_| {})?;
     let said = fs::read_to_string(&log).with_context(|| log.display().to_string())?;
     let ours = warnings(&said);

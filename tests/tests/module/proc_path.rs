@@ -3,10 +3,10 @@
 //! What paths in `/proc` stand for, compiled from the very file that is built into the kernel.
 
 #[allow(missing_docs)]
-#[path = "../../kernel-module/proc_path.rs"]
-mod proc_path;
+#[path = "../../../kernel-module/proc_path.rs"]
+mod source;
 
-use proc_path::{place_of, Place};
+use source::{place_of, Place};
 
 #[test]
 fn paths_are_told_apart() {

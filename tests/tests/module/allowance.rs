@@ -4,10 +4,10 @@
 
 // User space uses less of the file than the kernel does.
 #[allow(dead_code, missing_docs)]
-#[path = "../../kernel-module/allowance.rs"]
-mod allowance;
+#[path = "../../../kernel-module/allowance.rs"]
+mod source;
 
-use allowance::{Allowance, Permission, NAMES_LENGTH};
+use source::{Allowance, Permission, NAMES_LENGTH};
 
 /// The set in `docs/abi.md`.
 const DEFAULT: &str = "chown dac_override fowner fsetid kill setgid setuid setpcap \

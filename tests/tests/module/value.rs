@@ -5,10 +5,10 @@
 
 // User space uses less of the file than the kernel does.
 #[allow(dead_code, missing_docs)]
-#[path = "../../kernel-module/value.rs"]
-mod value;
+#[path = "../../../kernel-module/value.rs"]
+mod source;
 
-use value::{parse_count, parse_jail_number, parse_limit, parse_switch, Name, NAME_MAX, NO_LIMIT};
+use source::{parse_count, parse_jail_number, parse_limit, parse_switch, Name, NAME_MAX, NO_LIMIT};
 
 #[test]
 fn a_limit_is_a_number_or_max() {

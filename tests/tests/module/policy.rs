@@ -5,10 +5,10 @@
 
 // User space uses less of the file than the kernel does.
 #[allow(dead_code, missing_docs)]
-#[path = "../../kernel-module/policy.rs"]
-mod policy;
+#[path = "../../../kernel-module/policy.rs"]
+mod source;
 
-use policy::{decide, fits, relation_to_traced, Access, Errno, Relation, Resource, Verdict, HOST};
+use source::{decide, fits, relation_to_traced, Access, Errno, Relation, Resource, Verdict, HOST};
 
 const RELATIONS: [Relation; 3] = [Relation::Same, Relation::Down, Relation::UpOrAcross];
 const ACCESSES: [Access; 12] = [
