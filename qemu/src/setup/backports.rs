@@ -63,7 +63,9 @@ pub fn add(project: &Project, suite: &str, fresh: bool) -> Result<bool> {
         let mut remove = root::as_root("rm");
         remove.arg(FILE);
         ui::note(&shown(&remove));
-        capture(&mut remove)?;
+        if let Err(error) = capture(&mut remove) {
+            ui::note(&format!("{FILE} is still there, and has to go: {error:#}"));
+        }
         return Err(error.context(by_hand(suite)));
     }
     Ok(true)

@@ -123,7 +123,7 @@ impl<'a> Plan<'a> {
         plan.host();
         plan.series();
         for &arch in given.archs {
-            plan.kernels(arch)?;
+            plan.kernels(arch);
         }
         for (place, (board, firmware)) in given.boards.iter().enumerate() {
             plan.card(board, firmware, place == 0);
@@ -137,6 +137,12 @@ impl<'a> Plan<'a> {
         Ok(plan.queue)
     }
 
+    /// Whether a check is meant. That it is there is known from then on.
+    fn wants(&mut self, name: &str) -> bool {
+        self.checks.push(name.to_owned());
+        self.given.selection.has_check(name)
+    }
+
     /// Adds a check, unless it is not meant. Its verdict is its result.
     fn check(
         &mut self,
@@ -146,16 +152,26 @@ impl<'a> Plan<'a> {
         takes: Duration,
         work: impl FnOnce(&Client) -> Result<()> + Send + 'a,
     ) -> Option<Id> {
-        self.checks.push(name.to_owned());
-        if !self.given.selection.has_check(name) {
-            return None;
-        }
-        Some(self.always(stage, name, after, takes, work))
+        self.wants(name)
+            .then(|| self.always(stage, name, after, takes, work))
     }
 
-    /// Adds a check that works on the patched tree: nobody may change that meanwhile, and whoever
-    /// waits to do so is not to wait for the guests.
+    /// Adds a check that works on the patched tree, unless it is not meant.
     fn check_tree(
+        &mut self,
+        stage: &str,
+        name: &str,
+        takes: Duration,
+        work: impl FnOnce(&Client) -> Result<()> + Send + 'a,
+    ) {
+        if self.wants(name) {
+            self.on_tree(stage, name, &[], takes, work);
+        }
+    }
+
+    /// Adds a job that works on the patched tree: nobody may change that meanwhile, and whoever waits
+    /// to do so is not to wait for the guests.
+    fn on_tree(
         &mut self,
         stage: &str,
         name: &str,
@@ -164,13 +180,11 @@ impl<'a> Plan<'a> {
         work: impl FnOnce(&Client) -> Result<()> + Send + 'a,
     ) {
         let lock = self.lock.clone();
-        let id = self.check(stage, name, after, takes, move |tokens| {
+        let id = self.always(stage, name, after, takes, move |tokens| {
             let _lock = lock;
             work(tokens)
         });
-        if let Some(id) = id {
-            self.queue.make_urgent(id);
-        }
+        self.queue.make_urgent(id);
     }
 
     /// Adds a job whose verdict is its result.
@@ -224,8 +238,7 @@ impl<'a> Plan<'a> {
         });
         let after: Vec<Id> = lints.into_iter().collect();
         let name = "host::cargo_test";
-        self.checks.push(name.to_owned());
-        if self.given.selection.has_check(name) {
+        if self.wants(name) {
             self.quiet("host", name, &after, takes::HOST_TESTS, |tokens| {
                 host::run(project, tokens, verdicts)
             });
@@ -237,41 +250,31 @@ impl<'a> Plan<'a> {
         let Given {
             project, kernel, ..
         } = self.given;
-        self.check_tree("series", "format::module", &[], takes::CHECK, |_| {
+        self.check_tree("series", "format::module", takes::CHECK, |_| {
             lints::format_module(project, kernel)
+        });
+        self.check_tree("series", "patches::checkpatch_series", takes::CHECK, |_| {
+            kernel_checks::checkpatch_series(kernel)
+        });
+        self.check_tree("series", "patches::checkpatch_module", takes::CHECK, |_| {
+            kernel_checks::checkpatch_module(project, kernel)
         });
         self.check_tree(
             "series",
-            "patches::checkpatch_series",
-            &[],
-            takes::CHECK,
-            |_| kernel_checks::checkpatch_series(kernel),
-        );
-        self.check_tree(
-            "series",
-            "patches::checkpatch_module",
-            &[],
-            takes::CHECK,
-            |_| kernel_checks::checkpatch_module(project, kernel),
-        );
-        self.check_tree(
-            "series",
             "patches::git_am_takes_the_export",
-            &[],
             takes::CHECK,
             |_| kernel_checks::git_am(project, kernel),
         );
         self.check_tree(
             "series",
             "docs::every_hook_is_told_of",
-            &[],
             takes::CHECK,
             |_| hook_table::check(project, kernel),
         );
     }
 
     /// The kernels of an architecture, and what is said of them.
-    fn kernels(&mut self, arch: Arch) -> Result<()> {
+    fn kernels(&mut self, arch: Arch) {
         let Given { kernel, built, .. } = self.given;
         for flavour in [Flavour::Normal, Flavour::Debug] {
             let is_booted = self
@@ -282,56 +285,39 @@ impl<'a> Plan<'a> {
             if !is_booted {
                 // Not built here, but its fragments have to fit the kernel all the same.
                 let name = format!("kernel::configures_{arch}_{flavour}");
-                self.check_tree("kernels", &name, &[], takes::CHECK, move |_| {
+                self.check_tree("kernels", &name, takes::CHECK, move |_| {
                     kernel.build(arch, flavour).configure()
                 });
                 continue;
             }
-            let name = kernel_name(arch, flavour);
-            self.checks.push(name.clone());
-            if self.given.selection.has_check(&name) {
+            if self.wants(&kernel_name(arch, flavour)) {
                 self.kernel(arch, flavour);
             }
-            if flavour == Flavour::Normal {
-                let name = format!("size::module_{arch}");
-                if let Some(after) = self.after_kernel(&name, arch, flavour) {
-                    self.check_tree("kernels", &name, &[after], takes::CHECK, move |_| {
-                        kernel_checks::module_size(&kernel.build(arch, flavour))
-                    });
-                }
+            let name = format!("size::module_{arch}");
+            if flavour == Flavour::Normal && self.wants(&name) {
+                let after = self.kernel(arch, flavour);
+                self.on_tree("kernels", &name, &[after], takes::CHECK, move |_| {
+                    kernel_checks::module_size(&kernel.build(arch, flavour))
+                });
             }
         }
-        let name = user_land_name(arch);
-        if self.given.selection.has_check(&name) {
+        if self.wants(&user_land_name(arch)) {
             self.user_land(arch);
         }
-        self.checks.push(name);
         let name = format!("size::jaula_{arch}");
-        if self.given.selection.has_check(&name) {
+        if self.wants(&name) {
             let after = self.user_land(arch);
-            self.check("user land", &name, &[after], takes::CHECK, move |_| {
+            self.always("user land", &name, &[after], takes::CHECK, move |_| {
                 kernel_checks::jaula_size(&get(&built.programs, &arch)?)
             });
-        } else {
-            self.checks.push(name);
         }
         // Clippy has nearly the same to say for all of them, and each takes a build of its own.
         if self.given.archs.first() == Some(&arch) {
             let takes = again(kernel.clippy(arch).was_built(), takes::MODULE_LINTS);
-            self.check_tree("kernels", "lint::module", &[], takes, move |tokens| {
+            self.check_tree("kernels", "lint::module", takes, move |tokens| {
                 lints::lint_module(&kernel.clippy(arch), &Jobs::Shared(tokens))
             });
         }
-        Ok(())
-    }
-
-    /// The build that a check waits for, where the check is meant.
-    fn after_kernel(&mut self, check: &str, arch: Arch, flavour: Flavour) -> Option<Id> {
-        if self.given.selection.has_check(check) {
-            return Some(self.kernel(arch, flavour));
-        }
-        self.checks.push(check.to_owned());
-        None
     }
 
     /// The build of a kernel.
@@ -372,6 +358,8 @@ impl<'a> Plan<'a> {
             put(&built.programs, arch, programs);
             Ok(())
         });
+        // Every boot waits for it, and other runs for the lock.
+        self.queue.make_urgent(id);
         self.user_lands.insert(arch, id);
         id
     }
@@ -388,12 +376,9 @@ impl<'a> Plan<'a> {
             format!("card::{}_reads_back", board.name),
             format!("card::{}_boots", board.name),
         );
-        let wanted = [&reads_back, &is_booted].map(|name| self.given.selection.has_check(name));
-        self.checks.push(reads_back.clone());
-        if boots {
-            self.checks.push(is_booted.clone());
-        }
-        if !wanted.contains(&true) {
+        let is_read = self.wants(&reads_back);
+        let boots = boots && self.wants(&is_booted);
+        if !is_read && !boots {
             return;
         }
         let kernel = self.kernel(board.arch, Flavour::Normal);
