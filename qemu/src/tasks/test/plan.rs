@@ -341,6 +341,10 @@ impl<'a> Plan<'a> {
                 Ok(())
             },
         );
+        if was_built {
+            // It takes a moment, and others wait for the lock.
+            self.queue.make_urgent(id);
+        }
         self.kernels.insert((arch, flavour), id);
         id
     }
