@@ -17,6 +17,10 @@ impl Permission {
     /// Write to the files that control the kernel: `/proc/sys`, `/sys` and the like.
     pub(crate) const SYSCTL: Self = Self(49);
 
+    /// Have its processes signalled, traced and changed from above by whoever Linux lets: by a user with
+    /// the same number, who needs no capability then.
+    pub(crate) const UNPRIVILEGED_PARENT_TAMPERING: Self = Self(50);
+
     /// Takes the number of a capability, see `include/uapi/linux/capability.h`.
     pub(crate) const fn of_capability(number: u32) -> Self {
         Self(number)
@@ -47,7 +51,7 @@ impl Permission {
 
 /// All that can be allowed: the capabilities of `include/uapi/linux/capability.h`, which are 41, in
 /// their order, and what is not a capability.
-const NAMES: [(u32, &str); 43] = [
+const NAMES: [(u32, &str); 44] = [
     (0, "chown"),
     (1, "dac_override"),
     (2, "dac_read_search"),
@@ -91,6 +95,10 @@ const NAMES: [(u32, &str); 43] = [
     (40, "checkpoint_restore"),
     (Permission::USERNS.0, "userns"),
     (Permission::SYSCTL.0, "sysctl"),
+    (
+        Permission::UNPRIVILEGED_PARENT_TAMPERING.0,
+        "unprivileged_parent_tampering",
+    ),
 ];
 
 /// What they are called for short.
@@ -167,11 +175,20 @@ impl Allowance {
             .filter(move |(number, _)| self.has(Permission(*number)))
             .map(|(_, name)| *name)
     }
+}
 
-    /// Reads what is to become of this set: names, which replace it, or names that each have a `+` or
-    /// a `-` before them, which are added or taken away. They are separated by spaces or commas.
-    /// `none` alone is the empty set.
-    pub(crate) fn change(self, text: &[u8]) -> Option<Self> {
+/// What is to become of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    kept: Allowance,
+    added: Allowance,
+}
+
+impl Change {
+    /// Reads a change: names, which replace the set, or names that each have a `+` or a `-` before them,
+    /// which are added or taken away, the later ones last. They are separated by spaces or commas. `none`
+    /// alone is the empty set.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let text = text.strip_suffix(b"\n").unwrap_or(text);
         let is_separator = |byte: &u8| matches!(byte, b' ' | b',');
         let mut items = text
@@ -179,20 +196,55 @@ impl Allowance {
             .filter(|item| !item.is_empty())
             .peekable();
         let is_change = matches!(items.peek()?.first()?, b'+' | b'-');
+        let start = Self {
+            kept: if is_change {
+                Allowance::ALL
+            } else {
+                Allowance::NONE
+            },
+            added: Allowance::NONE,
+        };
 
         if text == b"none" {
-            return Some(Self::NONE);
+            return Some(start);
         }
-        let start = if is_change { self } else { Self::NONE };
-        items.try_fold(start, |set, item| {
+        items.try_fold(start, |change, item| {
             let (adds, name) = match (item.first()?, is_change) {
                 (b'+', true) => (true, &item[1..]),
                 (b'-', true) => (false, &item[1..]),
                 (_, true) => return None,
                 (_, false) => (true, item),
             };
-            let bit = 1 << Permission::find(name)?.0;
-            Some(Self(if adds { set.0 | bit } else { set.0 & !bit }))
+            let permission = Permission::find(name)?;
+            Some(if adds {
+                change.and_add(permission)
+            } else {
+                change.and_take(permission)
+            })
         })
+    }
+
+    fn and_add(self, permission: Permission) -> Self {
+        Self {
+            added: Allowance(self.added.0 | 1 << permission.0),
+            ..self
+        }
+    }
+
+    fn and_take(self, permission: Permission) -> Self {
+        Self {
+            kept: Allowance(self.kept.0 & !(1 << permission.0)),
+            added: Allowance(self.added.0 & !(1 << permission.0)),
+        }
+    }
+
+    /// Returns what it gives by name.
+    pub(crate) const fn gives(self) -> Allowance {
+        self.added
+    }
+
+    /// Returns what becomes of a set.
+    pub(crate) const fn of(self, set: Allowance) -> Allowance {
+        Allowance(set.0 & self.kept.0 | self.added.0)
     }
 }

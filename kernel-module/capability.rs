@@ -26,7 +26,7 @@ exported!(
 
 /// Decides whether a capability counts that `cred` has over `ns`, in whatever namespace: those that
 /// are made within a jail give no more than the jail has. `is_quiet` says that nobody wants to know when
-/// it does not.
+/// it does not, `is_look` that it is asked for a look alone.
 ///
 /// # Safety
 ///
@@ -37,11 +37,17 @@ unsafe extern "C" fn jaula_capable(
     _ns: *mut user_namespace,
     capability: c_int,
     is_quiet: bool,
+    is_look: bool,
 ) -> c_int {
     // SAFETY: By the requirements of this function.
     let Some(jail) = (unsafe { credentials::jail_of(cred) }) else {
         return 0;
     };
+    // Root sees what runs in its jail. What it is that it looks at is decided about next, by
+    // `jaula_ptrace_access_check`.
+    if is_look && capability as u32 == bindings::CAP_SYS_PTRACE {
+        return 0;
+    }
     let permission = Permission::of_capability(capability as u32);
 
     if jail.is_allowed(permission) {

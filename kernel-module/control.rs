@@ -7,14 +7,15 @@
 
 use crate::{
     allowance::Permission,
-    capability,
+    capability, exec,
     exported::exported,
     identity::Identity,
     jail::relation,
     mqueue,
-    policy::{self, Access, Class, Errno, Verdict},
+    policy::{Access, Class, Errno},
     proc_path::{self, Place},
     rcu,
+    reach::{Actor, Reached, Told},
     refusal::{self, Target},
     task::{OtherTask, Subject},
 };
@@ -26,7 +27,7 @@ use kernel::{
     str::CStr,
 };
 
-exported!(jaula_file_open, jaula_inode_change);
+exported!(jaula_file_open, jaula_inode_change, jaula_inode_create);
 
 /// What kind of file system a file is in.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,7 +87,8 @@ const NFSD_MAGIC: u32 = 0x6e66_7364;
 const RPC_PIPEFS_MAGIC: u32 = 0x6759_6969;
 const MQUEUE_MAGIC: u32 = 0x1980_0202;
 
-/// Decides whether the current task, `subject`, may open a file, perhaps to write to it.
+/// Decides whether the current task, `subject`, may open a file, perhaps to write to it or to execute
+/// it.
 ///
 /// # Safety
 ///
@@ -95,6 +97,7 @@ const MQUEUE_MAGIC: u32 = 0x1980_0202;
 unsafe extern "C" fn jaula_file_open(
     file: *mut file,
     writes: bool,
+    executes: bool,
     subject: *mut task_struct,
 ) -> c_int {
     // SAFETY: By the requirements of this function.
@@ -105,13 +108,37 @@ unsafe extern "C" fn jaula_file_open(
         if magic_of(inode) == MQUEUE_MAGIC {
             mqueue::check(inode, c_str!("mq_open"), subject)
         } else if Subject::from_current(subject).jail().is_none() {
-            0
+            if writes && kind_of(inode) == Kind::Proc {
+                change_from_host(file, subject)
+            } else {
+                0
+            }
+        } else if executes {
+            exec::check(file, subject)
         } else {
             match kind_of(inode) {
                 Kind::Ordinary => 0,
                 kind => open_in_jail(file, kind, writes, subject),
             }
         }
+    }
+}
+
+/// Decides whether the current task, `subject`, may open a file in `/proc` to write to it from the host:
+/// that of a process in a jail takes more than its user.
+///
+/// # Safety
+///
+/// As for [`jaula_file_open`].
+#[inline(never)]
+unsafe fn change_from_host(file: *mut file, subject: *mut task_struct) -> c_int {
+    // SAFETY: By the requirements of this function.
+    match unsafe { place_of(file) } {
+        Place::Process(number) | Place::Network(number) | Place::UnixSockets(number) => {
+            // SAFETY: As above.
+            unsafe { open_process((*file).f_inode, number, true, subject) }
+        }
+        Place::Private | Place::Other => 0,
     }
 }
 
@@ -132,21 +159,26 @@ unsafe fn open_in_jail(
         Kind::Ordinary => false,
         Kind::Settings => writes,
         Kind::Diagnosis => true,
-        // SAFETY: As above.
-        Kind::Proc => match unsafe { place_of(file) } {
-            Place::Private => true,
-            Place::Other => writes,
-            Place::Process(number) | Place::Network(number) | Place::UnixSockets(number)
-                // SAFETY: As above.
-                if unsafe { is_outsider(inode, number, subject) } =>
+        Kind::Proc => {
+            // SAFETY: As above.
+            let place = unsafe { place_of(file) };
+            if let Place::Process(number) | Place::Network(number) | Place::UnixSockets(number) =
+                place
             {
-                return -(Errno::Access as c_int);
+                // SAFETY: As above.
+                let result = unsafe { open_process(inode, number, writes, subject) };
+                if result != 0 {
+                    return result;
+                }
             }
-            Place::Process(_) => false,
-            Place::Network(_) => writes,
-            // SAFETY: By the requirements of this function.
-            Place::UnixSockets(number) => unsafe { !bindings::jaula_is_own_net(inode, number) },
-        },
+            match place {
+                Place::Private => true,
+                Place::Other | Place::Network(_) => writes,
+                Place::Process(_) => false,
+                // SAFETY: As above.
+                Place::UnixSockets(number) => unsafe { !bindings::jaula_is_own_net(inode, number) },
+            }
+        }
     };
     if is_refused {
         // SAFETY: As above.
@@ -182,6 +214,27 @@ unsafe extern "C" fn jaula_inode_change(
     }
 }
 
+/// Decides whether the current task, `subject`, may make a file in a directory.
+///
+/// # Safety
+///
+/// `subject` must be the current task, `directory` valid, and `call` a constant string.
+#[no_mangle]
+unsafe extern "C" fn jaula_inode_create(
+    directory: *mut inode,
+    call: *const c_char,
+    subject: *mut task_struct,
+) -> c_int {
+    // SAFETY: By the requirements of this function.
+    unsafe {
+        if magic_of(directory) == MQUEUE_MAGIC {
+            mqueue::admit(subject)
+        } else {
+            jaula_inode_change(directory, true, call, subject)
+        }
+    }
+}
+
 /// Tells what a file in `/proc` is; one that has no short path is taken for the worst.
 ///
 /// # Safety
@@ -206,32 +259,40 @@ unsafe fn place_of(file: *mut file) -> Place {
     }
 }
 
-/// Tells whether the current task, `subject`, must keep away from the process that has this number in
-/// the `/proc` that `inode` is in, and reports it then.
+/// Decides whether the current task, `subject`, may open what there is of the process that has this number
+/// in the `/proc` that `inode` is in.
 ///
 /// # Safety
 ///
 /// `subject` must be the current task, `inode` be in `/proc`.
-unsafe fn is_outsider(inode: *mut inode, number: i32, subject: *mut task_struct) -> bool {
-    // SAFETY: By the requirements of this function; the value ends with it.
-    let subject = unsafe { Subject::from_current(subject) };
+unsafe fn open_process(
+    inode: *mut inode,
+    number: i32,
+    writes: bool,
+    subject: *mut task_struct,
+) -> c_int {
     let rcu = rcu::Guard::new();
     // SAFETY: By the requirements of this function, and under RCU.
     let task = unsafe { bindings::jaula_proc_task(inode, number) };
     // One that has gone meanwhile has nothing to be opened.
     if task.is_null() {
-        return false;
+        return 0;
     }
-    // SAFETY: It was found under RCU.
-    let object = unsafe { OtherTask::from_raw(task, &rcu) };
+    // SAFETY: It was found under RCU; nothing here changes what the current task is or has.
+    let (actor, object) = unsafe { (Actor::current(subject), OtherTask::from_raw(task, &rcu)) };
+    let access = if writes {
+        Access::ChangeProcess
+    } else {
+        Access::OpenProcess
+    };
 
-    match policy::decide(relation(subject.jail(), object.jail()), Access::OpenProcess) {
-        Verdict::Refuse(_) => {
-            refusal::report(&subject, Class::Proc, c_str!("open"), &object.target());
-            true
-        }
-        Verdict::Allow | Verdict::Hide => false,
-    }
+    actor.check(
+        &Reached::task(&object),
+        (relation(actor.jail(), object.jail()), access),
+        (Class::Proc, c_str!("open")),
+        &object.target(),
+        Told::OfCurrent,
+    )
 }
 
 /// Decides whether the current task, `subject`, may change what the kernel does.

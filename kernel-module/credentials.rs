@@ -16,9 +16,10 @@ use crate::{
     jail::{relation, Jail},
     policy::{self, Access, Class, Verdict},
     rcu,
+    reach::{Actor, Reached, Told},
     refusal::{self, Target},
     tag::{in_blob, Tag},
-    task::{self, Subject},
+    task::Subject,
 };
 use core::ptr;
 use kernel::{
@@ -79,19 +80,15 @@ pub(crate) fn is_same(one: Option<&Jail>, other: Option<&Jail>) -> bool {
     one.map(ptr::from_ref) == other.map(ptr::from_ref)
 }
 
-/// Tells whether a task is bound by the allowance of the jail that it is in, as it is but between
-/// entering a jail and `execve`.
+/// Tells whether the current task acts with credentials that are bound by the allowance of the jail that
+/// it is in, as it does but between entering a jail and `execve`.
 ///
 /// # Safety
 ///
-/// `task` must be valid.
-pub(crate) unsafe fn is_bound(task: *mut task_struct, rcu: &rcu::Guard) -> bool {
-    // SAFETY: By the requirements of this function.
-    let jail = unsafe { task::tag_of(task) }.jail_of_other(rcu);
-    // SAFETY: The credentials of a valid task stay for as long as the guard does.
-    let binding = unsafe { jail_of(bindings::jaula_task_cred(task)) };
-
-    is_same(jail, binding)
+/// `task` must be the current task.
+pub(crate) unsafe fn is_current_bound(task: *mut task_struct) -> bool {
+    // SAFETY: By the requirements of this function; nothing here changes the tag or the credentials.
+    unsafe { is_same(Subject::from_current(task).jail(), jail_of_current(task)) }
 }
 
 /// Binds the credentials of a task that is being made, unless it shares with its maker what would give
@@ -102,11 +99,11 @@ pub(crate) unsafe fn is_bound(task: *mut task_struct, rcu: &rcu::Guard) -> bool 
 ///
 /// `task` must be a task in the making, which only the caller sees, of the jail `tag`.
 #[inline(always)]
-pub(crate) unsafe fn bind_child(task: *mut task_struct, tag: &Tag, clone_flags: usize) {
+pub(crate) unsafe fn bind_child(task: *mut task_struct, tag: &Tag, clone_flags: u64) {
     const SHARED: u32 =
         bindings::CLONE_THREAD | bindings::CLONE_VM | bindings::CLONE_FILES | bindings::CLONE_FS;
 
-    if clone_flags & SHARED as usize != 0 {
+    if clone_flags & u64::from(SHARED) != 0 {
         return;
     }
     // SAFETY: By the requirements of this function; what is no thread has credentials of its own.
@@ -214,8 +211,8 @@ unsafe extern "C" fn jaula_bprm_creds_for_exec(
     0
 }
 
-/// Decides whether one who acts with `subject` may ask for or change the limits of one who has
-/// `object`.
+/// Decides whether one who acts with `subject` may ask for the limits of one who has `object`, or change
+/// them.
 ///
 /// # Safety
 ///
@@ -224,12 +221,32 @@ unsafe extern "C" fn jaula_bprm_creds_for_exec(
 unsafe extern "C" fn jaula_task_prlimit(
     subject: *const cred,
     object: *const cred,
-    _flags: c_uint,
+    flags: c_uint,
 ) -> c_int {
     // SAFETY: By the requirements of this function.
-    let (subject, object) = unsafe { (jail_of(subject), jail_of(object)) };
+    if unsafe { tag_of(subject).is_same(tag_of(object)) } {
+        return 0;
+    }
+    // SAFETY: As above.
+    let (actor, reached) = unsafe {
+        (
+            Actor::of_credentials(subject),
+            Reached::of_credentials(object),
+        )
+    };
+    let access = if flags & bindings::LSM_PRLIMIT_WRITE != 0 {
+        Access::SetLimits
+    } else {
+        Access::AskSchedule
+    };
 
-    decide(subject, object, Access::Schedule, c_str!("prlimit"))
+    actor.check(
+        &reached,
+        (relation(actor.jail(), reached.jail()), access),
+        (Class::Sched, c_str!("prlimit")),
+        &Target::credentials(reached.jail()),
+        Told::OfCurrent,
+    )
 }
 
 /// Decides whether the current task may act with `new`, which somebody has registered with an
@@ -246,33 +263,12 @@ unsafe extern "C" fn jaula_uring_override_creds(
     // SAFETY: By the requirements of this function; nothing here changes credentials.
     let (subject, object) = unsafe { (jail_of_current(subject), jail_of(new)) };
 
-    decide(
-        subject,
-        object,
-        Access::AssumeCredentials,
-        c_str!("io_uring"),
-    )
-}
-
-/// Decides about credentials that are bound by the jail `subject` and want something of such as are
-/// bound by `object`.
-fn decide(
-    subject: Option<&Jail>,
-    object: Option<&Jail>,
-    access: Access,
-    call: &'static kernel::str::CStr,
-) -> c_int {
-    let Some(jail) = subject else { return 0 };
-
-    match policy::decide(relation(subject, object), access) {
-        Verdict::Refuse(errno) => {
-            let class = match access {
-                Access::AssumeCredentials => Class::IoUring,
-                _ => Class::Sched,
-            };
-            refusal::report_on(jail, class, call, &Target::credentials(object));
+    match policy::decide(relation(subject, object), Access::AssumeCredentials) {
+        Verdict::Allow | Verdict::Hide => 0,
+        Verdict::Refuse(errno) | Verdict::AllowWith(_, errno) => {
+            let target = Target::credentials(object);
+            refusal::report_from(subject, Class::IoUring, c_str!("io_uring"), &target);
             -(errno as c_int)
         }
-        Verdict::Allow | Verdict::Hide => 0,
     }
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! How a jail is destroyed: a work item of its own kills its tasks and removes its IPC objects, in
-//! as many rounds as it takes, whoever waits for it or no longer does.
+//! How a jail is destroyed: a work item of its own has the jails in it destroyed, kills its tasks and
+//! removes its IPC objects, in as many rounds as it takes, whoever waits for it or no longer does.
 //!
 //! Nothing can come in while it does: a dying jail takes in no tasks, objects or jails. What leaves
 //! begins the next round where there is one to begin: see [`crate::members::Members::next_step`].
 
-use crate::{exported::exported, ipc, jail::Jail, members::State, task, tree};
+use crate::{exported::exported, ipc, jail::Jail, members::State, mqueue, task, tree};
 use core::{mem::offset_of, ptr, ptr::NonNull};
 use kernel::{
     bindings,
@@ -106,8 +106,10 @@ unsafe extern "C" fn jaula_destroy_work(work: *mut bindings::delayed_work) {
     if jail.members.lock().state != State::Dying {
         return;
     }
+    doom_children(&jail);
     kill_tasks(&jail);
     remove_objects(&jail);
+    remove_queues(&jail);
 
     let members = jail.members.lock();
     let (over, tasks_left) = (members.is_over(), members.has_tasks());
@@ -119,6 +121,22 @@ unsafe extern "C" fn jaula_destroy_work(work: *mut bindings::delayed_work) {
         jail.queue(ROUNDS_A_SECOND);
     }
     // Otherwise jails or attached segments are left, which come back to us when they leave.
+}
+
+/// Begins to destroy the jails that are directly within one.
+fn doom_children(jail: &Jail) {
+    let pass = {
+        let mut members = jail.members.lock();
+        if members.has_doomed_children {
+            return;
+        }
+        members.has_doomed_children = true;
+        members.next_pass()
+    };
+
+    while tree::doom_next_child(jail, pass) {
+        task::breathe();
+    }
 }
 
 /// Kills every task of a jail.
@@ -176,6 +194,19 @@ fn remove_objects(jail: &Jail) {
         }
         task::breathe();
     }
+}
+
+/// Removes every message queue of POSIX of a jail that no tasks and no jails are left in.
+fn remove_queues(jail: &Jail) {
+    {
+        let mut members = jail.members.lock();
+        if !members.is_deserted() || !members.has_queues {
+            return;
+        }
+        // Nobody makes one any more.
+        members.has_queues = false;
+    }
+    mqueue::remove(jail);
 }
 
 /// Tells whether an IPC object is one of this jail.

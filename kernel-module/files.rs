@@ -6,7 +6,7 @@
 //! `securityfs.c` calls these functions as the current task, in process context with no lock held.
 
 use crate::{
-    allowance::{self, Allowance},
+    allowance::{self, Allowance, Change},
     exported::exported,
     jail::{allowance_of, number_of, relation, Jail},
     members::State,
@@ -44,7 +44,7 @@ exported!(
 );
 
 /// The interface that these files, the system calls and `/proc/PID/attr/jaula` make up.
-const ABI_VERSION: u64 = 3;
+const ABI_VERSION: u64 = 4;
 
 /// All that may be in a file has room in the buffers of `securityfs.c`.
 const _: () = assert!(allowance::NAMES_LENGTH < bindings::JAULA_FILE_MAX as usize);
@@ -66,7 +66,7 @@ enum File {
 }
 
 /// All files of a jail, in the order in which they are listed.
-const FILES: [(&CStr, File); 35] = [
+const FILES: [(&CStr, File); 36] = [
     (c_str!("number"), File::Number),
     (c_str!("parent"), File::Parent),
     (c_str!("name"), File::Name),
@@ -99,6 +99,7 @@ const FILES: [(&CStr, File); 35] = [
         c_str!("refusals.capability"),
         File::Refused(Class::Capability),
     ),
+    (c_str!("refusals.exec"), File::Refused(Class::Exec)),
     (c_str!("refusals.tasks"), File::Refusals(Resource::Tasks)),
     (c_str!("refusals.sem"), File::Refusals(Resource::Sem)),
     (c_str!("refusals.shm"), File::Refusals(Resource::Shm)),
@@ -213,11 +214,12 @@ fn set_allowance(jail: &Jail, text: &[u8]) -> Result {
     if members.state == State::Dead {
         return Err(ENODEV);
     }
-    let allowance = jail.allowance().change(text).ok_or(EINVAL)?;
-    if !allowance.is_within(allowance_of(jail.parent())) {
+    let change = Change::parse(text).ok_or(EINVAL)?;
+    if !change.gives().is_within(allowance_of(jail.parent())) {
         return Err(EPERM);
     }
-    jail.set_allowance(allowance);
+    // Not of what counts at this moment: what those around it lack they can be given again.
+    jail.set_allowance(change.of(jail.own_allowance()));
     drop(members);
     Ok(())
 }

@@ -15,12 +15,13 @@ use crate::{
 use kernel::{
     bindings::{get_current, kern_ipc_perm, task_struct},
     error::Result,
-    ffi::{c_int, c_long, c_ulong},
+    ffi::{c_int, c_long},
 };
 
 exported!(
     jaula_task_alloc,
     jaula_task_exit,
+    jaula_task_release,
     jaula_task_free,
     jaula_ipc_alloc,
     jaula_ipc_free,
@@ -38,7 +39,7 @@ exported!(
 ///
 /// `task` must be a task in the making, with a blob.
 #[no_mangle]
-unsafe extern "C" fn jaula_task_alloc(task: *mut task_struct, clone_flags: c_ulong) -> c_int {
+unsafe extern "C" fn jaula_task_alloc(task: *mut task_struct, clone_flags: u64) -> c_int {
     // SAFETY: The task is the current one; the value ends with this function.
     let parent = unsafe { Subject::from_current(get_current()) };
 
@@ -57,6 +58,17 @@ unsafe extern "C" fn jaula_task_exit(task: *mut task_struct) {
     unsafe { task::remove(task) };
 }
 
+/// Has a task that was waited for count no longer against its jail's limit.
+///
+/// # Safety
+///
+/// `task` must be valid, and have exited.
+#[no_mangle]
+unsafe extern "C" fn jaula_task_release(task: *mut task_struct) {
+    // SAFETY: By the requirements of this function.
+    unsafe { task::release(task) };
+}
+
 /// Takes the tag from a task that is gone. Can be called from an interrupt, but for one that could
 /// not be made, which has never exited.
 ///
@@ -66,7 +78,7 @@ unsafe extern "C" fn jaula_task_exit(task: *mut task_struct) {
 #[no_mangle]
 unsafe extern "C" fn jaula_task_free(task: *mut task_struct) {
     // SAFETY: By the requirements of this function.
-    unsafe { task::remove(task) };
+    unsafe { task::forget(task) };
     // SAFETY: As above.
     unsafe { task::tag_of(task).clear() };
 }
@@ -165,7 +177,9 @@ unsafe extern "C" fn jaula_task_number(task: *mut task_struct) -> c_long {
 
     match policy::decide(relation(subject.jail(), jail), Access::SeeJail) {
         Verdict::Allow => number_of(jail) as c_long,
-        Verdict::Refuse(_) | Verdict::Hide => -(policy::Errno::Access as c_long),
+        Verdict::Refuse(_) | Verdict::AllowWith(..) | Verdict::Hide => {
+            -(policy::Errno::Access as c_long)
+        }
     }
 }
 
@@ -182,7 +196,7 @@ fn ipc_lookup_across(object: Object<'_>, call: c_int, cmd: c_int, subject: Subje
 
     match policy::decide(relation, access) {
         Verdict::Allow => 0,
-        Verdict::Refuse(errno) => {
+        Verdict::Refuse(errno) | Verdict::AllowWith(_, errno) => {
             refusal::report_sysv(&subject, call, &object);
             -(errno as c_int)
         }

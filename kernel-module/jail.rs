@@ -121,7 +121,6 @@ impl Jail {
         let created = unsafe { bindings::ktime_get_with_offset(bindings::tk_offsets_TK_OFFS_BOOT) };
 
         let inside = Members::new(parent);
-        let allowance = Allowance::DEFAULT.and(allowance_of(parent));
 
         let jail = KBox::pin_init(
             pin_init!(Self {
@@ -135,7 +134,7 @@ impl Jail {
                 ratelimit <- Ratelimit::new(),
                 members <- new_spinlock!(inside, "jaula_members"),
                 branch: Branch::new(),
-                allowance: allowance.halves().map(AtomicU32::new),
+                allowance: Allowance::DEFAULT.halves().map(AtomicU32::new),
                 refusals: core::array::from_fn(|_| Counter::new()),
                 user_keyrings: UserKeyrings::new(),
                 work <- Work::new(),
@@ -195,7 +194,7 @@ impl Jail {
     }
 
     /// Returns what this jail was allowed, whatever those that it is in have.
-    fn own_allowance(&self) -> Allowance {
+    pub(crate) fn own_allowance(&self) -> Allowance {
         // Nothing is published through these: the order of other accesses does not matter.
         let [low, high] = &self.allowance;
         Allowance::from_halves([low.load(Ordering::Relaxed), high.load(Ordering::Relaxed)])

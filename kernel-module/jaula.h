@@ -105,13 +105,23 @@ int jaula_print_number(char *buffer, size_t size, u64 number);
 int jaula_print_time(char *buffer, size_t size, u64 nanoseconds);
 void jaula_shm_init_task(struct task_struct *task);
 bool jaula_is_whole_process(struct task_struct *task);
+void jaula_lock_tasks(void);
+void jaula_unlock_tasks(void);
+bool jaula_is_tracer(struct task_struct *task);
 bool jaula_is_in_task(void);
 bool jaula_is_kernel_at_work(void);
 bool jaula_is_in_init_net(void);
 bool jaula_is_own_net(struct inode *inode, int number);
 const struct cred *jaula_task_cred(struct task_struct *task);
+bool jaula_is_capable_over(const struct cred *subject,
+			   const struct cred *object, int cap, bool is_look);
+bool jaula_is_in_session_of_current(struct task_struct *task);
 struct task_struct *jaula_parent_of(struct task_struct *task);
 struct task_struct *jaula_proc_task(struct inode *inode, int number);
+bool jaula_is_in_own_root(const struct path *path);
+bool jaula_is_of_no_directory(struct file *file);
+const struct cred *jaula_mqueue_cred(struct inode *inode);
+void jaula_mqueue_remove(void *jail);
 void jaula_counter_increment(atomic64_t *counter);
 u64 jaula_counter_get(atomic64_t *counter);
 bool jaula_unix_is_abstract(struct sock *sk);
@@ -136,8 +146,9 @@ void jaula_trace_limit(u32 jail, const char *limit);
 void jaula_audit_limit(u32 jail, const char *limit);
 
 /* hooks.rs */
-int jaula_task_alloc(struct task_struct *task, unsigned long clone_flags);
+int jaula_task_alloc(struct task_struct *task, u64 clone_flags);
 void jaula_task_exit(struct task_struct *task);
+void jaula_task_release(struct task_struct *task);
 void jaula_task_free(struct task_struct *task);
 int jaula_ipc_alloc(struct kern_ipc_perm *ipcp);
 void jaula_ipc_free(struct kern_ipc_perm *ipcp);
@@ -148,10 +159,10 @@ int jaula_ipc_lookup(struct kern_ipc_perm *ipcp, int call, int cmd,
 long jaula_task_number(struct task_struct *task);
 
 /* process.rs */
-int jaula_task_kill(struct task_struct *object, const struct cred *cred,
-		    struct task_struct *subject);
-int jaula_task_schedule(struct task_struct *object, const char *call,
-			struct task_struct *subject);
+int jaula_task_kill(struct task_struct *object, int signal, bool is_kernels,
+		    const struct cred *cred, struct task_struct *subject);
+int jaula_task_schedule(struct task_struct *object, bool changes,
+			const char *call, struct task_struct *subject);
 int jaula_ptrace_access_check(struct task_struct *object, unsigned int mode,
 			      struct task_struct *subject);
 int jaula_ptrace_traceme(struct task_struct *tracer,
@@ -173,17 +184,22 @@ int jaula_uring_override_creds(const struct cred *new,
 
 /* capability.rs */
 int jaula_capable(const struct cred *cred, struct user_namespace *ns,
-		  int capability, bool is_quiet);
+		  int capability, bool is_quiet, bool is_look);
 int jaula_userns_create(const struct cred *cred);
 int jaula_gate(const char *call, int capability, int other,
 	       struct task_struct *subject);
 int jaula_mmap_addr(unsigned long address, struct task_struct *subject);
 
 /* control.rs */
-int jaula_file_open(struct file *file, bool writes,
+int jaula_file_open(struct file *file, bool writes, bool executes,
 		    struct task_struct *subject);
+int jaula_inode_create(struct inode *directory, const char *call,
+		       struct task_struct *subject);
 int jaula_inode_change(struct inode *inode, bool changes_use, const char *call,
 		       struct task_struct *subject);
+
+/* mqueue.rs */
+bool jaula_mqueue_belongs(const struct cred *cred, void *jail);
 
 /* socket.rs */
 int jaula_unix_send(struct sock *other, const struct cred *owner,

@@ -11,7 +11,7 @@
 //!
 //! - The kernel comes in at [`syscalls`], at [`hooks`] for tasks and IPC objects that come and go, and
 //!   for what may be done where at [`process`], [`credentials`], [`capability`], [`control`],
-//!   [`socket`], [`mqueue`] and [`keyring`].
+//!   [`exec`], [`socket`], [`mqueue`] and [`keyring`]; [`reach`] is common to those about processes.
 //! - [`policy`], [`allowance`], [`proc_path`] and [`value`] decide, and know of no kernel.
 //! - [`jail`], [`tree`], [`members`] and [`destroy`] are jails that are born, found, filled and ended.
 //! - [`tag`], [`identity`], [`task`], [`ipc`], [`list`], [`number`], [`counter`], [`rcu`] and
@@ -24,6 +24,7 @@ mod control;
 mod counter;
 mod credentials;
 mod destroy;
+mod exec;
 mod exported;
 mod files;
 mod hooks;
@@ -40,6 +41,7 @@ mod proc_path;
 mod process;
 mod ratelimit;
 mod rcu;
+mod reach;
 mod refusal;
 mod socket;
 mod syscalls;

@@ -107,7 +107,7 @@ unsafe extern "C" fn jaula_key_permission(key: *mut key, is_look: bool, is_searc
     }
     // How the two stand to each other, not being the same, makes no difference.
     match policy::decide(Relation::UpOrAcross, Access::UseKey) {
-        Verdict::Refuse(errno) => {
+        Verdict::Refuse(errno) | Verdict::AllowWith(_, errno) => {
             if !is_look {
                 // SAFETY: By the requirements of this function.
                 let serial = unsafe { (*key).serial };

@@ -73,30 +73,6 @@ impl<T> List<T> {
         self.first.is_null()
     }
 
-    /// Returns what was put on the list last, null when it is empty.
-    pub(crate) fn first(&self) -> *mut T {
-        if self.first.is_null() {
-            return ptr::null_mut();
-        }
-        // SAFETY: By the type invariant.
-        unsafe { (*self.first).owner }
-    }
-
-    /// Returns what comes after `node`, null at the end.
-    ///
-    /// # Safety
-    ///
-    /// `node` must be on this list.
-    pub(crate) unsafe fn after(&self, node: *const Node<T>) -> *mut T {
-        // SAFETY: By the requirements of this function.
-        let next = unsafe { (*node).next };
-        if next.is_null() {
-            return ptr::null_mut();
-        }
-        // SAFETY: By the type invariant.
-        unsafe { (*next).owner }
-    }
-
     /// Puts `owner` at the beginning of the list.
     ///
     /// # Safety

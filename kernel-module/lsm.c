@@ -73,7 +73,7 @@ static int hook_uring_override_creds(const struct cred *new)
 static int hook_task_kill(struct task_struct *p, struct kernel_siginfo *info,
 			  int sig, const struct cred *cred)
 {
-	return jaula_task_kill(p, cred, current);
+	return jaula_task_kill(p, sig, info == SEND_SIG_NOINFO, cred, current);
 }
 
 static int hook_ptrace_access_check(struct task_struct *child,
@@ -89,58 +89,77 @@ static int hook_ptrace_traceme(struct task_struct *parent)
 
 static int hook_task_setnice(struct task_struct *p, int nice)
 {
-	return jaula_task_schedule(p, "setpriority", current);
+	return jaula_task_schedule(p, true, "setpriority", current);
 }
 
 static int hook_task_getnice(struct task_struct *p)
 {
-	return jaula_task_schedule(p, "getpriority", current);
+	return jaula_task_schedule(p, false, "getpriority", current);
 }
 
 static int hook_task_setscheduler(struct task_struct *p)
 {
-	return jaula_task_schedule(p, "sched_set", current);
+	return jaula_task_schedule(p, true, "sched_set", current);
 }
 
 static int hook_task_getscheduler(struct task_struct *p)
 {
-	return jaula_task_schedule(p, "sched_get", current);
+	return jaula_task_schedule(p, false, "sched_get", current);
 }
 
 static int hook_task_setioprio(struct task_struct *p, int ioprio)
 {
-	return jaula_task_schedule(p, "ioprio_set", current);
+	return jaula_task_schedule(p, true, "ioprio_set", current);
 }
 
 static int hook_task_getioprio(struct task_struct *p)
 {
-	return jaula_task_schedule(p, "ioprio_get", current);
+	return jaula_task_schedule(p, false, "ioprio_get", current);
 }
 
 static int hook_task_setpgid(struct task_struct *p, pid_t pgid)
 {
-	return jaula_task_schedule(p, "setpgid", current);
+	return jaula_task_schedule(p, false, "setpgid", current);
 }
 
 static int hook_task_getpgid(struct task_struct *p)
 {
-	return jaula_task_schedule(p, "getpgid", current);
+	return jaula_task_schedule(p, false, "getpgid", current);
 }
 
 static int hook_task_getsid(struct task_struct *p)
 {
-	return jaula_task_schedule(p, "getsid", current);
+	return jaula_task_schedule(p, false, "getsid", current);
 }
 
 static int hook_task_movememory(struct task_struct *p)
 {
-	return jaula_task_schedule(p, "move_pages", current);
+	return jaula_task_schedule(p, true, "move_pages", current);
 }
 
 static int hook_capget(const struct task_struct *p, kernel_cap_t *effective,
 		       kernel_cap_t *inheritable, kernel_cap_t *permitted)
 {
-	return jaula_task_schedule((struct task_struct *)p, "capget", current);
+	return jaula_task_schedule((struct task_struct *)p, false, "capget",
+				   current);
+}
+
+static int hook_inode_create(struct inode *dir, struct dentry *dentry,
+			     umode_t mode)
+{
+	return jaula_inode_create(dir, "create", current);
+}
+
+static int hook_inode_mknod(struct inode *dir, struct dentry *dentry,
+			    umode_t mode, dev_t dev)
+{
+	return jaula_inode_create(dir, "mknod", current);
+}
+
+static int hook_inode_link(struct dentry *old_dentry, struct inode *dir,
+			   struct dentry *new_dentry)
+{
+	return jaula_inode_change(dir, true, "link", current);
 }
 
 static int hook_inode_unlink(struct inode *dir, struct dentry *dentry)
@@ -198,7 +217,8 @@ static int hook_inode_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
 
 static int hook_file_open(struct file *file)
 {
-	return jaula_file_open(file, file->f_mode & FMODE_WRITE, current);
+	return jaula_file_open(file, file->f_mode & FMODE_WRITE,
+			       file->f_flags & __FMODE_EXEC, current);
 }
 
 #ifdef CONFIG_SECURITY_NETWORK
@@ -253,7 +273,8 @@ static int hook_key_permission(key_ref_t key_ref, const struct cred *cred,
 static int hook_capable(const struct cred *cred, struct user_namespace *ns,
 			int cap, unsigned int opts)
 {
-	return jaula_capable(cred, ns, cap, opts & CAP_OPT_NOAUDIT);
+	return jaula_capable(cred, ns, cap, opts & CAP_OPT_NOAUDIT,
+			     opts & CAP_OPT_READ);
 }
 
 static int hook_mmap_addr(unsigned long addr)
@@ -290,6 +311,7 @@ static int hook_perf_event_open(int type)
 static struct security_hook_list jaula_hooks[] __ro_after_init = {
 	LSM_HOOK_INIT(task_alloc, jaula_task_alloc),
 	LSM_HOOK_INIT(task_exit, jaula_task_exit),
+	LSM_HOOK_INIT(task_release, jaula_task_release),
 	LSM_HOOK_INIT(task_free, jaula_task_free),
 	LSM_HOOK_INIT(getprocattr, hook_getprocattr),
 	LSM_HOOK_INIT(getselfattr, hook_getselfattr),
@@ -327,6 +349,9 @@ static struct security_hook_list jaula_hooks[] __ro_after_init = {
 	LSM_HOOK_INIT(task_prlimit, jaula_task_prlimit),
 	LSM_HOOK_INIT(capget, hook_capget),
 
+	LSM_HOOK_INIT(inode_create, hook_inode_create),
+	LSM_HOOK_INIT(inode_mknod, hook_inode_mknod),
+	LSM_HOOK_INIT(inode_link, hook_inode_link),
 	LSM_HOOK_INIT(inode_unlink, hook_inode_unlink),
 	LSM_HOOK_INIT(inode_mkdir, hook_inode_mkdir),
 	LSM_HOOK_INIT(inode_rmdir, hook_inode_rmdir),

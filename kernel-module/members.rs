@@ -2,8 +2,10 @@
 
 //! What is in a jail: its tasks and IPC objects, how many there are and how many there may be.
 //!
-//! A task is on the list from when it is made until it has exited, an IPC object while it is in the
-//! table of its namespace. Tags outlive both.
+//! A task is on the list from when it is made until it has exited, and counts against the limit until it
+//! has been waited for: a jail ends without those that wait for nothing but that, and does not fill the
+//! table of processes with them. An IPC object is on the list while it is in the table of its namespace.
+//! Tags outlive all of it.
 
 use crate::{
     jail::Jail,
@@ -58,12 +60,19 @@ pub(crate) struct Members {
     pub(crate) state: State,
     /// Keeps a jail that nothing is in.
     pub(crate) persist: bool,
+    /// What has not exited.
     pub(crate) tasks: List<task_struct>,
+    /// How many tasks are on the list, or about to come.
+    running: usize,
+    /// The jail has made message queues of POSIX.
+    pub(crate) has_queues: bool,
     pub(crate) objects: List<kern_ipc_perm>,
     accounts: [Account; Resource::COUNT],
     pass: usize,
     /// The last walk has met a task that was still being made.
     pub(crate) saw_new_task: bool,
+    /// The jails within have been told that they end. No more can come.
+    pub(crate) has_doomed_children: bool,
 }
 
 impl Members {
@@ -86,10 +95,13 @@ impl Members {
             state: State::Alive,
             persist: false,
             tasks: List::new(),
+            running: 1,
+            has_queues: false,
             objects: List::new(),
             accounts,
             pass: 0,
             saw_new_task: false,
+            has_doomed_children: false,
         }
     }
 
@@ -127,15 +139,21 @@ impl Members {
         self.pass
     }
 
-    /// Tells whether neither tasks nor jails are left.
-    pub(crate) fn is_deserted(&self) -> bool {
-        self.accounts[Resource::Tasks as usize].used == 0
-            && self.accounts[Resource::Children as usize].used == 0
+    /// Makes room for a task.
+    fn take_task(&mut self) -> Result {
+        self.take(Resource::Tasks, 1)?;
+        self.running += 1;
+        Ok(())
     }
 
-    /// Tells whether tasks are left, or about to come.
+    /// Tells whether neither tasks nor jails are left.
+    pub(crate) fn is_deserted(&self) -> bool {
+        !self.has_tasks() && self.accounts[Resource::Children as usize].used == 0
+    }
+
+    /// Tells whether tasks are left that have not exited, or are about to come.
     pub(crate) fn has_tasks(&self) -> bool {
-        self.accounts[Resource::Tasks as usize].used != 0
+        self.running != 0
     }
 
     /// Tells whether nothing is left, and nothing keeps the jail.
@@ -143,10 +161,23 @@ impl Members {
         self.state != State::Dead && self.is_deserted() && self.objects.is_empty() && !self.persist
     }
 
+    /// Has the work remove what can be removed by it alone, before the jail is dead. Tells whether there
+    /// is such a thing.
+    pub(crate) fn clears_up(&mut self) -> bool {
+        if self.has_queues {
+            self.state = State::Dying;
+        }
+        self.has_queues
+    }
+
     /// Says what has to be done now that something has left.
     pub(crate) fn next_step(&mut self) -> Step {
         if self.is_over() {
-            Step::Bury
+            if self.clears_up() {
+                Step::Work
+            } else {
+                Step::Bury
+            }
         } else if self.state == State::Dying && (self.is_deserted() || self.saw_new_task) {
             self.saw_new_task = false;
             Step::Work
@@ -183,9 +214,20 @@ impl Jail {
         if members.state != State::Alive {
             return Err(ESRCH);
         }
-        let taken = members.take(Resource::Tasks, 1);
+        let taken = members.take_task();
         drop(members);
         taken.inspect_err(|_| refusal::report_limit(self, Resource::Tasks))
+    }
+
+    /// Gives back the room that was made for a task which does not come.
+    pub(crate) fn cancel_task(&self) {
+        let mut members = self.members.lock();
+
+        members.give_back(Resource::Tasks, 1);
+        members.running -= 1;
+        let step = members.next_step();
+        drop(members);
+        self.follow(step);
     }
 
     /// Puts a task for which room was made on the list.
@@ -222,7 +264,7 @@ impl Jail {
     ) -> Result {
         let mut members = self.members.lock();
 
-        if let Err(error) = members.take(Resource::Tasks, 1) {
+        if let Err(error) = members.take_task() {
             self.refuse(members, Resource::Tasks);
             return Err(error);
         }
@@ -231,20 +273,59 @@ impl Jail {
         Ok(())
     }
 
-    /// Takes a task off the list, which leaves the jail.
+    /// Takes a task off the list that has exited. It counts until [`Self::release_task`].
     ///
     /// # Safety
     ///
     /// `node` must be on this jail's list, and the caller must have a reference to the jail.
     pub(crate) unsafe fn remove_task(&self, node: *mut Node<task_struct>) {
+        // SAFETY: By the requirements of this function.
+        unsafe { self.take_off(node, 0) };
+    }
+
+    /// Takes a task off the list that goes elsewhere, or that could not be made.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::remove_task`].
+    pub(crate) unsafe fn forget_task(&self, node: *mut Node<task_struct>) {
+        // SAFETY: By the requirements of this function.
+        unsafe { self.take_off(node, 1) };
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::remove_task`].
+    unsafe fn take_off(&self, node: *mut Node<task_struct>, counted: u64) {
         let mut members = self.members.lock();
 
         // SAFETY: By the requirements of this function.
         unsafe { members.tasks.remove(node) };
-        members.give_back(Resource::Tasks, 1);
+        members.running -= 1;
+        members.give_back(Resource::Tasks, counted);
         let step = members.next_step();
         drop(members);
         self.follow(step);
+    }
+
+    /// Counts a task no longer that has been waited for, or is about to exit without anybody who would.
+    pub(crate) fn release_task(&self) {
+        self.members.lock().give_back(Resource::Tasks, 1);
+    }
+
+    /// Takes note that a message queue of POSIX is made.
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` when the jail is dying or dead.
+    pub(crate) fn admit_message_queue(&self) -> Result {
+        let mut members = self.members.lock();
+
+        if members.state != State::Alive {
+            return Err(ENOSPC);
+        }
+        members.has_queues = true;
+        Ok(())
     }
 
     /// Takes in an IPC object that is being made by `call`.
@@ -307,11 +388,6 @@ impl Jail {
         if over {
             tree::bury(self);
         }
-    }
-
-    /// Tells whether the jail is dead: nothing is in it, and nothing will be.
-    pub(crate) fn is_dead(&self) -> bool {
-        self.members.lock().state == State::Dead
     }
 
     /// Has the jail kept when nothing is in it, or no longer.

@@ -38,6 +38,15 @@ impl Relation {
             Relation::UpOrAcross
         }
     }
+
+    /// Returns how one stands to another of whom two things are known: the farther of both.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Relation::UpOrAcross, _) | (_, Relation::UpOrAcross) => Relation::UpOrAcross,
+            (Relation::Down, _) | (_, Relation::Down) => Relation::Down,
+            (Relation::Same, Relation::Same) => Relation::Same,
+        }
+    }
 }
 
 /// What a subject wants of an object.
@@ -54,14 +63,25 @@ pub(crate) enum Access {
     AdministerJail,
     /// Send a signal to a task.
     Signal,
-    /// Trace a task, read or write its memory, take its descriptors, or whatever else needs the same
-    /// check.
+    /// Send what nobody needs leave for: signal 0, SIGCONT within a session, and what the kernel sends
+    /// in the name of a task.
+    SignalFreely,
+    /// Look into a task: what asks for `PTRACE_MODE_READ`.
+    Look,
+    /// Trace a task, read or write its memory, take its descriptors, or whatever else asks for
+    /// `PTRACE_MODE_ATTACH`.
     Trace,
-    /// Ask for or change how a task is scheduled, its priorities, limits, process group and session,
-    /// and where its pages are.
+    /// Ask how a task is scheduled, for its priorities, limits, process group and session, or, as its
+    /// parent, put it into another group before it executes a program.
+    AskSchedule,
+    /// Change how a task is scheduled, its priorities, and where its pages are.
     Schedule,
-    /// Open a file of a task in `/proc`.
+    /// Change the limits of a task.
+    SetLimits,
+    /// Open a file of a task in `/proc` to read it.
     OpenProcess,
+    /// Open a file of a task in `/proc` to write to it.
+    ChangeProcess,
     /// Connect or send to a UNIX socket that has an abstract address.
     UseAbstractSocket,
     /// Open, remove or change a message queue of POSIX.
@@ -96,11 +116,13 @@ pub(crate) enum Class {
     Proc,
     /// Capabilities, and what else is in an allowance.
     Capability,
+    /// Programs that lie outside of the root directory.
+    Exec,
 }
 
 impl Class {
     /// How many there are.
-    pub(crate) const COUNT: usize = 10;
+    pub(crate) const COUNT: usize = 11;
 }
 
 /// The error that a refused call returns.
@@ -115,11 +137,29 @@ pub(crate) enum Errno {
     Access = 13,
 }
 
+/// A capability without which nobody reaches into a jail from above, whatever the user ids are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Privilege {
+    /// CAP_KILL
+    Kill,
+    /// CAP_SYS_PTRACE, for a look alone.
+    Look,
+    /// CAP_SYS_PTRACE
+    Trace,
+    /// CAP_SYS_NICE
+    Nice,
+    /// CAP_SYS_RESOURCE
+    Resource,
+}
+
 /// What becomes of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It goes on as if there were no jails.
     Allow,
+    /// The same where the subject has the privilege, or the object's jail lets others reach in without
+    /// it. Else it fails as if it were refused.
+    AllowWith(Privilege, Errno),
     /// It fails, and the failure is told to the subject and to the log.
     Refuse(Errno),
     /// The object is left out, and nobody is told.
@@ -129,22 +169,47 @@ pub(crate) enum Verdict {
 /// Decides about an access.
 ///
 /// Objects of IPC and keys are symmetric: not even the host reaches into a jail's. Tasks are reached
-/// from above. Jails are administered from above only: a jail can't do to itself what its ancestors
+/// from above, by those who are privileged there: a user of the host and one of a jail who have the same
+/// number are two. Jails are administered from above only: a jail can't do to itself what its ancestors
 /// decide about.
 pub(crate) const fn decide(relation: Relation, access: Access) -> Verdict {
     match (relation, access) {
         (
-            Relation::Same | Relation::Down,
+            Relation::Same,
             Access::Signal
+            | Access::Look
             | Access::Trace
             | Access::Schedule
+            | Access::SetLimits
+            | Access::ChangeProcess,
+        )
+        | (
+            Relation::Same | Relation::Down,
+            Access::SignalFreely
+            | Access::AskSchedule
             | Access::OpenProcess
             | Access::AssumeCredentials,
         ) => Verdict::Allow,
-        (_, Access::Signal | Access::Trace | Access::Schedule | Access::AssumeCredentials) => {
-            Verdict::Refuse(Errno::Perm)
+        (Relation::Down, Access::Signal) => Verdict::AllowWith(Privilege::Kill, Errno::Perm),
+        (Relation::Down, Access::Look) => Verdict::AllowWith(Privilege::Look, Errno::Perm),
+        (Relation::Down, Access::Trace) => Verdict::AllowWith(Privilege::Trace, Errno::Perm),
+        (Relation::Down, Access::Schedule) => Verdict::AllowWith(Privilege::Nice, Errno::Perm),
+        (Relation::Down, Access::SetLimits) => Verdict::AllowWith(Privilege::Resource, Errno::Perm),
+        (Relation::Down, Access::ChangeProcess) => {
+            Verdict::AllowWith(Privilege::Trace, Errno::Access)
         }
-        (_, Access::OpenProcess) => Verdict::Refuse(Errno::Access),
+        (
+            _,
+            Access::Signal
+            | Access::SignalFreely
+            | Access::Look
+            | Access::Trace
+            | Access::AskSchedule
+            | Access::Schedule
+            | Access::SetLimits
+            | Access::AssumeCredentials,
+        ) => Verdict::Refuse(Errno::Perm),
+        (_, Access::OpenProcess | Access::ChangeProcess) => Verdict::Refuse(Errno::Access),
         (Relation::Same, Access::UseAbstractSocket | Access::UseMessageQueue | Access::UseKey) => {
             Verdict::Allow
         }
@@ -160,28 +225,11 @@ pub(crate) const fn decide(relation: Relation, access: Access) -> Verdict {
     }
 }
 
-/// Tells how a task stands to one that it wants to trace, where the jails of both stand as `relation`
-/// says.
-///
-/// What has entered a jail keeps the capabilities that it came with until it executes a program. To
-/// those in the jail that are bound by its allowance it is an outsider until then: tracing it would
-/// give them these capabilities.
-pub(crate) const fn relation_to_traced(
-    relation: Relation,
-    is_subject_bound: bool,
-    is_object_bound: bool,
-) -> Relation {
-    match relation {
-        Relation::Same if is_subject_bound && !is_object_bound => Relation::UpOrAcross,
-        relation => relation,
-    }
-}
-
 /// What a jail can have so much of, and no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub(crate) enum Resource {
-    /// Tasks that have not exited, threads included.
+    /// Tasks that have not been waited for, threads included.
     Tasks,
     /// Semaphore sets.
     Sem,

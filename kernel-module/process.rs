@@ -5,11 +5,11 @@
 //! Nothing here sleeps: some of it is asked under RCU, or with the list of all tasks locked.
 
 use crate::{
-    credentials,
     exported::exported,
-    jail::{relation, Jail},
-    policy::{self, Access, Class, Verdict},
-    rcu, refusal,
+    jail::relation,
+    policy::{Access, Class},
+    rcu,
+    reach::{Actor, Reached, Told},
     task::{self, OtherTask, Subject},
 };
 use kernel::{
@@ -27,8 +27,9 @@ exported!(
     jaula_file_send_sigiotask,
 );
 
-/// Decides whether the current task, `subject`, may send a signal to `object`. `cred` is not null when
-/// somebody else's credentials stand for the sender: those of whoever asked for the signal.
+/// Decides whether the current task, `subject`, may send `signal` to `object`. `cred` is not null when
+/// somebody else's credentials stand for the sender: those of whoever asked for the signal. `is_kernels`
+/// is set when the kernel has chosen to send it in the name of the current task.
 ///
 /// # Safety
 ///
@@ -36,51 +37,95 @@ exported!(
 #[no_mangle]
 unsafe extern "C" fn jaula_task_kill(
     object: *mut task_struct,
+    signal: c_int,
+    is_kernels: bool,
     cred: *const cred,
     subject: *mut task_struct,
 ) -> c_int {
-    // SAFETY: By the requirements of this function; the value ends with it.
-    let subject = unsafe { Subject::from_current(subject) };
-
-    let jail = if cred.is_null() {
-        // SAFETY: By the requirements of this function. Tags are compared and not followed: that of
-        // another task may change meanwhile, as it may have a moment later.
-        if subject.tag().is_same(unsafe { task::tag_of(object) }) {
-            return 0;
-        }
-        subject.jail()
-    } else {
-        // SAFETY: By the requirements of this function.
-        unsafe { credentials::jail_of(cred) }
-    };
-    match jail {
-        None => 0,
-        // SAFETY: By the requirements of this function.
-        Some(jail) => unsafe { kill_from_jail(jail, object, cred.is_null()) },
+    // SAFETY: By the requirements of this function.
+    if cred.is_null() && unsafe { is_same_jail(subject, object) } {
+        return 0;
     }
+    // SAFETY: As above.
+    unsafe { kill_across(object, signal, is_kernels, cred, subject) }
 }
 
-/// Apart from [`jaula_task_kill`], which needs no stack without it: most signals do not come here.
+/// Tells whether a task is in the jail of the current one, `subject`: nearly all that is asked about is,
+/// and needs no stack.
 ///
 /// # Safety
 ///
-/// `object` must be valid.
-#[inline(never)]
-unsafe fn kill_from_jail(jail: &Jail, object: *mut task_struct, by_current: bool) -> c_int {
-    // SAFETY: By the requirements of this function.
+/// `subject` must be the current task, `object` valid.
+#[inline(always)]
+unsafe fn is_same_jail(subject: *mut task_struct, object: *mut task_struct) -> bool {
+    // SAFETY: By the requirements of this function; the value ends with it. Tags are compared and not
+    // followed: that of another task may change meanwhile, as it may have a moment later.
     unsafe {
-        check_from_jail(
-            jail,
-            object,
-            Access::Signal,
-            (Class::Signal, c_str!("kill")),
-            by_current,
-        )
+        Subject::from_current(subject)
+            .tag()
+            .is_same(task::tag_of(object))
     }
 }
 
-/// Decides whether the current task, `subject`, may ask for or change how `object` is scheduled, or
-/// whatever is governed alike. `call` is what it has called.
+/// # Safety
+///
+/// As for [`jaula_task_kill`].
+#[inline(never)]
+unsafe fn kill_across(
+    object: *mut task_struct,
+    signal: c_int,
+    is_kernels: bool,
+    cred: *const cred,
+    subject: *mut task_struct,
+) -> c_int {
+    let rcu = rcu::Guard::new();
+    // SAFETY: By the requirements of this function.
+    let object = unsafe { OtherTask::from_raw(object, &rcu) };
+    // SAFETY: As above; nothing here changes what the current task is or has.
+    let (actor, told) = unsafe {
+        if cred.is_null() {
+            (Actor::current(subject), Told::OfCurrent)
+        } else {
+            (Actor::of_credentials(cred), Told::OfSomebody)
+        }
+    };
+    let is_free = is_kernels
+        || signal == 0
+        || signal == bindings::SIGCONT as c_int && object.is_in_session_of_current();
+    let access = if is_free {
+        Access::SignalFreely
+    } else {
+        Access::Signal
+    };
+
+    check(
+        &actor,
+        &object,
+        access,
+        (Class::Signal, c_str!("kill")),
+        told,
+    )
+}
+
+/// Decides about what somebody wants of a task, by the jails that both are in.
+fn check(
+    actor: &Actor<'_>,
+    object: &OtherTask<'_>,
+    access: Access,
+    call: (Class, &'static CStr),
+    told: Told,
+) -> c_int {
+    actor.check(
+        &Reached::task(object),
+        (relation(actor.jail(), object.jail()), access),
+        call,
+        &object.target(),
+        told,
+    )
+}
+
+/// Decides whether the current task, `subject`, may ask how `object` is scheduled, or for whatever is
+/// governed alike, or with `changes` change it. `call` is what it has called.
 ///
 /// # Safety
 ///
@@ -88,67 +133,51 @@ unsafe fn kill_from_jail(jail: &Jail, object: *mut task_struct, by_current: bool
 #[no_mangle]
 unsafe extern "C" fn jaula_task_schedule(
     object: *mut task_struct,
+    changes: bool,
     call: *const c_char,
     subject: *mut task_struct,
 ) -> c_int {
-    // SAFETY: By the requirements of this function; the value ends with it.
-    let subject = unsafe { Subject::from_current(subject) };
-    // The host is not to pay for the length of the name.
-    let Some(jail) = subject.jail() else { return 0 };
     // SAFETY: By the requirements of this function.
-    let call = unsafe { CStr::from_char_ptr(call) };
-
-    // SAFETY: As above.
-    unsafe { check_from_jail(jail, object, Access::Schedule, (Class::Sched, call), true) }
-}
-
-/// Decides about what the jail `subject` wants of a task, in a call by the current task or not. From the
-/// host everything goes.
-///
-/// # Safety
-///
-/// `object` must be valid.
-#[inline(always)]
-unsafe fn check(
-    subject: Option<&Jail>,
-    object: *mut task_struct,
-    access: Access,
-    (class, call): (Class, &'static CStr),
-    by_current: bool,
-) -> c_int {
-    match subject {
-        None => 0,
-        // SAFETY: By the requirements of this function.
-        Some(jail) => unsafe { check_from_jail(jail, object, access, (class, call), by_current) },
+    if unsafe { is_same_jail(subject, object) } {
+        return 0;
     }
+    // SAFETY: As above.
+    unsafe { schedule_across(object, changes, call, subject) }
 }
 
 /// # Safety
 ///
-/// As for [`check`].
+/// As for [`jaula_task_schedule`].
 #[inline(never)]
-unsafe fn check_from_jail(
-    jail: &Jail,
+unsafe fn schedule_across(
     object: *mut task_struct,
-    access: Access,
-    (class, call): (Class, &'static CStr),
-    by_current: bool,
+    changes: bool,
+    call: *const c_char,
+    subject: *mut task_struct,
 ) -> c_int {
     let rcu = rcu::Guard::new();
-    // SAFETY: By the requirements of this function.
-    let object = unsafe { OtherTask::from_raw(object, &rcu) };
+    // SAFETY: By the requirements of this function; nothing here changes what the current task is or
+    // has.
+    let (actor, object, call) = unsafe {
+        (
+            Actor::current(subject),
+            OtherTask::from_raw(object, &rcu),
+            CStr::from_char_ptr(call),
+        )
+    };
+    let access = if changes {
+        Access::Schedule
+    } else {
+        Access::AskSchedule
+    };
 
-    match policy::decide(relation(Some(jail), object.jail()), access) {
-        Verdict::Refuse(errno) => {
-            if by_current {
-                refusal::report_on(jail, class, call, &object.target());
-            } else {
-                refusal::report_for(jail, class, call, &object.target());
-            }
-            -(errno as c_int)
-        }
-        Verdict::Allow | Verdict::Hide => 0,
-    }
+    check(
+        &actor,
+        &object,
+        access,
+        (Class::Sched, call),
+        Told::OfCurrent,
+    )
 }
 
 /// Decides whether the current task, `subject`, may trace `object`, or do what needs the same check.
@@ -163,42 +192,70 @@ unsafe extern "C" fn jaula_ptrace_access_check(
     subject: *mut task_struct,
 ) -> c_int {
     // SAFETY: By the requirements of this function; the value ends with it.
-    let caller = unsafe { Subject::from_current(subject) };
-    let Some(jail) = caller.jail() else { return 0 };
-    let rcu = rcu::Guard::new();
-    // SAFETY: By the requirements of this function.
-    let traced = unsafe { OtherTask::from_raw(object, &rcu) };
+    let is_host = unsafe { Subject::from_current(subject) }.jail().is_none();
+    // What is on the host has credentials that nothing binds.
     // SAFETY: As above.
-    let bound = unsafe {
-        (
-            credentials::is_bound(subject, &rcu),
-            credentials::is_bound(object, &rcu),
-        )
-    };
-    let relation =
-        policy::relation_to_traced(relation(Some(jail), traced.jail()), bound.0, bound.1);
-
-    match policy::decide(relation, Access::Trace) {
-        Verdict::Refuse(errno) => {
-            if !is_look(mode) {
-                refusal::report_on(jail, Class::Ptrace, c_str!("ptrace"), &traced.target());
-            }
-            -(errno as c_int)
-        }
-        Verdict::Allow | Verdict::Hide => 0,
+    if is_host && unsafe { is_same_jail(subject, object) } {
+        return 0;
     }
+    // SAFETY: As above.
+    unsafe { trace_across(object, mode, subject) }
+}
+
+/// # Safety
+///
+/// As for [`jaula_ptrace_access_check`].
+#[inline(never)]
+unsafe fn trace_across(object: *mut task_struct, mode: c_uint, subject: *mut task_struct) -> c_int {
+    let rcu = rcu::Guard::new();
+    // SAFETY: By the requirements of this function; nothing here changes what the current task is or
+    // has.
+    let (tracer, traced) = unsafe { (Actor::current(subject), OtherTask::from_raw(object, &rcu)) };
+    let access = if mode & bindings::PTRACE_MODE_ATTACH != 0 {
+        Access::Trace
+    } else {
+        Access::Look
+    };
+    let told = if is_listing(mode) {
+        Told::Not
+    } else {
+        Told::OfCurrent
+    };
+
+    check_trace(&tracer, &traced, access, told)
+}
+
+/// Decides whether one may trace another, by the jails that both are in, and by those that bind their
+/// credentials.
+///
+/// What has entered a jail keeps the credentials that it came with until it executes a program. To those
+/// in the jail, and in the jails around it, it is an outsider until then: tracing it would give them what
+/// it has.
+fn check_trace(tracer: &Actor<'_>, traced: &OtherTask<'_>, access: Access, told: Told) -> c_int {
+    let reached = Reached::task(traced);
+    let tasks = relation(tracer.jail(), reached.jail());
+    let credentials = relation(tracer.binding(), reached.binding());
+
+    tracer.check(
+        &reached,
+        (tasks.and(credentials), access),
+        (Class::Ptrace, c_str!("ptrace")),
+        &traced.target(),
+        told,
+    )
 }
 
 /// Tells whether a check is for a look into `/proc`, which comes by the hundred when processes are
 /// listed, and is not reported.
-fn is_look(mode: c_uint) -> bool {
+fn is_listing(mode: c_uint) -> bool {
     const LOOK: u32 = bindings::PTRACE_MODE_READ | bindings::PTRACE_MODE_FSCREDS;
 
     mode & bindings::PTRACE_MODE_NOAUDIT != 0
         || mode & (LOOK | bindings::PTRACE_MODE_ATTACH) == LOOK
 }
 
-/// Decides whether the current task, `object`, may have itself traced by its parent, `tracer`.
+/// Decides whether the current task, `object`, may have itself traced by its parent, `tracer`. Called
+/// with the list of all tasks locked.
 ///
 /// # Safety
 ///
@@ -210,23 +267,24 @@ unsafe extern "C" fn jaula_ptrace_traceme(
 ) -> c_int {
     let rcu = rcu::Guard::new();
     // SAFETY: By the requirements of this function.
-    let tracer = unsafe { OtherTask::from_raw(tracer, &rcu) };
-
-    // SAFETY: As above.
-    unsafe {
-        check(
-            tracer.jail(),
-            object,
-            Access::Trace,
-            (Class::Ptrace, c_str!("ptrace")),
-            true,
+    let (tracer, object) = unsafe {
+        (
+            OtherTask::from_raw(tracer, &rcu),
+            OtherTask::from_raw(object, &rcu),
         )
-    }
+    };
+
+    check_trace(
+        &Actor::task(&tracer),
+        &object,
+        Access::Trace,
+        Told::OfCurrent,
+    )
 }
 
-/// Decides whether a file may send a signal to `object`, for whoever has set that it does. Called with
-/// the lock of the file's owner held for reading, often in an interrupt: the current task has nothing to
-/// do with it.
+/// Decides whether a file may send a signal to `object`, for whoever has set that it does, and for
+/// whoever has chosen which. Called with the lock of the file's owner held for reading, often in an
+/// interrupt: the current task has nothing to do with it.
 ///
 /// # Safety
 ///
@@ -238,18 +296,44 @@ unsafe extern "C" fn jaula_file_send_sigiotask(
     _signal: c_int,
 ) -> c_int {
     // SAFETY: By the requirements of this function.
-    let sender = unsafe { bindings::f_owner_cred(owner) };
+    let senders = unsafe {
+        [
+            bindings::f_owner_cred(owner),
+            bindings::f_owner_signum_cred(owner),
+        ]
+    };
+
+    for sender in senders {
+        // SAFETY: By the requirements of this function; the owner has a reference to the credentials.
+        let result = unsafe { send_from_file(sender, object) };
+        if result != 0 {
+            return result;
+        }
+    }
+    0
+}
+
+/// # Safety
+///
+/// `sender` must be null, for nobody, or valid, and `object` be valid.
+unsafe fn send_from_file(sender: *const cred, object: *mut task_struct) -> c_int {
     if sender.is_null() {
         return 0;
     }
-    // SAFETY: By the requirements of this function; the owner has a reference to the credentials.
-    unsafe {
-        check(
-            credentials::jail_of(sender),
-            object,
-            Access::Signal,
-            (Class::Signal, c_str!("SIGIO")),
-            false,
+    let rcu = rcu::Guard::new();
+    // SAFETY: By the requirements of this function.
+    let (actor, object) = unsafe {
+        (
+            Actor::of_credentials(sender),
+            OtherTask::from_raw(object, &rcu),
         )
-    }
+    };
+
+    check(
+        &actor,
+        &object,
+        Access::Signal,
+        (Class::Signal, c_str!("SIGIO")),
+        Told::OfSomebody,
+    )
 }

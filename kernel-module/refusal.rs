@@ -110,10 +110,17 @@ pub(crate) fn report_on(jail: &Jail, class: Class, call: &'static CStr, target: 
     tell(Some(jail), class, (call, None), target, true);
 }
 
-/// As [`report_on`], where the current task has nothing to do with it.
+/// As [`report_on`], where [`None`] is the host. The current task may have nothing to do with it: then it
+/// is not `by_current`.
 #[cold]
-pub(crate) fn report_for(jail: &Jail, class: Class, call: &'static CStr, target: &Target) {
-    tell(Some(jail), class, (call, None), target, false);
+pub(crate) fn report_of(
+    jail: Option<&Jail>,
+    class: Class,
+    call: &'static CStr,
+    target: &Target,
+    by_current: bool,
+) {
+    tell(jail, class, (call, None), target, by_current);
 }
 
 /// As [`report_on`], where [`None`] is the host.

@@ -14,7 +14,9 @@
 #include <linux/lsm_hooks.h>
 #include <linux/math64.h>
 #include <linux/moduleparam.h>
+#include <linux/mount.h>
 #include <linux/nsproxy.h>
+#include <linux/path.h>
 #include <linux/pid.h>
 #include <linux/preempt.h>
 #include <linux/proc_fs.h>
@@ -213,6 +215,23 @@ bool jaula_is_whole_process(struct task_struct *task)
 	       list_empty_careful(&task->ptraced);
 }
 
+/* Whoever wants to be traced by a task asks with the list locked for writing. */
+void jaula_lock_tasks(void)
+{
+	read_lock(&tasklist_lock);
+}
+
+void jaula_unlock_tasks(void)
+{
+	read_unlock(&tasklist_lock);
+}
+
+/* To be called with the list of all tasks locked. */
+bool jaula_is_tracer(struct task_struct *task)
+{
+	return !list_empty(&task->ptraced);
+}
+
 int jaula_print_number(char *buffer, size_t size, u64 number)
 {
 	return scnprintf(buffer, size, "%llu\n", number);
@@ -248,6 +267,26 @@ const struct cred *jaula_task_cred(struct task_struct *task)
 	return __task_cred(task);
 }
 
+/*
+ * Whether @subject has a capability over the user namespace that @object is in,
+ * for a look alone or for more.  Nobody is told when it has not.
+ */
+bool jaula_is_capable_over(const struct cred *subject,
+			   const struct cred *object, int cap, bool is_look)
+{
+	return !security_capable(subject, object->user_ns, cap,
+				 CAP_OPT_NOAUDIT |
+				 (is_look ? CAP_OPT_READ : CAP_OPT_NONE));
+}
+
+/* Also true for one that has been waited for.  To be called under RCU. */
+bool jaula_is_in_session_of_current(struct task_struct *task)
+{
+	struct pid *session = task_session(task);
+
+	return !session || session == task_session(current);
+}
+
 /* To be called under RCU. */
 struct task_struct *jaula_parent_of(struct task_struct *task)
 {
@@ -274,6 +313,34 @@ bool jaula_is_own_net(struct inode *inode, int number)
 	is_own = task && same_thread_group(task, current);
 	rcu_read_unlock();
 	return is_own && !jaula_is_in_init_net();
+}
+
+/* Whether a path leads from the root of the current task to a file. */
+bool jaula_is_in_own_root(const struct path *path)
+{
+	struct path root;
+	bool is_in_root;
+
+	get_fs_root(current->fs, &root);
+	is_in_root = path_is_under(path, &root);
+	path_put(&root);
+	return is_in_root;
+}
+
+/* Whether a file is of a mount that the kernel has made for itself alone. */
+bool jaula_is_of_no_directory(struct file *file)
+{
+	return file->f_path.mnt->mnt_flags & MNT_INTERNAL;
+}
+
+const struct cred *jaula_mqueue_cred(struct inode *inode)
+{
+	return mqueue_cred(inode);
+}
+
+void jaula_mqueue_remove(void *jail)
+{
+	mqueue_remove(jaula_mqueue_belongs, jail);
 }
 
 void jaula_counter_increment(atomic64_t *counter)

@@ -53,7 +53,7 @@ unsafe extern "C" fn jaula_unix_send(
     }
     // How the two stand to each other, not being the same, makes no difference.
     match policy::decide(Relation::UpOrAcross, Access::UseAbstractSocket) {
-        Verdict::Refuse(errno) => {
+        Verdict::Refuse(errno) | Verdict::AllowWith(_, errno) => {
             let target = Target::of(c_str!("abstract socket"), Identity::of(owner));
             refusal::report_from(jail, Class::Unix, c_str!("connect"), &target);
             -(errno as c_int)

@@ -105,12 +105,9 @@ fn create_newjail(subject: Subject) -> Result<u32> {
     let number = jail.number();
     tree::plant(&jail)?;
 
-    // Nothing can fail from here on. The adjustments are made to objects of the old jail, as a
-    // member of the old jail.
-    subject.leave_sysv_ipc();
+    subject.enter(jail)?;
     // SAFETY: No lock is held.
     unsafe { bindings::jaula_report_create(number, from) };
-    subject.enter(jail);
     Ok(number)
 }
 
@@ -123,11 +120,9 @@ fn attach_jail(subject: Subject, number: c_int) -> Result<u32> {
     jail.reserve_task()?;
     let (number, from) = (jail.number(), number_of(subject.jail()));
 
-    // Nothing can fail from here on.
-    subject.leave_sysv_ipc();
+    subject.enter(jail)?;
     // SAFETY: No lock is held.
     unsafe { bindings::jaula_report_attach(number, from) };
-    subject.enter(jail);
     Ok(0)
 }
 
@@ -161,7 +156,7 @@ fn administered(subject: &Subject, number: c_int) -> Result<ARef<Jail>> {
 
     match policy::decide(relation, Access::AdministerJail) {
         Verdict::Allow => Ok(jail),
-        Verdict::Refuse(_) => Err(EINVAL),
+        Verdict::Refuse(_) | Verdict::AllowWith(..) => Err(EINVAL),
         Verdict::Hide => Err(ESRCH),
     }
 }

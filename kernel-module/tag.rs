@@ -65,6 +65,17 @@ impl Tag {
         unsafe { self.as_ptr().as_ref() }
     }
 
+    /// Returns the jail of the current task, [`None`] for the host, for longer than its subject lasts.
+    ///
+    /// # Safety
+    ///
+    /// The tag must be that of the current task, and not be written for as long as `'a`.
+    pub(crate) unsafe fn jail_of_current<'a>(&self) -> Option<&'a Jail> {
+        // SAFETY: By the type invariant the pointer is null or a jail, and by the requirements of this
+        // function the tag keeps its reference.
+        unsafe { self.as_ptr().as_ref() }
+    }
+
     /// Returns the jail of another task, as it is at this moment.
     pub(crate) fn jail_of_other<'rcu>(&self, _rcu: &'rcu rcu::Guard) -> Option<&'rcu Jail> {
         // Pairs with the release in `set`.

@@ -3,7 +3,8 @@
 //! Tasks: the subjects of the policy, and the members of jails.
 
 use crate::{
-    credentials,
+    allowance::Permission,
+    capability, credentials,
     identity::Identity,
     jail::{relation, Jail},
     list::Node,
@@ -69,24 +70,54 @@ impl Subject {
         self.tag().jail()
     }
 
-    /// Makes the task a member of `jail`, in which there is room for it, for good. The reference to
-    /// the jail that it was in is dropped.
+    /// Makes the task a member of `jail`, in which there is room for it, for good. The reference to the
+    /// jail that it was in is dropped.
     ///
-    /// The task must not hold anything more of its old jail: see [`Self::leave_sysv_ipc`].
-    pub(crate) fn enter(self, jail: ARef<Jail>) {
+    /// May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` when a child has made the task its tracer since it was looked at: then the task stays
+    /// where it is, and the room is given back.
+    pub(crate) fn enter(self, jail: ARef<Jail>) -> Result {
         // SAFETY: The current task is valid.
         let blob = unsafe { blob_of(self.task) };
         let old = blob.tag.jail().map(ARef::from);
 
+        if let Err(error) = self.change_tag(&jail) {
+            jail.cancel_task();
+            return Err(error);
+        }
+        self.leave_sysv_ipc();
         if let Some(old) = &old {
-            // SAFETY: A task that runs is on the list of its jail.
-            unsafe { old.remove_task(blob.node.get()) };
+            // SAFETY: A task that runs is on the list of the jail that it was in.
+            unsafe { old.forget_task(blob.node.get()) };
         }
         // SAFETY: It is the task's node, is on no list now, and is removed when the task exits.
         unsafe { jail.link_task(blob.node.get(), self.task) };
-        // SAFETY: Borrows of the old jail are made from a `Subject`; there is no other than this
-        // one, which is consumed here, so that none is left. Only the task itself writes.
-        unsafe { blob.tag.set(Some(jail)) };
+        Ok(())
+    }
+
+    /// Has the task's tag name `jail`, unless the task traces somebody. Whoever wants to be traced by it
+    /// asks with the list of all tasks locked, and finds the new tag or is found here.
+    fn change_tag(&self, jail: &ARef<Jail>) -> Result {
+        // SAFETY: No lock is held.
+        unsafe { bindings::jaula_lock_tasks() };
+        // SAFETY: The current task is valid, and the list is locked.
+        let is_tracer = unsafe { bindings::jaula_is_tracer(self.task) };
+        if !is_tracer {
+            // SAFETY: Only the task itself writes, and nobody has borrowed from the old tag: `self` is
+            // the only one to borrow from, and did not.
+            unsafe { self.tag().set(Some(jail.clone())) };
+        }
+        // SAFETY: It was locked above.
+        unsafe { bindings::jaula_unlock_tasks() };
+
+        if is_tracer {
+            Err(EINVAL)
+        } else {
+            Ok(())
+        }
     }
 
     /// Settles what the task holds of System V IPC, as `unshare(CLONE_NEWIPC)` does: its list of
@@ -94,7 +125,7 @@ impl Subject {
     /// memory segments, which destroys them where `kernel.shm_rmid_forced` says so.
     ///
     /// May sleep.
-    pub(crate) fn leave_sysv_ipc(&self) {
+    fn leave_sysv_ipc(&self) {
         // SAFETY: The task is the current one and holds none of the locks of System V IPC, as
         // `exit_sem` and `exit_shm` want it; after `exit_shm` its list may be made new.
         unsafe {
@@ -150,6 +181,18 @@ impl<'a> OtherTask<'a> {
         unsafe { tag_of(self.0) }.jail_of_other(self.1)
     }
 
+    /// Returns the task's own credentials, not null, as they are at this moment.
+    pub(crate) fn cred(&self) -> *const bindings::cred {
+        // SAFETY: By the type invariant. The credentials stay for as long as the guard does.
+        unsafe { bindings::jaula_task_cred(self.0) }
+    }
+
+    /// Tells whether the task is in the session of the current one, or has been waited for.
+    pub(crate) fn is_in_session_of_current(&self) -> bool {
+        // SAFETY: By the type invariant, and under RCU.
+        unsafe { bindings::jaula_is_in_session_of_current(self.0) }
+    }
+
     /// Returns what is told of the task when it was not to be reached.
     pub(crate) fn target(&self) -> Target {
         // SAFETY: By the type invariant; the number is not written while the task is valid.
@@ -183,7 +226,7 @@ unsafe fn blob_of<'a>(task: *mut bindings::task_struct) -> &'a Blob {
 ///
 /// # Errors
 ///
-/// `EAGAIN`, see [`Jail::admit_task`]; `EPERM`, see [`check_adopts`].
+/// `EAGAIN`, see [`Jail::admit_task`]; `EPERM`, see [`check_adopts`] and [`check_chooses_group`].
 ///
 /// # Safety
 ///
@@ -192,7 +235,7 @@ unsafe fn blob_of<'a>(task: *mut bindings::task_struct) -> &'a Blob {
 pub(crate) unsafe fn admit(
     task: *mut bindings::task_struct,
     maker: &Subject,
-    clone_flags: usize,
+    clone_flags: u64,
 ) -> Result {
     let Some(jail) = maker.jail() else {
         return Ok(());
@@ -209,13 +252,16 @@ unsafe fn admit_to(
     jail: &Jail,
     task: *mut bindings::task_struct,
     maker: &Subject,
-    clone_flags: usize,
+    clone_flags: u64,
 ) -> Result {
-    const SIBLING: usize = bindings::CLONE_PARENT as usize;
-    const THREAD: usize = bindings::CLONE_THREAD as usize;
+    const SIBLING: u64 = bindings::CLONE_PARENT as u64;
+    const THREAD: u64 = bindings::CLONE_THREAD as u64;
 
     if clone_flags & (SIBLING | THREAD) == SIBLING {
         check_adopts(maker)?;
+    }
+    if clone_flags & bindings::CLONE_INTO_CGROUP != 0 {
+        check_chooses_group(maker)?;
     }
     // SAFETY: By the requirements of this function.
     let blob = unsafe { blob_of(task) };
@@ -238,8 +284,8 @@ fn check_adopts(maker: &Subject) -> Result {
     let rcu = rcu::Guard::new();
     let parent = maker.parent(&rcu);
 
-    match policy::decide(relation(maker.jail(), parent.jail()), Access::Schedule) {
-        Verdict::Refuse(_) => {
+    match policy::decide(relation(maker.jail(), parent.jail()), Access::AskSchedule) {
+        Verdict::Refuse(_) | Verdict::AllowWith(..) => {
             refusal::report(maker, Class::Sched, c_str!("clone"), &parent.target());
             Err(EPERM)
         }
@@ -247,12 +293,28 @@ fn check_adopts(maker: &Subject) -> Result {
     }
 }
 
-/// Takes a task that has exited, or that could not be made, from its jail, which its tag goes on
-/// naming. Does nothing the second time.
+/// Decides whether a task may put a child into the control group of a descriptor. Nobody has looked at that
+/// descriptor: it may be of a directory that was not opened, of a mount that is read-only.
+///
+/// # Errors
+///
+/// `EPERM` without the permission to write to what controls the kernel.
+fn check_chooses_group(maker: &Subject) -> Result {
+    // SAFETY: A subject is the current task.
+    if unsafe { capability::is_allowed(maker.task, Permission::SYSCTL) } {
+        return Ok(());
+    }
+    let target = Target::of(c_str!("control group"), Identity::HOST);
+    refusal::report(maker, Class::Proc, c_str!("clone"), &target);
+    Err(EPERM)
+}
+
+/// Takes a task that has exited from the list of its jail, which its tag goes on naming, and against whose
+/// limit it counts on.
 ///
 /// # Safety
 ///
-/// `task` must be the current one, or one that nobody else knows of, and have a blob.
+/// `task` must be the current one, and have a blob.
 #[inline(always)]
 pub(crate) unsafe fn remove(task: *mut bindings::task_struct) {
     // SAFETY: By the requirements of this function.
@@ -261,10 +323,41 @@ pub(crate) unsafe fn remove(task: *mut bindings::task_struct) {
         return;
     };
 
-    // SAFETY: Whether it is linked is up to the caller, by the requirements of this function.
+    // SAFETY: A task that runs is on the list of its jail, to which the tag is a reference.
+    unsafe { jail.remove_task(blob.node.get()) };
+}
+
+/// Has a task that has exited count no longer against the limit of its jail: it has been waited for.
+///
+/// # Safety
+///
+/// `task` must be valid, have a blob, and have been made: this is called once for each.
+#[inline(always)]
+pub(crate) unsafe fn release(task: *mut bindings::task_struct) {
+    // SAFETY: By the requirements of this function. A task that is being released is on its way out, and
+    // enters no jail any more.
+    if let Some(jail) = unsafe { tag_of(task) }.jail() {
+        jail.release_task();
+    }
+}
+
+/// Takes a task that could not be made from its jail. Does nothing to one that was made.
+///
+/// # Safety
+///
+/// Nobody else may know of `task`, which must have a blob.
+#[inline(always)]
+pub(crate) unsafe fn forget(task: *mut bindings::task_struct) {
+    // SAFETY: By the requirements of this function.
+    let blob = unsafe { blob_of(task) };
+    let Some(jail) = blob.tag.jail() else {
+        return;
+    };
+
+    // SAFETY: Nobody else has to do with the node, by the requirements of this function.
     if unsafe { Node::is_linked(blob.node.get()) } {
         // SAFETY: It is on the list of the task's jail, to which the tag is a reference.
-        unsafe { jail.remove_task(blob.node.get()) };
+        unsafe { jail.forget_task(blob.node.get()) };
     }
 }
 

@@ -6,7 +6,7 @@
 //! It is taken before the lock of a jail's members.
 
 use crate::{
-    jail::Jail,
+    jail::{number_of, Jail},
     list::{List, Node},
     members::{State, Step},
     number,
@@ -17,11 +17,24 @@ use core::{cell::UnsafeCell, marker::PhantomData, ptr::NonNull};
 use kernel::{
     bindings,
     prelude::*,
+    rbtree::{Entry, RBTree, RBTreeNode, RBTreeNodeReservation},
     types::{ARef, AlwaysRefCounted},
 };
 
 /// The children of the host.
 static HOST: Branch = Branch::new();
+
+/// The names in use, each with the number of the jail that its bearer is directly in. A jail keeps the
+/// number of the one around it from being given out again.
+type Names = RBTree<(u32, Name), ()>;
+
+/// All names, guarded by the tree's lock.
+static NAMES: Register = Register(UnsafeCell::new(None));
+
+struct Register(UnsafeCell<Option<Names>>);
+
+// SAFETY: The content is only reached through `Tree`.
+unsafe impl Sync for Register {}
 
 /// A jail's place in the tree, guarded by the tree's lock.
 pub(crate) struct Branch(UnsafeCell<Links>);
@@ -78,15 +91,15 @@ impl Tree {
         unsafe { &raw mut (*jail.branch.0.get()).sibling }
     }
 
-    fn first_child(&mut self, parent: Option<&Jail>) -> Option<&Jail> {
-        // SAFETY: By the type invariant the jail is valid as long as the lock is held.
-        unsafe { self.children(parent).first().as_ref() }
+    fn names(&mut self) -> &mut Names {
+        // SAFETY: The lock is held, and this value borrowed mutably for as long as the result is.
+        unsafe { (*NAMES.0.get()).get_or_insert_with(RBTree::new) }
     }
 
-    fn next_sibling(&mut self, jail: &Jail) -> Option<&Jail> {
-        let siblings = self.children(jail.parent());
-        // SAFETY: Jails that are walked over are on their parents' lists; as above.
-        unsafe { siblings.after(Self::sibling_node(jail)).as_ref() }
+    /// Gives the name of a jail free. What is returned is memory to be freed without the lock.
+    fn forget_name(&mut self, jail: &Jail) -> Option<RBTreeNode<(u32, Name), ()>> {
+        let name = (*self.name(jail))?;
+        self.names().remove_node(&(number_of(jail.parent()), name))
     }
 }
 
@@ -135,6 +148,10 @@ pub(crate) fn bury(jail: &Jail) {
         if !members.is_over() {
             return;
         }
+        if members.clears_up() {
+            drop((members, tree));
+            return jail.begin_work();
+        }
         members.state = State::Dead;
         drop(members);
 
@@ -149,8 +166,10 @@ pub(crate) fn bury(jail: &Jail) {
             members.give_back(Resource::Children, 1);
             members.next_step()
         });
+        let name = tree.forget_name(&jail);
         drop(tree);
 
+        drop(name);
         jail.gone.announce();
         // SAFETY: The reference that `plant` took. There is another, which is ours.
         unsafe { Jail::dec_ref(NonNull::from(&*jail)) };
@@ -162,57 +181,51 @@ pub(crate) fn bury(jail: &Jail) {
     }
 }
 
-/// Begins to destroy a jail and all that descend from it. Tells whether nobody has before.
+/// Begins to destroy a jail, and with it all that descend from it: the work sees to those. Tells whether
+/// nobody has before.
 ///
 /// # Errors
 ///
 /// `ESRCH` when it is dead.
-pub(crate) fn doom(root: &Jail) -> Result<bool> {
-    let mut tree = Tree::lock();
-    let state = root.members.lock().state;
+pub(crate) fn doom(jail: &Jail) -> Result<bool> {
+    let mut members = jail.members.lock();
+    let state = members.state;
     if state == State::Dead {
         return Err(ESRCH);
     }
+    members.state = State::Dying;
+    members.persist = false;
+    drop(members);
 
-    let mut jail = NonNull::from(root);
-    loop {
-        // SAFETY: The lock has been held since the jail was found on a list, or is the caller's.
-        let current = unsafe { jail.as_ref() };
-        let mut members = current.members.lock();
-        members.state = State::Dying;
-        members.persist = false;
-        drop(members);
-        current.begin_work();
-
-        match next_in(&mut tree, root, current) {
-            Some(next) => jail = next,
-            None => return Ok(state == State::Alive),
-        }
-    }
+    jail.begin_work();
+    Ok(state == State::Alive)
 }
 
-/// Returns what comes after `jail` in a walk over `root` and all that descend from it.
-fn next_in(tree: &mut Tree, root: &Jail, jail: &Jail) -> Option<NonNull<Jail>> {
-    if let Some(child) = tree.first_child(Some(jail)) {
-        return Some(NonNull::from(child));
-    }
-    let mut jail = jail;
-    while !core::ptr::eq(jail, root) {
-        if let Some(sibling) = tree.next_sibling(jail) {
-            return Some(NonNull::from(sibling));
-        }
-        jail = jail.parent()?;
-    }
-    None
+/// Begins to destroy the next child of a jail in the walk `pass`, see [`List::next_unseen`]. Tells whether
+/// there was one. The lock is held for one jail at a time, however many there are.
+pub(crate) fn doom_next_child(jail: &Jail, pass: usize) -> bool {
+    let child = {
+        let mut tree = Tree::lock();
+        let Some(child) = tree.children(Some(jail)).next_unseen(pass) else {
+            return false;
+        };
+        // SAFETY: By the type invariant of `Tree` a jail on the list is valid, with a reference.
+        ARef::from(unsafe { &*child })
+    };
+
+    // One that is dead by now needs nothing more.
+    let _ = doom(&child);
+    true
 }
 
-/// Names a jail, once and for all.
+/// Names a jail, once and for all. May sleep.
 ///
 /// # Errors
 ///
 /// `EBUSY` when it has a name, `EEXIST` when another child of its parent has this one, `ENODEV`
-/// when it is dead.
+/// when it is dead, `ENOMEM`.
 pub(crate) fn set_name(jail: &Jail, name: Name) -> Result {
+    let room = RBTreeNodeReservation::new(GFP_KERNEL)?;
     let mut tree = Tree::lock();
 
     if jail.members.lock().state == State::Dead {
@@ -221,15 +234,10 @@ pub(crate) fn set_name(jail: &Jail, name: Name) -> Result {
     if tree.name(jail).is_some() {
         return Err(EBUSY);
     }
-    let mut sibling = tree.first_child(jail.parent()).map(NonNull::from);
-    while let Some(current) = sibling {
-        // SAFETY: The lock has been held since it was found on the list.
-        let current = unsafe { current.as_ref() };
-        if *tree.name(current) == Some(name) {
-            return Err(EEXIST);
-        }
-        sibling = tree.next_sibling(current).map(NonNull::from);
-    }
+    match tree.names().entry((number_of(jail.parent()), name)) {
+        Entry::Occupied(_) => return Err(EEXIST),
+        Entry::Vacant(place) => place.insert((), room),
+    };
     *tree.name(jail) = Some(name);
     Ok(())
 }

@@ -14,7 +14,7 @@ pub(crate) const NAME_MAX: usize = 63;
 
 /// The name of a jail: 1 to 63 characters out of `A` to `Z`, `a` to `z`, `0` to `9`, `_` and `-`,
 /// not digits alone, which would be a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Name {
     bytes: [u8; NAME_MAX],
     length: u8,

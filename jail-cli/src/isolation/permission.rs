@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What a jail may do: capabilities, and two things that are none.
+//! What a jail may do, or have done to it: capabilities, and three things that are none.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +18,12 @@ pub enum Permission {
     Userns,
     /// To write to /proc/sys and the other files by which a kernel is set up.
     Sysctl,
+    /// To have its processes signalled, traced and changed from outside by a user with the same number,
+    /// without a capability.
+    UnprivilegedParentTampering,
 }
+
+const TAMPERING: &str = "unprivileged_parent_tampering";
 
 /// Short forms of capabilities.
 const ALIASES: [(&str, Capability); 3] = [
@@ -38,6 +43,7 @@ impl fmt::Display for Permission {
             }
             Permission::Userns => f.write_str("userns"),
             Permission::Sysctl => f.write_str("sysctl"),
+            Permission::UnprivilegedParentTampering => f.write_str(TAMPERING),
         }
     }
 }
@@ -49,6 +55,7 @@ impl FromStr for Permission {
         match text {
             "userns" => return Ok(Permission::Userns),
             "sysctl" => return Ok(Permission::Sysctl),
+            TAMPERING => return Ok(Permission::UnprivilegedParentTampering),
             _ => {}
         }
         let alias = ALIASES.iter().find(|(alias, _)| *alias == text);
@@ -74,7 +81,11 @@ fn known() -> impl Iterator<Item = Permission> {
     let mut capabilities: Vec<Capability> = caps::all().into_iter().collect();
     capabilities.sort_by_key(|capability| capability.index());
     let capabilities = capabilities.into_iter().map(Permission::Capability);
-    capabilities.chain([Permission::Userns, Permission::Sysctl])
+    capabilities.chain([
+        Permission::Userns,
+        Permission::Sysctl,
+        Permission::UnprivilegedParentTampering,
+    ])
 }
 
 impl TryFrom<String> for Permission {
@@ -181,7 +192,9 @@ mod tests {
             let error = text.parse::<Permission>().expect_err(text);
             assert!(error.contains("chown, dac_override"), "{error}");
             assert!(
-                error.contains("userns, sysctl, and for short chroot"),
+                error.contains(
+                    "userns, sysctl, unprivileged_parent_tampering, and for short chroot"
+                ),
                 "{error}"
             );
         }

@@ -16,7 +16,7 @@ use super::{JailName, JailsError, Value};
 use crate::jail::JailNumber;
 
 /// What is refused in a jail; each is counted in `refusals.KIND`.
-const REFUSALS: [&str; 16] = [
+const REFUSALS: [&str; 17] = [
     "sysvipc",
     "tasks",
     "sem",
@@ -33,6 +33,7 @@ const REFUSALS: [&str; 16] = [
     "io_uring",
     "proc",
     "capability",
+    "exec",
 ];
 
 /// When a jail was made, on the clock that starts with the machine (`CLOCK_BOOTTIME`).

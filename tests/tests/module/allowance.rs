@@ -7,7 +7,7 @@
 #[path = "../../../kernel-module/allowance.rs"]
 mod source;
 
-use source::{Allowance, Permission, NAMES_LENGTH};
+use source::{Allowance, Change, Permission, NAMES_LENGTH};
 
 /// The set in `docs/abi.md`.
 const DEFAULT: &str = "chown dac_override fowner fsetid kill setgid setuid setpcap \
@@ -18,7 +18,12 @@ fn names(set: Allowance) -> String {
 }
 
 fn changed(set: Allowance, text: &str) -> Option<String> {
-    set.change(text.as_bytes()).map(names)
+    Some(names(Change::parse(text.as_bytes())?.of(set)))
+}
+
+fn set(text: &[u8]) -> Allowance {
+    let change = Change::parse(text).expect("names");
+    change.of(Allowance::NONE)
 }
 
 #[test]
@@ -29,24 +34,25 @@ fn the_default_lets_a_service_run() {
     }
     assert!(!Allowance::DEFAULT.has(Permission::USERNS));
     assert!(!Allowance::DEFAULT.has(Permission::SYSCTL));
+    assert!(!Allowance::DEFAULT.has(Permission::UNPRIVILEGED_PARENT_TAMPERING));
 }
 
 #[test]
 fn all_names_are_read_as_they_are_told() {
     let all = names(Allowance::ALL);
-    assert_eq!(all.split(' ').count(), 43);
+    assert_eq!(all.split(' ').count(), 44);
     assert_eq!(all.len() + 1, NAMES_LENGTH);
     assert_eq!(changed(Allowance::NONE, &all), Some(all.clone()));
     for name in all.split(' ') {
         assert_eq!(changed(Allowance::NONE, name).as_deref(), Some(name));
         let without = changed(Allowance::ALL, &format!("-{name}"));
-        assert_eq!(without.map(|names| names.split(' ').count()), Some(42));
+        assert_eq!(without.map(|names| names.split(' ').count()), Some(43));
     }
 }
 
 #[test]
 fn names_replace_the_set_and_signs_change_it() {
-    let set = Allowance::NONE.change(b"kill chown").expect("two names");
+    let set = set(b"kill chown");
     assert_eq!(names(set), "chown kill");
     assert_eq!(changed(set, "mknod\n").as_deref(), Some("mknod"));
     assert_eq!(changed(set, "+mknod,-kill").as_deref(), Some("chown mknod"));
@@ -55,6 +61,20 @@ fn names_replace_the_set_and_signs_change_it() {
         Some("chown kill")
     );
     assert_eq!(changed(set, "none").as_deref(), Some(""));
+}
+
+#[test]
+fn what_a_change_gives_is_what_it_adds() {
+    for (text, gives) in [
+        ("chown mknod", "chown mknod"),
+        ("+mknod,-kill", "mknod"),
+        ("+mknod,-mknod", ""),
+        ("-mknod,+mknod", "mknod"),
+        ("none", ""),
+    ] {
+        let change = Change::parse(text.as_bytes()).expect("a change");
+        assert_eq!(names(change.gives()), gives, "{text}");
+    }
 }
 
 #[test]
@@ -100,12 +120,10 @@ fn a_number_that_is_too_large_is_not_in_any_set() {
 
 #[test]
 fn halves_make_up_the_set() {
-    for set in [Allowance::NONE, Allowance::DEFAULT, Allowance::ALL] {
-        assert_eq!(Allowance::from_halves(set.halves()), set);
+    for any in [Allowance::NONE, Allowance::DEFAULT, Allowance::ALL] {
+        assert_eq!(Allowance::from_halves(any.halves()), any);
     }
-    let high = Allowance::NONE
-        .change(b"userns,mac_override")
-        .expect("two names");
+    let high = set(b"userns,mac_override");
     assert_eq!(high.halves(), [0, 1 | 1 << 16]);
     assert!(high.is_within(Allowance::ALL));
     assert!(!high.is_within(Allowance::DEFAULT));

@@ -8,18 +8,23 @@
 #[path = "../../../kernel-module/policy.rs"]
 mod source;
 
-use source::{decide, fits, relation_to_traced, Access, Errno, Relation, Resource, Verdict, HOST};
+use source::{decide, fits, Access, Errno, Privilege, Relation, Resource, Verdict, HOST};
 
 const RELATIONS: [Relation; 3] = [Relation::Same, Relation::Down, Relation::UpOrAcross];
-const ACCESSES: [Access; 12] = [
+const ACCESSES: [Access; 17] = [
     Access::UseSysvIpc,
     Access::ListSysvIpc,
     Access::SeeJail,
     Access::AdministerJail,
     Access::Signal,
+    Access::SignalFreely,
+    Access::Look,
     Access::Trace,
+    Access::AskSchedule,
     Access::Schedule,
+    Access::SetLimits,
     Access::OpenProcess,
+    Access::ChangeProcess,
     Access::UseAbstractSocket,
     Access::UseMessageQueue,
     Access::UseKey,
@@ -52,17 +57,42 @@ fn expected(relation: Relation, access: Access) -> Verdict {
         (Access::AdministerJail, Relation::UpOrAcross) => Verdict::Hide,
         (
             Access::Signal
+            | Access::Look
             | Access::Trace
             | Access::Schedule
+            | Access::SetLimits
+            | Access::ChangeProcess,
+            Relation::Same,
+        ) => Verdict::Allow,
+        (
+            Access::SignalFreely
+            | Access::AskSchedule
             | Access::OpenProcess
             | Access::AssumeCredentials,
             Relation::Same | Relation::Down,
         ) => Verdict::Allow,
+        (Access::Signal, Relation::Down) => Verdict::AllowWith(Privilege::Kill, Errno::Perm),
+        (Access::Look, Relation::Down) => Verdict::AllowWith(Privilege::Look, Errno::Perm),
+        (Access::Trace, Relation::Down) => Verdict::AllowWith(Privilege::Trace, Errno::Perm),
+        (Access::Schedule, Relation::Down) => Verdict::AllowWith(Privilege::Nice, Errno::Perm),
+        (Access::SetLimits, Relation::Down) => Verdict::AllowWith(Privilege::Resource, Errno::Perm),
+        (Access::ChangeProcess, Relation::Down) => {
+            Verdict::AllowWith(Privilege::Trace, Errno::Access)
+        }
         (
-            Access::Signal | Access::Trace | Access::Schedule | Access::AssumeCredentials,
+            Access::Signal
+            | Access::SignalFreely
+            | Access::Look
+            | Access::Trace
+            | Access::AskSchedule
+            | Access::Schedule
+            | Access::SetLimits
+            | Access::AssumeCredentials,
             Relation::UpOrAcross,
         ) => Verdict::Refuse(Errno::Perm),
-        (Access::OpenProcess, Relation::UpOrAcross) => Verdict::Refuse(Errno::Access),
+        (Access::OpenProcess | Access::ChangeProcess, Relation::UpOrAcross) => {
+            Verdict::Refuse(Errno::Access)
+        }
         (Access::UseAbstractSocket | Access::UseMessageQueue | Access::UseKey, Relation::Same) => {
             Verdict::Allow
         }
@@ -76,20 +106,16 @@ fn expected(relation: Relation, access: Access) -> Verdict {
 }
 
 #[test]
-fn who_is_bound_traces_nobody_in_its_jail_who_is_not() {
-    for relation in RELATIONS {
-        for (subject, object) in [(true, true), (false, true), (false, false), (true, false)] {
-            let expected = match (relation, subject, object) {
-                (Relation::Same, true, false) => Relation::UpOrAcross,
-                _ => relation,
-            };
-            assert_eq!(
-                relation_to_traced(relation, subject, object),
-                expected,
-                "{relation:?}, bound: {subject} to {object}"
-            );
+fn of_two_relations_the_farther_one_counts() {
+    for one in RELATIONS {
+        assert_eq!(one.and(one), one);
+        assert_eq!(one.and(Relation::Same), one);
+        assert_eq!(one.and(Relation::UpOrAcross), Relation::UpOrAcross);
+        for other in RELATIONS {
+            assert_eq!(one.and(other), other.and(one), "{one:?} and {other:?}");
         }
     }
+    assert_eq!(Relation::Down.and(Relation::Same), Relation::Down);
 }
 
 #[test]
