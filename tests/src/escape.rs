@@ -31,6 +31,7 @@ mod uring;
 mod victim;
 
 use attack::Attack;
+pub use scene::MEMORY;
 
 /// All attacks, area by area.
 pub fn attacks() -> Vec<Attack> {

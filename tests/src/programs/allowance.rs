@@ -2,6 +2,8 @@
 
 //! What root in a jail is allowed: the file `allow`, when it binds, and whom.
 
+mod looking;
+
 use jaula_tests::inmate::{wait_for_ever, Inmate};
 use jaula_tests::jailfs::{self, ALLOWED};
 use jaula_tests::ktap::{CaseResult, Chosen, Context, Suite};
@@ -60,6 +62,24 @@ pub fn main(chosen: &Chosen) -> ExitCode {
         no_tracing_a_share,
     );
     suite.case("every refusal is counted", counted);
+    suite.case(
+        "what an ancestor lacks for a moment is not lost",
+        not_lost_with_parent,
+    );
+    suite.case("a jail that is born then has it afterwards", born_without);
+    suite.case(
+        "root looks at what the jail's other users run",
+        looking::at_others,
+    );
+    suite.case(
+        "root attaches to what other users run with sys_ptrace alone",
+        looking::attaching,
+    );
+    suite.case("a user looks at nothing of another user", looking::by_user);
+    suite.case(
+        "nobody in a jail looks at a launcher that enters it",
+        looking::at_launcher,
+    );
     suite.run(chosen)
 }
 
@@ -153,6 +173,28 @@ fn no_more_than_parent() -> CaseResult {
     check_eq!(allowed(inner.number)?, ALLOWED, "when the parent has it");
     jailfs::set(inner.number, "allow", "+sys_chroot")?;
     check!(allowed(inner.number)?.contains("sys_chroot"), "not granted");
+    Ok(())
+}
+
+fn not_lost_with_parent() -> CaseResult {
+    let (outer, inner) = nested()?;
+    jailfs::set(outer.number, "allow", "-kill,-chown")?;
+    jailfs::set(inner.number, "allow", "-setfcap,-chown")?;
+    check!(!allowed(inner.number)?.contains("kill"), "it has kill");
+    jailfs::set(outer.number, "allow", "+kill,+chown")?;
+    let expected = ALLOWED.replace("chown ", "").replace(" setfcap", "");
+    check_eq!(allowed(inner.number)?, expected, "the inner jail's");
+    Ok(())
+}
+
+fn born_without() -> CaseResult {
+    let outer = Inmate::start(|| Ok(()))?;
+    jailfs::set(outer.number, "children.max", "1")?;
+    jailfs::set(outer.number, "allow", "-kill")?;
+    let inner = Inmate::start_within(outer.number, || Ok(()))?;
+    check!(!allowed(inner.number)?.contains("kill"), "it has kill");
+    jailfs::set(outer.number, "allow", "+kill")?;
+    check_eq!(allowed(inner.number)?, ALLOWED, "the inner jail's");
     Ok(())
 }
 

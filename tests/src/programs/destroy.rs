@@ -3,6 +3,7 @@
 //! Ending a jail: whatever its processes do, and nothing else.
 
 mod ipc;
+mod mqueue;
 mod processes;
 mod waiting;
 
@@ -27,6 +28,10 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     suite.case("does not wait for a zombie to be reaped", processes::zombie);
     suite.case("ends a fork bomb", processes::fork_bomb);
     suite.case("ends the jails within, and theirs", processes::descendants);
+    suite.case(
+        "ends many jails within, and theirs",
+        processes::many_descendants,
+    );
     suite.case("ends one that has attached itself", processes::attached);
     suite.case("ends a jail in which nothing is but an object", || {
         ipc::deserted_jail()
@@ -40,6 +45,17 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     suite.case("removes objects in every IPC namespace", ipc::namespaces);
     suite.case("removes a thousand objects", ipc::many);
     suite.case("removes shared memory that is attached", ipc::attached);
+    suite.case(
+        "removes message queues of POSIX, and no other jail's",
+        mqueue::removed,
+    );
+    suite.case("removes them in every IPC namespace", mqueue::namespaces);
+    suite.case(
+        "removes them when a jail ends by itself",
+        mqueue::ended_by_itself,
+    );
+    suite.case("keeps them while the jail is kept", mqueue::kept);
+    suite.case("their names are free then", mqueue::name_is_free);
     suite.case(
         "a signal interrupts the wait, and no more",
         waiting::interrupted,

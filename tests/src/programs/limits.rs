@@ -3,7 +3,7 @@
 //! How much a jail may have.
 
 use jaula_tests::inmate::{wait_for_ever, Inmate};
-use jaula_tests::ktap::{CaseResult, Chosen, Context, Failure, Suite};
+use jaula_tests::ktap::{fail, CaseResult, Chosen, Context, Failure, Suite};
 use jaula_tests::sys::{jail as call, process, shm, Errno};
 use jaula_tests::sysv::{Family, Object};
 use jaula_tests::{check_eq, jail, jailfs};
@@ -13,10 +13,12 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     let mut suite = Suite::new();
     suite.case("tasks: EAGAIN from fork", tasks);
     suite.case("threads are tasks: EAGAIN", threads);
+    suite.case("a thread counts until it has exited", ended_threads);
     suite.case(
-        "a task counts until it has exited, not until it is reaped",
-        zombies,
+        "a task that nobody waits for counts until it has exited",
+        unawaited,
     );
+    suite.case("a task counts until it has been waited for", zombies);
     for (family, file) in [
         (Family::Sem, "sem"),
         (Family::Shm, "shm"),
@@ -95,24 +97,74 @@ fn threads() -> CaseResult {
 
 fn zombies() -> CaseResult {
     let inmate = Inmate::start(|| Ok(()))?;
+    let number = inmate.number;
+    jailfs::set(number, "tasks.max", "4")?;
+    let second = inside(number, || {
+        for round in 0..20 {
+            let mut children = Vec::new();
+            for _ in 0..2 {
+                let child = process::fork(|| 0).context("fork")?;
+                children.push(child);
+                while jaula_tests::procfs::state(child)? != 'Z' {
+                    process::nap();
+                }
+            }
+            let third = process::fork(|| 0).map(drop);
+            check_eq!(third, Err(Errno::EAGAIN), "with two zombies, round {round}");
+            for child in children {
+                process::wait(child).context("wait")?;
+            }
+            // What has been waited for has made room by now, each time.
+        }
+        process::fork(|| 0).map(drop).context("fork")
+    })?;
+    jailfs::wait_for(number, "tasks", 3)?;
+    drop(second);
+    // The zombie has been left to the first process of all, which waits for it.
+    jailfs::wait_for(number, "tasks", 1)?;
+    drop(inmate);
+    jailfs::wait_until_gone(number)
+}
+
+fn ended_threads() -> CaseResult {
+    let inmate = Inmate::start(|| Ok(()))?;
     jailfs::set(inmate.number, "tasks.max", "3")?;
     inside(inmate.number, || {
-        for _ in 0..20 {
-            // The slot is free a moment after the parent has learnt of the end.
-            let child = loop {
-                match process::fork(|| 0) {
-                    Ok(child) => break child,
-                    Err(Errno::EAGAIN) => process::nap(),
-                    Err(errno) => return Err(errno).context("fork"),
+        for _ in 0..50 {
+            let thread = loop {
+                // A thread that was joined is a moment away from its end.
+                match std::thread::Builder::new().spawn(|| ()) {
+                    Ok(thread) => break thread,
+                    Err(_) => process::nap(),
                 }
             };
-            while jaula_tests::procfs::state(child)? != 'Z' {
-                process::nap();
-            }
+            thread.join().map_err(|_| fail("a thread has failed"))?;
         }
         Ok(())
     })
     .map(drop)
+}
+
+fn unawaited() -> CaseResult {
+    let inmate = Inmate::start(|| Ok(()))?;
+    let number = inmate.number;
+    jailfs::set(number, "tasks.max", "4")?;
+    let second = inside(number, || {
+        process::ignore_children().context("ignoring SIGCHLD")?;
+        for _ in 0..20 {
+            loop {
+                match process::fork(|| 0) {
+                    Ok(_) => break,
+                    Err(Errno::EAGAIN) => process::nap(),
+                    Err(errno) => return Err(errno).context("fork"),
+                }
+            }
+        }
+        Ok(())
+    })?;
+    jailfs::wait_for(number, "tasks", 2)?;
+    drop(second);
+    Ok(())
 }
 
 fn objects(family: Family, file: &str) -> CaseResult {

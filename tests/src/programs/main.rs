@@ -13,6 +13,8 @@ mod attr;
 mod compat;
 mod destroy;
 mod escape;
+mod executed;
+mod file_signals;
 mod hierarchy;
 mod inherit;
 mod ipc_blocked;
@@ -31,6 +33,7 @@ mod random;
 mod report;
 mod storms;
 mod stress;
+mod tracing;
 mod without_jaula;
 
 use jaula_tests::crew;
@@ -50,6 +53,8 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("compat", compat::main),
     ("destroy", destroy::main),
     ("escape", escape::main),
+    ("executed", executed::main),
+    ("file_signals", file_signals::main),
     ("hierarchy", hierarchy::main),
     ("inherit", inherit::main),
     ("ipc_blocked", ipc_blocked::main),
@@ -68,6 +73,7 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("report", report::main),
     ("storms", storms::main),
     ("stress", stress::main),
+    ("tracing", tracing::main),
     ("without_jaula", without_jaula::main),
 ];
 
@@ -79,8 +85,10 @@ const ROLES: &[fn() -> Option<ExitCode>] = &[
     crew::resume_after_exec,
     step::act,
     allowance::act,
+    executed::act,
     inherit::act,
     privileges::act,
+    tracing::act,
 ];
 
 const USAGE: &str = "\

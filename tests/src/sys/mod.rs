@@ -6,6 +6,8 @@
 //! tests compare.
 
 pub mod errno;
+pub mod execute;
+pub mod file_signal;
 pub mod ids;
 pub mod jail;
 pub mod key;

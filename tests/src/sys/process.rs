@@ -258,3 +258,12 @@ pub fn set_name(name: &str) -> Result<()> {
     // SAFETY: the string ends with a null byte and outlives the call.
     checked(unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) }).map(drop)
 }
+
+/// Has the kernel not wait for the caller to ask after its children: they leave nothing behind.
+pub fn ignore_children() -> Result<()> {
+    // SAFETY: an all-zero sigaction is a valid value, and no handler is set.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = libc::SIG_IGN;
+    // SAFETY: the struct outlives the call.
+    checked(unsafe { libc::sigaction(libc::SIGCHLD, &action, std::ptr::null_mut()) }).map(drop)
+}

@@ -212,3 +212,28 @@ pub fn attached() -> CaseResult {
     );
     Ok(())
 }
+
+/// Each is kept without a process, and those with an odd place among them have one within.
+pub fn many_descendants() -> CaseResult {
+    const CHILDREN: usize = 100;
+    let outer = Inmate::start(|| Ok(()))?;
+    let number = outer.number;
+    jailfs::set(number, "children.max", &CHILDREN.to_string())?;
+    let mut inner = Vec::new();
+    for place in 0..CHILDREN {
+        let inmate = Inmate::start_within(number, || Ok(()))?;
+        jailfs::set(inmate.number, "persist", "1")?;
+        inner.push(inmate.number);
+        if place % 2 == 1 {
+            jailfs::set(inmate.number, "children.max", "1")?;
+            let innermost = Inmate::start_within(inmate.number, || Ok(()))?;
+            jailfs::set(innermost.number, "persist", "1")?;
+            inner.push(innermost.number);
+        }
+    }
+    end(&outer)?;
+    for number in inner {
+        jailfs::check_gone(number)?;
+    }
+    Ok(())
+}
