@@ -283,7 +283,7 @@ fn seen_from_within() -> CaseResult {
 }
 
 fn seen_at_any_depth() -> CaseResult {
-    for topology in topology::ALL {
+    for topology in topology::all() {
         let jails = topology.make()?;
         let Some(object) = jails.object else {
             continue;

@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn every_topology_is_judged_by_how_the_two_stand() {
-        for topology in topology::ALL {
+        for topology in topology::all() {
             let number = |place: Place| place.index().map_or(HOST, |index| index as Jail + 1);
             let mut tree = Tree::default();
             for (at, parent) in topology.parents.iter().enumerate() {
