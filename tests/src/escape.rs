@@ -16,6 +16,7 @@ mod keys;
 mod launcher;
 mod mqueues;
 mod namespaces;
+pub mod need;
 pub mod plan;
 mod procfs;
 mod scene;

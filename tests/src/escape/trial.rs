@@ -2,15 +2,15 @@
 
 //! Setting a scene, having the attacks of a group tried in it, and judging them.
 
-use super::attack::{Attack, Attempt, Down, Expected, Stop};
+use super::attack::{Attack, Attempt, Expected, Stop};
 use super::attacker::Attacker;
 use super::plan::{Group, Way};
 use super::tally::{Fate, Tally};
 use super::victim::{self, Victim};
-use super::{cell, launcher};
+use super::{cell, launcher, need};
 use crate::ktap::{fail, skip, CaseResult, Context, Failure, Reporter};
 use crate::sys::ids;
-use crate::topology::{Jails, Place, Relation};
+use crate::topology::Jails;
 use crate::{check_eq, jail, jailfs};
 
 /// Those who are in a scene.
@@ -75,27 +75,9 @@ pub fn run(group: &Group, tally: &Tally, reporter: &mut Reporter) {
 
 /// What is to become of an attack, and the counter that tells of it.
 fn expected(attack: &Attack, group: &Group) -> (Expected, Option<&'static str>) {
-    let linux = (attack.on_linux(group.role), None);
-    let jail = attack.in_jail(group.role);
-    if !jail::are_there() {
-        return linux;
-    }
-    let relation = group.topology.relation();
-    match (relation, attack.down, linux.0) {
-        (Relation::Up | Relation::Across, ..) | (Relation::Down, Down::Refused, _) => jail,
-        (_, Down::AsLinux | Down::Refused, _) | (.., Expected::Fails(_)) => linux,
-        (_, Down::FromHost(_), _) if group.topology.subject == Place::Host => linux,
-        (_, Down::FromHost(errno), _) => (Expected::Fails(errno), None),
-    }
-}
-
-/// Whether what is tried is an attack, and not what those who are above, or in the same jail, may
-/// well do.
-fn is_attack(attack: &Attack, group: &Group) -> bool {
-    match group.topology.relation() {
-        Relation::Up | Relation::Across => true,
-        Relation::Down => attack.down == Down::Refused,
-        Relation::Same => false,
+    match jail::are_there() {
+        true => need::expected(attack, group.role, group.topology),
+        false => (attack.on_linux(group.role), None),
     }
 }
 
@@ -115,7 +97,7 @@ fn one(group: &Group, at: usize, cast: &mut Cast, tally: &Tally) -> CaseResult {
         Err(Stop::NotHere(why)) => return Err(skip(why)),
         Err(Stop::Broken(why)) => return Err(fail(why)),
     };
-    if is_attack(attack, group) {
+    if need::is_attack(attack, group.role, group.topology) {
         let fate = match got {
             Expected::Succeeds => Fate::Succeeded,
             Expected::Fails(_) | Expected::Nothing => Fate::Refused,
