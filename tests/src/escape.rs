@@ -10,6 +10,7 @@
 pub mod attack;
 mod attacker;
 mod cell;
+mod cgroups;
 mod filesystem;
 mod kernel;
 mod keys;
@@ -39,6 +40,7 @@ pub fn attacks() -> Vec<Attack> {
         signals::ATTACKS,
         tracing::ATTACKS,
         scheduling::ATTACKS,
+        cgroups::ATTACKS,
         sockets::ATTACKS,
         mqueues::ATTACKS,
         keys::ATTACKS,

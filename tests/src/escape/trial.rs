@@ -4,6 +4,7 @@
 
 use super::attack::{Attack, Attempt, Expected, Stop};
 use super::attacker::Attacker;
+use super::cgroups::Groups;
 use super::plan::{Group, Way};
 use super::tally::{Fate, Tally};
 use super::victim::{self, Victim};
@@ -18,6 +19,8 @@ struct Cast {
     jails: Jails,
     victim: Victim,
     attacker: Option<Attacker>,
+    /// Removed last, when nobody is in them any more.
+    _groups: Groups,
 }
 
 impl Cast {
@@ -25,11 +28,13 @@ impl Cast {
         // Nothing of other programs is in the way, and nothing is left behind.
         ids::unshare(libc::CLONE_NEWIPC).context("unshare(CLONE_NEWIPC)")?;
         cell::make()?;
+        let groups = Groups::make()?;
         let jails = group.topology.make()?;
         if let (Way::InNamespace, Some(number)) = (group.way, jails.subject) {
             jailfs::set(number, "allow", "+userns")?;
         }
         let victim = Victim::start(jails.object, group.role)?;
+        groups.place_target(victim.target.pid)?;
         let attacker = match group.way {
             Way::Entering => None,
             way => Some(Attacker::start(
@@ -41,10 +46,14 @@ impl Cast {
                 victim.target.clone(),
             )?),
         };
+        if let Some(attacker) = &attacker {
+            groups.place_attacker(attacker.leader())?;
+        }
         Ok(Cast {
             jails,
             victim,
             attacker,
+            _groups: groups,
         })
     }
 
