@@ -304,6 +304,7 @@ impl Topology {
         Ok(Jails {
             subject: number(self.subject),
             object: number(self.object),
+            all: held.iter().map(|inmate| inmate.number).collect(),
             process: holder(self.object).map_or_else(process::pid, |inmate| inmate.pid),
             _held: held,
         })
@@ -324,11 +325,14 @@ pub struct Jails {
     pub object: Option<i64>,
     /// A process where the object is: one that holds its jail open or, on the host, who has made it.
     pub process: libc::pid_t,
+    /// The numbers of all jails, those that others are in before these.
+    pub all: Vec<i64>,
     _held: Vec<Inmate>,
 }
 
 impl Jails {
-    /// Has a process where the subject is do something.
+    /// Has a process where the subject is do something. What has entered a jail is not bound by what
+    /// it is allowed, until it executes.
     pub fn as_subject(&self, inside: impl FnOnce() -> CaseResult) -> CaseResult {
         let enter = || {
             if let Some(number) = self.subject {
@@ -337,6 +341,11 @@ impl Jails {
             jail::number()
         };
         Inmate::start_by(enter, inside).map(drop)
+    }
+
+    /// The same by a process that is bound, as all are that come of one that has entered.
+    pub fn as_bound_subject(&self, inside: impl FnOnce() -> CaseResult) -> CaseResult {
+        self.as_subject(|| Inmate::start_by(jail::number, inside).map(drop))
     }
 }
 
