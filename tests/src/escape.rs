@@ -10,12 +10,14 @@
 pub mod attack;
 mod attacker;
 mod cell;
+mod cgroups;
 mod filesystem;
 mod kernel;
 mod keys;
 mod launcher;
 mod mqueues;
 mod namespaces;
+pub mod need;
 pub mod plan;
 mod procfs;
 mod scene;
@@ -39,6 +41,7 @@ pub fn attacks() -> Vec<Attack> {
         signals::ATTACKS,
         tracing::ATTACKS,
         scheduling::ATTACKS,
+        cgroups::ATTACKS,
         sockets::ATTACKS,
         mqueues::ATTACKS,
         keys::ATTACKS,

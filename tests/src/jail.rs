@@ -22,6 +22,14 @@ pub fn number() -> Result<i64, Failure> {
     jail::get_jailnumber().context("get_jailnumber")
 }
 
+/// Whether the kernel has jails. One that has jaula built in and not enabled has none.
+pub fn are_there() -> bool {
+    !matches!(
+        jail::get_jailnumber(),
+        Err(Errno::ENOSYS | Errno::EOPNOTSUPP)
+    )
+}
+
 /// [`number`], where a kernel without jaula, or with jaula not enabled, has just the host.
 ///
 /// What does not need jails can so be compared with such a kernel.

@@ -25,5 +25,6 @@ pub mod stepping;
 pub mod steps;
 pub mod sys;
 pub mod sysv;
+pub mod topology;
 pub mod tracing;
 pub mod wait;

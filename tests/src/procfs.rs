@@ -18,6 +18,17 @@ pub fn status(who: &str, name: &str) -> Result<String, Failure> {
         .ok_or_else(|| fail(format!("{path} has no line {name}")))
 }
 
+/// Whether a signal waits for a process, or for its first thread.
+pub fn has_pending(pid: libc::pid_t, signal: i32) -> Result<bool, Failure> {
+    let mut pending = 0;
+    for name in ["SigPnd", "ShdPnd"] {
+        let text = status(&pid.to_string(), name)?;
+        pending |= u64::from_str_radix(&text, 16)
+            .map_err(|_| fail(format!("{name} of process {pid} is {text}")))?;
+    }
+    Ok(pending & 1 << (signal - 1) != 0)
+}
+
 /// The one-letter state of a process: `S` for asleep, `T` for stopped, `Z` for a zombie.
 pub fn state(pid: libc::pid_t) -> Result<char, Failure> {
     let path = format!("/proc/{pid}/stat");

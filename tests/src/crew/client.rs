@@ -18,6 +18,8 @@ pub enum Place {
     Here,
     /// In a jail of its own, made for it.
     NewJail,
+    /// In the jail of this number, which is not the caller's.
+    Jail(i64),
 }
 
 /// Some processes of one jail.
@@ -31,6 +33,13 @@ pub struct Crew {
 /// A process that does what it is asked to.
 pub struct Member {
     streams: RefCell<(Box<dyn BufRead>, Box<dyn Write>)>,
+}
+
+impl Place {
+    /// The jail of this number; without one it is that of the caller.
+    pub fn of(jail: Option<i64>) -> Place {
+        jail.map_or(Place::Here, Place::Jail)
+    }
 }
 
 impl Crew {
@@ -58,8 +67,13 @@ impl Crew {
         }
         for at in 0..size {
             crew.number = crew.members[at].number().context("starting a process")?;
+            let is_there = match place {
+                Place::Here => crew.number == outside,
+                Place::NewJail => crew.number != outside,
+                Place::Jail(number) => crew.number == number,
+            };
             crate::check!(
-                (crew.number != outside) == (place == Place::NewJail),
+                is_there,
                 "a process that was to be at {place:?} is in jail {}, its parent in {outside}",
                 crew.number
             );

@@ -23,13 +23,16 @@ pub(super) fn lead(place: Place, streams: Vec<UnixStream>) -> i32 {
     if process::end_with_parent().is_err() {
         return 1;
     }
-    if place == Place::NewJail {
-        if let Err(errno) = jail::create_newjail() {
-            for mut stream in streams {
-                let _ = answer(&mut stream, &Err(errno));
-            }
-            return 1;
+    let entered = match place {
+        Place::Here => Ok(()),
+        Place::NewJail => jail::create_newjail().map(drop),
+        Place::Jail(number) => jail::attach_jail(number),
+    };
+    if let Err(errno) = entered {
+        for mut stream in streams {
+            let _ = answer(&mut stream, &Err(errno));
         }
+        return 1;
     }
     let members: Vec<_> = streams
         .into_iter()

@@ -2,6 +2,7 @@
 
 //! What a row of the table says.
 
+use super::need::Need;
 use super::scene::{Scene, Target};
 use crate::ktap::Failure;
 use crate::sys::Errno;
@@ -145,6 +146,8 @@ pub enum Down {
     Refused,
     /// As on any Linux from the host; from a jail this error, for want of a capability.
     FromHost(Errno),
+    /// As on any Linux from the host; in a jail it is refused wherever the target is.
+    HostAlone,
 }
 
 /// From where to where an attack goes.
@@ -205,8 +208,12 @@ pub struct Attack {
     pub jail_user: Option<Expected>,
     /// The file of the attacker's jail in which the refusal is counted.
     pub counter: Option<&'static str>,
-    /// What comes of it from above.
+    /// What comes of it from above, for who has what it takes.
     pub down: Down,
+    /// What it takes from above, if more than on Linux.
+    pub needs: Option<Need>,
+    /// What fails for who has not got that, if not with the same error as from elsewhere.
+    pub refused_from_above: Option<Errno>,
     /// Who alone tries it, if not everybody.
     pub only: Option<Role>,
 }
@@ -231,6 +238,8 @@ impl Attack {
             jail_user: None,
             counter: None,
             down: Down::AsLinux,
+            needs: None,
+            refused_from_above: None,
             only: None,
         }
     }
@@ -335,6 +344,18 @@ impl Attack {
     /// What comes of it from above, if not the same as on Linux.
     pub const fn from_above(mut self, down: Down) -> Attack {
         self.down = down;
+        self
+    }
+
+    /// What it takes from above. Without it the attack ends as from elsewhere.
+    pub const fn needs(mut self, need: Need) -> Attack {
+        self.needs = Some(need);
+        self
+    }
+
+    /// Without what it takes it fails from above with this error.
+    pub const fn refused_from_above_with(mut self, errno: Errno) -> Attack {
+        self.refused_from_above = Some(errno);
         self
     }
 

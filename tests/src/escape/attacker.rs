@@ -61,6 +61,11 @@ impl Attacker {
         }
     }
 
+    /// The process of which those that attack are children.
+    pub fn leader(&self) -> libc::pid_t {
+        self.leader
+    }
+
     /// Has the attack at this position of the list tried.
     pub fn attempt(&mut self, at: usize) -> Result<Attempt, Failure> {
         self.requests

@@ -35,7 +35,8 @@ pub fn make() -> Result<(), Failure> {
     // A mount point, as pivot_root wants it, of the file system that the flag is in.
     tree::bind(&root, &root).context("binding the root directory")?;
     for directory in [
-        "bin", "proc", "hidden", "sys", "dev", "mnt", "doomed", "queues", "cgroup", "tmp", "sub",
+        "bin", "proc", "hidden", "sys", "dev", "mnt", "doomed", "queues", "cgroup", "groups",
+        "shown", "tmp", "sub",
     ] {
         fs::create_dir_all(root.join(directory)).context(directory)?;
     }
@@ -48,6 +49,11 @@ pub fn make() -> Result<(), Failure> {
     // Not every kernel has these.
     let _ = tree::mount("mqueue", root.join("queues"), "");
     let _ = tree::mount("cgroup", root.join("cgroup"), "none,name=jaula-escape");
+    if tree::mount("cgroup2", root.join("groups"), "").is_ok() {
+        let shown = root.join("shown");
+        tree::bind(root.join("groups"), &shown).context("binding the control groups")?;
+        tree::make_read_only(&shown).context("making a mount read-only")?;
+    }
     add_programs(&root)
 }
 

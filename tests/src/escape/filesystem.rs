@@ -2,8 +2,9 @@
 
 //! Out of the root directory: by a second one, by mounts, by handles, by devices, by namespaces.
 
-use super::attack::{Area, Attack, Attempt, Expected, Needed, Role, Stop};
+use super::attack::{Area, Attack, Attempt, Down, Expected, Needed, Role, Stop};
 use super::cell;
+use super::need::Need;
 use super::procfs::refused;
 use super::scene::Scene;
 use super::step;
@@ -105,7 +106,8 @@ pub const ATTACKS: &[Attack] = &[
     )
     .for_user(Expected::Fails(Errno::EPERM))
     .counted("refusals.ptrace")
-    .from_above(super::attack::Down::FromHost(Errno::EPERM)),
+    .needs(Need::Look)
+    .from_above(Down::FromHost(Errno::EPERM)),
     // The way is asked for so often that its refusal is not counted.
     Attack::crossing(
         Area::Files,
@@ -118,7 +120,8 @@ pub const ATTACKS: &[Attack] = &[
     )
     .for_user(Expected::Fails(Errno::EPERM))
     .for_user_in_jail(Expected::Fails(Errno::EACCES))
-    .from_above(super::attack::Down::FromHost(Errno::EPERM)),
+    .needs(Need::Look)
+    .from_above(Down::FromHost(Errno::EPERM)),
     attack("sethostname by a set-user-ID program", |_| {
         step::run("/bin/set-user-id", "host-name")
     })

@@ -177,7 +177,7 @@ pub fn attempt(attack: &Attack, role: Role, jail: Option<i64>, target: &Target) 
             handle: None,
         },
         jail,
-        jaula: super::trial::has_jails(),
+        jaula: crate::jail::are_there(),
     };
     in_child(|| (attack.attempt)(&scene))
 }

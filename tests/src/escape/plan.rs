@@ -3,64 +3,15 @@
 //! Who attacks whom: the rows of the table, sorted into groups that share a scene.
 
 use super::attack::{Attack, Kind, Role};
-use std::fmt;
+use crate::topology::{self, Topology};
 
-/// Where attacker and target are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// Out of a jail, to the host.
-    JailToHost,
-    /// From a jail to another one beside it.
-    JailToSibling,
-    /// From a jail to the one that it is in.
-    JailToParent,
-    /// From the host into a jail.
-    HostToJail,
-    /// From a jail into one that is in it.
-    ParentToJail,
-    /// From one process of a jail to another, where no wall is.
-    WithinJail,
-}
-
-impl Direction {
-    /// All of them.
-    pub const ALL: [Direction; 6] = [
-        Direction::JailToHost,
-        Direction::JailToSibling,
-        Direction::JailToParent,
-        Direction::HostToJail,
-        Direction::ParentToJail,
-        Direction::WithinJail,
-    ];
-
-    /// Whether it goes up or across, where everything is refused.
-    pub fn is_attack(self) -> bool {
-        matches!(
-            self,
-            Direction::JailToHost | Direction::JailToSibling | Direction::JailToParent
-        )
-    }
-
-    /// Whether an attack of this kind makes sense in this direction.
-    fn has(self, kind: Kind) -> bool {
-        match kind {
-            Kind::Crossing => true,
-            Kind::Breakout => matches!(self, Direction::JailToHost | Direction::JailToParent),
-            Kind::Namespaced | Kind::Entering => self == Direction::JailToHost,
-        }
-    }
-}
-
-impl fmt::Display for Direction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Direction::JailToHost => "jail to host",
-            Direction::JailToSibling => "jail to sibling",
-            Direction::JailToParent => "jail to parent",
-            Direction::HostToJail => "host to jail",
-            Direction::ParentToJail => "parent to jail",
-            Direction::WithinJail => "within a jail",
-        })
+/// Whether an attack of this kind makes sense in these jails. What has no target, or enters, goes the
+/// same way from any depth: where it matters is out of a jail, to the host or to another jail.
+fn has(topology: &Topology, kind: Kind) -> bool {
+    match kind {
+        Kind::Crossing => true,
+        Kind::Breakout => [&topology::JAIL_TO_HOST, &topology::JAIL_TO_PARENT].contains(&topology),
+        Kind::Namespaced | Kind::Entering => *topology == topology::JAIL_TO_HOST,
     }
 }
 
@@ -78,7 +29,7 @@ pub enum Way {
 /// Attacks that share a scene.
 pub struct Group {
     /// From where to where.
-    pub direction: Direction,
+    pub topology: &'static Topology,
     /// Who tries.
     pub role: Role,
     /// How.
@@ -96,16 +47,18 @@ impl Group {
         };
         format!(
             "{}, {role}: {}: {}",
-            self.direction, attack.area, attack.name
+            self.topology, attack.area, attack.name
         )
     }
 }
 
-/// The groups of the whole table.
-pub fn groups() -> Vec<Group> {
+/// The groups of the whole table. Where there are no jails all topologies are one, and those in which
+/// attacker and target are near to each other stand for the others.
+pub fn groups(jails: bool) -> Vec<Group> {
+    let far = topology::FAR.into_iter().filter(|_| jails);
     let attacks = super::attacks();
     let mut groups = Vec::new();
-    for direction in Direction::ALL {
+    for topology in topology::NEAR.into_iter().chain(far) {
         for role in [Role::Root, Role::User] {
             for way in [Way::Inside, Way::InNamespace, Way::Entering] {
                 let mine = |attack: &&Attack| {
@@ -114,13 +67,13 @@ pub fn groups() -> Vec<Group> {
                         Way::InNamespace => attack.kind == Kind::Namespaced,
                         Way::Entering => attack.kind == Kind::Entering,
                     };
-                    fits && direction.has(attack.kind)
+                    fits && has(topology, attack.kind)
                         && attack.only.is_none_or(|only| only == role)
                 };
                 let attacks: Vec<_> = attacks.iter().filter(mine).copied().collect();
                 if !attacks.is_empty() {
                     groups.push(Group {
-                        direction,
+                        topology,
                         role,
                         way,
                         attacks,
@@ -140,7 +93,7 @@ mod tests {
     #[test]
     fn no_two_cases_have_one_name() {
         let mut seen = BTreeSet::new();
-        for group in groups() {
+        for group in groups(true) {
             for attack in &group.attacks {
                 let name = group.name(attack);
                 assert!(seen.insert(name.clone()), "{name}");
@@ -150,12 +103,14 @@ mod tests {
 
     #[test]
     fn every_attack_is_tried() {
-        let tried: BTreeSet<_> = groups()
-            .iter()
-            .flat_map(|group| group.attacks.iter().map(|attack| attack.name))
-            .collect();
-        for attack in super::super::attacks() {
-            assert!(tried.contains(attack.name), "{}", attack.name);
+        for jails in [false, true] {
+            let tried: BTreeSet<_> = groups(jails)
+                .iter()
+                .flat_map(|group| group.attacks.iter().map(|attack| attack.name))
+                .collect();
+            for attack in super::super::attacks() {
+                assert!(tried.contains(attack.name), "{}", attack.name);
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use super::attack::{Area, Attack, Attempt, Down, Expected, Needed, Stop};
 use super::cell;
+use super::need::Need;
 use super::scene::Scene;
 use crate::sys::Errno;
 use std::fs::{self, File, OpenOptions};
@@ -16,10 +17,16 @@ const fn open(name: &'static str, attempt: fn(&Scene) -> Attempt) -> Attack {
     Attack::crossing(Area::Proc, name, attempt, EACCES).counted("refusals.proc")
 }
 
+/// Opening one to which Linux lets those who may trace the target, or look at least: from above that
+/// is asked as well.
+const fn guarded(name: &'static str, attempt: fn(&Scene) -> Attempt, need: Need) -> Attack {
+    open(name, attempt).needs(need)
+}
+
 /// Following a link of the target, and what else is asked like that. This is asked so often and by so many that its refusal is
 /// neither counted nor logged.
 const fn follow(name: &'static str, attempt: fn(&Scene) -> Attempt) -> Attack {
-    Attack::crossing(Area::Proc, name, attempt, EACCES)
+    Attack::crossing(Area::Proc, name, attempt, EACCES).needs(Need::Look)
 }
 
 /// Reading what is of the whole machine, which from above, too, takes what a jail has not got.
@@ -35,21 +42,40 @@ macro_rules! opens {
 }
 
 const OPENED: &[Attack] = opens!(
-    "status" "stat" "cmdline" "environ" "maps" "comm" "limits" "mountinfo" "wchan" "mem" "fd"
-    "task" "oom_score_adj" "cgroup" "attr/current" "auxv" "smaps" "pagemap" "io" "timerslack_ns" "sched"
+    "status" "stat" "cmdline" "comm" "limits" "mountinfo" "wchan" "fd"
+    "task" "oom_score_adj" "cgroup" "attr/current" "io" "timerslack_ns" "sched"
+);
+
+/// Rows for opening files about the target for which it has to be looked at, or more.
+macro_rules! guarded {
+    ($($file:literal $need:ident)*) => {
+        &[$(guarded(
+            concat!("opening ", $file),
+            |scene| read(&scene.target.path($file)),
+            Need::$need,
+        )),*]
+    };
+}
+
+const GUARDED: &[Attack] = guarded!(
+    "environ" Look "maps" Look "auxv" Look "smaps" Look "pagemap" Look "mem" Attach
 );
 
 const OTHERS: &[Attack] = &[
     open("opening a thread's status", |scene| {
         read(&format!("/proc/{0}/task/{0}/status", scene.target.pid))
     }),
-    open("writing oom_score_adj", |scene| {
-        write(&scene.target.path("oom_score_adj"))
-    }),
+    guarded(
+        "writing oom_score_adj",
+        |scene| write(&scene.target.path("oom_score_adj")),
+        Need::Write,
+    ),
     // Linux lets nobody but the process itself write there.
-    open("opening comm for writing", |scene| {
-        open_to_write(&scene.target.path("comm"))
-    }),
+    guarded(
+        "opening comm for writing",
+        |scene| open_to_write(&scene.target.path("comm")),
+        Need::Write,
+    ),
     follow("opening fdinfo", |scene| read(&scene.target.path("fdinfo"))),
     follow("the link exe", |scene| read(&scene.target.path("exe"))),
     follow("the link cwd", |scene| read(&scene.target.path("cwd"))),
@@ -78,14 +104,14 @@ const OTHERS: &[Attack] = &[
         EACCES,
     )
     .without_error()
-    // It takes CAP_SYS_PTRACE, or to be the owner, who is one and the same here.
-    .from_above(Down::AsLinux),
+    .needs(Need::Look),
     Attack::crossing(
         Area::Proc,
         "a process by its number with hidepid=ptraceable",
         |scene| read(&format!("/hidden/{}/status", scene.target.pid)),
         Errno::ENOENT,
-    ),
+    )
+    .needs(Need::Look),
     Attack::crossing(
         Area::Proc,
         "the locks of others in /proc/locks",
@@ -105,12 +131,16 @@ const OTHERS: &[Attack] = &[
 
 /// The rows of the table.
 pub const ATTACKS: &[Attack] = &{
-    let mut all = [OTHERS[0]; OPENED.len() + OTHERS.len()];
+    let mut all = [OTHERS[0]; OPENED.len() + GUARDED.len() + OTHERS.len()];
     let mut at = 0;
     while at < all.len() {
-        all[at] = match at < OPENED.len() {
-            true => OPENED[at],
-            false => OTHERS[at - OPENED.len()],
+        let others = OPENED.len() + GUARDED.len();
+        all[at] = if at < OPENED.len() {
+            OPENED[at]
+        } else if at < others {
+            GUARDED[at - OPENED.len()]
+        } else {
+            OTHERS[at - others]
         };
         at += 1;
     }

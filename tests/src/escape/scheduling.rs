@@ -3,6 +3,7 @@
 //! Priorities, policies, processors, limits, process groups and pages of others.
 
 use super::attack::{Area, Attack, Attempt, Down, Expected, Role, Stop};
+use super::need::Need;
 use super::procfs::refused;
 use super::scene::{Scene, Target};
 use crate::ktap::{Context, Failure};
@@ -20,16 +21,19 @@ const fn attack(name: &'static str, attempt: fn(&Scene) -> Attempt) -> Attack {
 pub const ATTACKS: &[Attack] = &[
     attack("setpriority of the process", |scene| {
         set_nice(scene, Whose::Process, 5)
-    }),
+    })
+    .needs(Need::Nice),
     attack("setpriority of its process group", |scene| {
         set_nice(scene, Whose::Group, 6)
-    }),
+    })
+    .needs(Need::Nice),
     // The user of the target and of the attacker is one, who reaches himself, and is told that he
     // does not reach all.
     attack("setpriority of its user", |scene| {
         let user = scene.role.id();
         Ok(schedule::set_nice(Whose::User, user, NICE_BY_USER)?)
     })
+    .needs(Need::Nice)
     .proven(has_nice_by_user)
     .only(Role::User),
     attack("getpriority of the process", |scene| {
@@ -38,19 +42,22 @@ pub const ATTACKS: &[Attack] = &[
     }),
     attack("sched_setscheduler", |scene| {
         Ok(schedule::set_batch(scene.target.pid)?)
-    }),
+    })
+    .needs(Need::Nice),
     attack("sched_getscheduler", |scene| {
         Ok(schedule::policy(scene.target.pid)?)
     }),
     attack("sched_setparam", |scene| {
         Ok(schedule::set_parameter(scene.target.pid)?)
-    }),
+    })
+    .needs(Need::Nice),
     attack("sched_getparam", |scene| {
         Ok(schedule::parameter(scene.target.pid)?)
     }),
     attack("sched_setattr", |scene| {
         Ok(schedule::set_attributes(scene.target.pid, 8)?)
-    }),
+    })
+    .needs(Need::Nice),
     attack("sched_getattr", |scene| {
         Ok(schedule::attributes(scene.target.pid)?)
     }),
@@ -59,7 +66,8 @@ pub const ATTACKS: &[Attack] = &[
     }),
     attack("sched_setaffinity", |scene| {
         Ok(schedule::set_affinity(scene.target.pid)?)
-    }),
+    })
+    .needs(Need::Nice),
     attack("sched_getaffinity", |scene| {
         Ok(schedule::affinity(scene.target.pid)?)
     }),
@@ -69,10 +77,12 @@ pub const ATTACKS: &[Attack] = &[
     }),
     attack("prlimit, setting", |scene| {
         Ok(schedule::set_limit(scene.target.pid, [1 << 40, u64::MAX])?)
-    }),
+    })
+    .needs(Need::Resource),
     attack("ioprio_set", |scene| {
         Ok(schedule::set_io_priority(scene.target.pid)?)
-    }),
+    })
+    .needs(Need::Nice),
     attack("ioprio_get", |scene| {
         Ok(schedule::io_priority(scene.target.pid)?)
     }),
@@ -97,11 +107,13 @@ pub const ATTACKS: &[Attack] = &[
         Ok(schedule::locate_pages(scene.target.pid, address)?)
     })
     // Whether the target may be looked into comes first.
-    .counted("refusals.ptrace"),
+    .counted("refusals.ptrace")
+    .needs(Need::Move),
     attack("migrate_pages", |scene| {
         Ok(schedule::migrate_pages(scene.target.pid)?)
     })
-    .counted("refusals.ptrace"),
+    .counted("refusals.ptrace")
+    .needs(Need::Move),
 ];
 
 /// Puts the target into the root control group, in which it is.

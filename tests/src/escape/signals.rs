@@ -4,6 +4,7 @@
 //! can be seen.
 
 use super::attack::{Area, Attack, Attempt, Needed, Proof};
+use super::need::Need;
 use super::scene::Scene;
 use super::victim::has_pending;
 use crate::sys::{peer, process, Errno};
@@ -21,12 +22,14 @@ const TO_OWNING_GROUP: i32 = 40;
 const fn attack(name: &'static str, attempt: fn(&Scene) -> Attempt, proof: Proof) -> Attack {
     Attack::crossing(Area::Signals, name, attempt, EPERM)
         .counted("refusals.signal")
+        .needs(Need::Kill)
         .proven(proof)
 }
 
 /// The rows of the table.
 pub const ATTACKS: &[Attack] = &[
     attack("kill", kill, |target| has_pending(target, libc::SIGUSR1)),
+    // From above it is a question, which is free.
     Attack::crossing(Area::Signals, "kill with signal 0", exists, EPERM).counted("refusals.signal"),
     attack("tkill", tkill, |target| has_pending(target, libc::SIGUSR2)),
     attack("tgkill", tgkill, |target| {

@@ -3,6 +3,7 @@
 //! Tracing, and what asks whether one may trace: memory, descriptors, comparisons.
 
 use super::attack::{Area, Attack, Attempt, Down, Expected, Needed, Stop};
+use super::need::Need;
 use super::scene::{Scene, MEMORY};
 use crate::sys::{peer, process, trace, Errno};
 use std::sync::atomic::Ordering;
@@ -10,7 +11,14 @@ use std::sync::atomic::Ordering;
 const EPERM: Errno = Errno::EPERM;
 
 const fn attack(name: &'static str, attempt: fn(&Scene) -> Attempt) -> Attack {
-    Attack::crossing(Area::Tracing, name, attempt, EPERM).counted("refusals.ptrace")
+    Attack::crossing(Area::Tracing, name, attempt, EPERM)
+        .counted("refusals.ptrace")
+        .needs(Need::Attach)
+}
+
+/// What asks whether one may look, and no more.
+const fn look(name: &'static str, attempt: fn(&Scene) -> Attempt) -> Attack {
+    attack(name, attempt).needs(Need::Look)
 }
 
 /// The rows of the table.
@@ -20,18 +28,21 @@ pub const ATTACKS: &[Attack] = &[
     attack("process_vm_readv", read),
     attack("process_vm_writev", write),
     attack("pidfd_getfd", take_descriptor),
-    attack("kcmp", compare),
-    attack("get_robust_list", robust_list),
+    look("kcmp", compare),
+    look("get_robust_list", robust_list),
     // Linux looks at the memory first and then asks for CAP_SYS_NICE. That it may be looked at is
     // asked so often and by so many that its refusal is neither counted nor logged.
     Attack::crossing(Area::Tracing, "process_madvise", advise, Errno::EACCES)
         .for_user(Expected::Fails(EPERM))
         .for_user_in_jail(Expected::Fails(Errno::EACCES))
+        .needs(Need::Look)
         .from_above(Down::FromHost(EPERM)),
-    // A jail may not count at all.
+    // A jail may not count at all. On the host it is a look, whose refusal Linux tells in its own way.
     Attack::crossing(Area::Tracing, "perf_event_open", count, EPERM)
         .counted("refusals.capability")
-        .from_above(Down::FromHost(EPERM)),
+        .needs(Need::Look)
+        .refused_from_above_with(Errno::EACCES)
+        .from_above(Down::HostAlone),
 ];
 
 fn attach(scene: &Scene) -> Attempt {

@@ -173,13 +173,7 @@ fn make_keys(target: &Target) -> Result<Keys, Failure> {
 
 /// Whether a signal waits for the target.
 pub fn has_pending(target: &Target, signal: i32) -> Result<bool, Failure> {
-    let mut pending = 0;
-    for name in ["SigPnd", "ShdPnd"] {
-        let text = crate::procfs::status(&target.pid.to_string(), name)?;
-        pending |= u64::from_str_radix(&text, 16)
-            .map_err(|_| fail(format!("{name} of the target is {text}")))?;
-    }
-    Ok(pending & 1 << (signal - 1) != 0)
+    crate::procfs::has_pending(target.pid, signal)
 }
 
 /// Whether nothing has ended the target.

@@ -8,6 +8,7 @@ use jaula_tests::ktap::{CaseResult, Chosen, Context, Suite};
 use jaula_tests::sys::process::{self, Ended};
 use jaula_tests::sys::{ids, jail as call, sem, shared_memory, Errno};
 use jaula_tests::sysv::{listed, Family, Object};
+use jaula_tests::topology::{self, Relation};
 use jaula_tests::{check, check_eq, jail, jailfs};
 use std::process::ExitCode;
 
@@ -59,11 +60,10 @@ pub fn main(chosen: &Chosen) -> ExitCode {
         Ok(())
     });
     suite.case("a jail beside its own: ESRCH", || {
-        let inmate = Inmate::start(|| Ok(()))?;
-        jail::enter()?;
-        let got = call::attach_jail(inmate.number);
-        check_eq!(got, Err(Errno::ESRCH), "a sibling");
-        Ok(())
+        refused_in(Relation::Across)
+    });
+    suite.case("a jail that its own is in: ESRCH", || {
+        refused_in(Relation::Up)
     });
     suite.case("without CAP_SYS_ADMIN: EPERM", || {
         let inmate = Inmate::start(|| Ok(()))?;
@@ -141,6 +141,23 @@ fn uses_objects() -> CaseResult {
         Err(Errno::EACCES),
         "using the host's"
     );
+    Ok(())
+}
+
+fn refused_in(relation: Relation) -> CaseResult {
+    for topology in topology::with(relation) {
+        let jails = topology.make()?;
+        // The host is no jail to be entered.
+        let Some(object) = jails.object else {
+            continue;
+        };
+        jails.as_subject(|| {
+            let own = jail::number()?;
+            check_eq!(call::attach_jail(object), Err(Errno::ESRCH), "{topology}");
+            check_eq!(jail::number()?, own, "where it is afterwards");
+            Ok(())
+        })?;
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 use jaula_tests::inmate::Inmate;
 use jaula_tests::ktap::{CaseResult, Chosen, Context, Suite};
 use jaula_tests::sys::{jail as call, lsm, process, Errno};
+use jaula_tests::topology::{self, Relation, Topology};
 use jaula_tests::{check, check_eq, jail, jailfs, procfs};
 use std::process::ExitCode;
 
@@ -28,22 +29,7 @@ pub fn main(chosen: &Chosen) -> ExitCode {
         Ok(())
     });
     suite.case("a jail is told about itself and what is in it", from_within);
-    suite.case("and not about others: EACCES", || {
-        let other = Inmate::start(|| Ok(()))?;
-        let (number, pid) = (other.number, other.pid);
-        Inmate::start(move || {
-            check!(jail::number()? != number, "both are in one jail");
-            check_eq!(procfs::jail(pid), Err(Errno::EACCES), "a sibling's");
-            check_eq!(
-                procfs::jail(process::parent()),
-                Err(Errno::EACCES),
-                "the host's"
-            );
-            check_eq!(procfs::jail(1), Err(Errno::EACCES), "process 1");
-            Ok(())
-        })
-        .map(drop)
-    });
+    suite.case("and not about others: EACCES", not_about_others);
     suite.case("it changes with the jail", || {
         let inmate = Inmate::start(|| Ok(()))?;
         call::attach_jail(inmate.number).context("attach_jail")?;
@@ -95,22 +81,38 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     suite.run(chosen)
 }
 
+/// What a process where the subject is reads about one where the object is.
+fn read_in(topology: &Topology, expected: impl Fn(i64) -> Result<i64, Errno>) -> CaseResult {
+    let jails = topology.make()?;
+    let expected = expected(jails.object.unwrap_or_default());
+    jails
+        .as_subject(|| {
+            check_eq!(procfs::jail(jails.process), expected, "the object's");
+            let own = jail::number()?;
+            check_eq!(procfs::jail(process::pid()), Ok(own), "its own");
+            Ok(())
+        })
+        .context(topology)
+}
+
 fn from_within() -> CaseResult {
-    let outer = Inmate::start(|| Ok(()))?;
-    jailfs::set(outer.number, "children.max", "1")?;
-    let number = outer.number;
-    let inner = Inmate::start_within(number, || Ok(()))?;
-    let (inner_number, inner_pid, outer_pid) = (inner.number, inner.pid, outer.pid);
-    let watcher = Inmate::start_in(number, || {
-        check_eq!(procfs::jail(process::pid()), Ok(number), "its own");
-        check_eq!(procfs::jail(outer_pid), Ok(number), "another in it");
-        check_eq!(
-            procfs::jail(inner_pid),
-            Ok(inner_number),
-            "one in a jail within"
-        );
-        Ok(())
-    })?;
-    drop(watcher);
+    for relation in [Relation::Same, Relation::Down] {
+        for topology in topology::with(relation) {
+            read_in(topology, Ok)?;
+        }
+    }
     Ok(())
+}
+
+fn not_about_others() -> CaseResult {
+    for relation in [Relation::Up, Relation::Across] {
+        for topology in topology::with(relation) {
+            read_in(topology, |_| Err(Errno::EACCES))?;
+        }
+    }
+    Inmate::start(|| {
+        check_eq!(procfs::jail(1), Err(Errno::EACCES), "process 1");
+        Ok(())
+    })
+    .map(drop)
 }

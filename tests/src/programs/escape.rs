@@ -9,6 +9,7 @@
 use jaula_tests::escape::services::Services;
 use jaula_tests::escape::tally::Tally;
 use jaula_tests::escape::{plan, trial};
+use jaula_tests::jail;
 use jaula_tests::ktap::{Chosen, Suite};
 use std::process::ExitCode;
 
@@ -28,7 +29,7 @@ pub fn main(chosen: &Chosen) -> ExitCode {
         }
     };
     let mut suite = Suite::new();
-    for group in plan::groups() {
+    for group in plan::groups(jail::are_there()) {
         let names = group
             .attacks
             .iter()

@@ -6,6 +6,7 @@ use jaula_tests::inmate::Inmate;
 use jaula_tests::ktap::{CaseResult, Chosen, Context, Failure, Suite};
 use jaula_tests::sys::{jail as call, Errno};
 use jaula_tests::sysv::{listed, Family, Object};
+use jaula_tests::topology::{self, Topology};
 use jaula_tests::{check, check_eq, jail, jailfs};
 use std::process::ExitCode;
 
@@ -197,30 +198,31 @@ fn from_within() -> CaseResult {
 }
 
 fn objects() -> CaseResult {
-    jail::private_tables()?;
-    let outer = Inmate::start(|| Ok(()))?;
-    let number = outer.number;
-    jailfs::set(number, "children.max", "1")?;
-    let inner = within(number)?;
-    for (owner, stranger) in [(number, inner.number), (inner.number, number)] {
-        let actor = Inmate::start_in(owner, || {
-            Object::create_with_key(Family::Sem, 0x6869_0000 + owner as i32, 0o666)
-                .map(drop)
-                .context("semget")
-        })?;
-        let other = Inmate::start_in(stranger, || {
-            let key = 0x6869_0000 + owner as i32;
-            let got = Object::create_with_key(Family::Sem, key, 0o666).map(drop);
-            check_eq!(got, Err(Errno::EACCES), "the key of the other");
-            let own = Object::create(Family::Sem, 0o600).context("semget")?;
-            let seen = listed(Family::Sem);
-            own.remove().context("removing")?;
-            // Its own, and what was made here when it was the owner.
-            let count = jailfs::value(stranger, "sem")? + 1;
-            check_eq!(seen.map(|ids| ids.len() as u64), Ok(count), "what it sees");
-            Ok(())
-        })?;
-        drop((actor, other));
+    for topology in [&topology::PARENT_TO_JAIL, &topology::JAIL_TO_PARENT] {
+        objects_in(topology).context(topology)?;
     }
+    Ok(())
+}
+
+fn objects_in(topology: &Topology) -> CaseResult {
+    const KEY: i32 = 0x6869_0000;
+    jail::private_tables()?;
+    let jails = topology.make()?;
+    let owner = jails.object.unwrap_or_default();
+    let actor = Inmate::start_in(owner, || {
+        Object::create_with_key(Family::Sem, KEY, 0o666)
+            .map(drop)
+            .context("semget")
+    })?;
+    jails.as_subject(|| {
+        let got = Object::create_with_key(Family::Sem, KEY, 0o666).map(drop);
+        check_eq!(got, Err(Errno::EACCES), "the key of the other");
+        let own = Object::create(Family::Sem, 0o600).context("semget")?;
+        let seen = listed(Family::Sem);
+        check_eq!(seen, Ok(vec![own.id]), "what it sees");
+        own.remove().context("removing")
+    })?;
+    drop(actor);
+    check_eq!(jailfs::value(owner, "sem")?, 1, "the object afterwards");
     Ok(())
 }

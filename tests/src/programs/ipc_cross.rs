@@ -6,37 +6,12 @@
 use jaula_tests::crew::{Crew, Place};
 use jaula_tests::ktap::{CaseResult, Chosen, Failure, Suite};
 use jaula_tests::sysv::{Family, Moment, Object, Path, PATHS};
+use jaula_tests::topology::{self, Jails, Topology};
 use jaula_tests::{check_eq, jail};
 use std::process::ExitCode;
 
-/// Which wall is crossed.
-#[derive(Clone, Copy)]
-struct Direction {
-    name: &'static str,
-    user: Place,
-    owner: Place,
-}
-
-const DIRECTIONS: [Direction; 3] = [
-    Direction {
-        name: "host to jail",
-        user: Place::Here,
-        owner: Place::NewJail,
-    },
-    Direction {
-        name: "jail to host",
-        user: Place::NewJail,
-        owner: Place::Here,
-    },
-    Direction {
-        name: "jail to sibling",
-        user: Place::NewJail,
-        owner: Place::NewJail,
-    },
-];
-
 /// Who tries it, and on whose object.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 struct Scenario {
     name: &'static str,
     user_id: u32,
@@ -80,58 +55,79 @@ const SCENARIOS: [Scenario; 5] = [
     },
 ];
 
+/// Where every scenario is played: to and from the host, and beside each other. By root, who is the
+/// same everywhere, all other walls are tried as well.
+const PLAYED: [&Topology; 3] = [
+    &topology::HOST_TO_JAIL,
+    &topology::JAIL_TO_HOST,
+    &topology::JAIL_TO_SIBLING,
+];
+
 pub fn main(chosen: &Chosen) -> ExitCode {
     let mut suite = Suite::new();
-    for direction in DIRECTIONS {
+    for topology in topology::crossings() {
         for scenario in SCENARIOS {
-            add_table(&mut suite, direction, scenario);
+            if PLAYED.contains(&topology) || scenario == BY_ROOT {
+                add_table(&mut suite, topology, scenario);
+            }
         }
     }
     for user in [Place::Here, Place::NewJail] {
         add_table_of_empty_jail(&mut suite, user);
     }
-    for direction in DIRECTIONS {
+    for topology in topology::crossings() {
         suite.case(
-            &format!(
-                "{}: a listing has all of one's own and no other",
-                direction.name
-            ),
-            move || listing_is_own(direction),
+            &format!("{topology}: a listing has all of one's own and no other"),
+            move || listing_is_own(topology),
         );
     }
     suite.run(chosen)
 }
 
-fn add_table(suite: &mut Suite, direction: Direction, scenario: Scenario) {
-    let name = |path: &Path| format!("{}, {}: {}", direction.name, scenario.name, path.name);
+fn add_table(suite: &mut Suite, topology: &'static Topology, scenario: Scenario) {
+    let name = |path: &Path| format!("{topology}, {}: {}", scenario.name, path.name);
     suite.group(PATHS.iter().map(name).collect(), move |reporter| {
-        let crews = assemble(direction, &scenario);
+        let scene = Scene::set(topology, &scenario);
         for path in PATHS.iter() {
-            reporter.report(match &crews {
-                Ok((owner, user)) => one(owner, user, &scenario, path),
+            reporter.report(match &scene {
+                Ok(scene) => one(scene, &scenario, path),
                 Err(failure) => Err(failure.clone()),
             });
         }
     });
 }
 
-fn assemble(direction: Direction, scenario: &Scenario) -> Result<(Crew, Crew), Failure> {
-    jail::private_tables()?;
-    let owner = Crew::start(direction.owner, 1)?;
-    let user = Crew::start(direction.user, 1)?;
-    for (crew, id) in [(&owner, scenario.owner_id), (&user, scenario.user_id)] {
-        if id != 0 {
-            crew.member(0).become_user(id)?;
-        }
-    }
-    Ok((owner, user))
+/// The jails of a topology, who owns objects in the object's and who wants them in the subject's.
+struct Scene {
+    owner: Crew,
+    user: Crew,
+    _jails: Jails,
 }
 
-fn one(owner: &Crew, user: &Crew, scenario: &Scenario, path: &Path) -> CaseResult {
-    let owner = owner.member(0);
+impl Scene {
+    fn set(topology: &Topology, scenario: &Scenario) -> Result<Scene, Failure> {
+        jail::private_tables()?;
+        let jails = topology.make()?;
+        let owner = Crew::start(Place::of(jails.object), 1)?;
+        let user = Crew::start(Place::of(jails.subject), 1)?;
+        for (crew, id) in [(&owner, scenario.owner_id), (&user, scenario.user_id)] {
+            if id != 0 {
+                crew.member(0).become_user(id)?;
+            }
+        }
+        Ok(Scene {
+            owner,
+            user,
+            _jails: jails,
+        })
+    }
+}
+
+fn one(scene: &Scene, scenario: &Scenario, path: &Path) -> CaseResult {
+    let owner = scene.owner.member(0);
     let object = owner.create(path.family, scenario.mode, scenario.creator_gone)?;
     let before = owner.snapshot(&object, Moment::Before)?;
-    let got = user.member(0).attempt(path, &object)?;
+    let got = scene.user.member(0).attempt(path, &object)?;
     check_eq!(got, Err(path.crossing), "{}", path.name);
     let after = owner.snapshot(&object, Moment::After)?;
     check_eq!(after, before, "the object after {}", path.name);
@@ -142,7 +138,7 @@ fn one(owner: &Crew, user: &Crew, scenario: &Scenario, path: &Path) -> CaseResul
 fn add_table_of_empty_jail(suite: &mut Suite, place: Place) {
     let who = match place {
         Place::Here => "host",
-        Place::NewJail => "jail",
+        Place::NewJail | Place::Jail(_) => "jail",
     };
     let name = |path: &Path| format!("{who} to a jail without processes: {}", path.name);
     suite.group(PATHS.iter().map(name).collect(), move |reporter| {
@@ -183,9 +179,9 @@ fn one_left_behind(user: &Crew, object: &Object, path: &Path) -> CaseResult {
     Ok(())
 }
 
-fn listing_is_own(direction: Direction) -> CaseResult {
-    let (owner, user) = assemble(direction, &BY_ROOT)?;
-    let sides = [owner.member(0), user.member(0)];
+fn listing_is_own(topology: &Topology) -> CaseResult {
+    let scene = Scene::set(topology, &BY_ROOT)?;
+    let sides = [scene.owner.member(0), scene.user.member(0)];
     let listings = PATHS.iter().filter(|path| path.name.starts_with("/proc"));
     for (listing, family) in listings.zip(Family::ALL) {
         let mut objects = Vec::new();

@@ -7,6 +7,7 @@ use jaula_tests::jailfs::{self, path, ALLOWED, READ_ONLY, ROOT, WRITABLE};
 use jaula_tests::ktap::{fail, CaseResult, Chosen, Context, Failure, Suite};
 use jaula_tests::sys::{ids, jail as call, process, shm, Errno};
 use jaula_tests::sysv::{Family, Object};
+use jaula_tests::topology::{self, Relation};
 use jaula_tests::{check, check_eq, jail};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -27,6 +28,7 @@ pub fn main(chosen: &Chosen) -> ExitCode {
         "a jail sees itself and what is in it, and no more",
         seen_from_within,
     );
+    suite.case("and so at any depth", seen_at_any_depth);
     suite.case("a jail does not write to its own files", own_files);
     suite.case("without CAP_SYS_ADMIN nothing is written: EPERM", || {
         let inmate = Inmate::start(|| Ok(()))?;
@@ -276,6 +278,24 @@ fn seen_from_within() -> CaseResult {
     let all = jailfs::numbers()?;
     for number in [number, outer_number, inner_number] {
         check!(all.contains(&number), "the host does not see jail {number}");
+    }
+    Ok(())
+}
+
+fn seen_at_any_depth() -> CaseResult {
+    for topology in topology::all() {
+        let jails = topology.make()?;
+        let Some(object) = jails.object else {
+            continue;
+        };
+        let expected = match topology.relation() {
+            Relation::Same | Relation::Down => Ok(object.to_string()),
+            Relation::Up | Relation::Across => Err(Errno::ENOENT),
+        };
+        jails.as_subject(|| {
+            check_eq!(jailfs::read(object, "number"), expected, "{topology}");
+            Ok(())
+        })?;
     }
     Ok(())
 }

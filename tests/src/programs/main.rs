@@ -30,6 +30,7 @@ mod numbers;
 mod numbers_wrap;
 mod privileges;
 mod random;
+mod reach_down;
 mod report;
 mod storms;
 mod stress;
@@ -70,6 +71,7 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("numbers_wrap", numbers_wrap::main),
     ("privileges", privileges::main),
     ("random", random::main),
+    ("reach_down", reach_down::main),
     ("report", report::main),
     ("storms", storms::main),
     ("stress", stress::main),

@@ -90,6 +90,7 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::topology::{self, Place, Relation};
 
     /// 1 with 2 with 3 in it, and 4 beside them.
     fn tree() -> Tree {
@@ -129,6 +130,28 @@ mod tests {
             let at_host = [(HOST, HOST), (HOST, 3), (3, HOST), (4, HOST)]
                 .map(|(subject, object)| tree.verdict(subject, object, deed));
             assert_eq!(at_host, expected, "{deed:?} and the host");
+        }
+    }
+
+    #[test]
+    fn every_topology_is_judged_by_how_the_two_stand() {
+        for topology in topology::all() {
+            let number = |place: Place| place.index().map_or(HOST, |index| index as Jail + 1);
+            let mut tree = Tree::default();
+            for (at, parent) in topology.parents.iter().enumerate() {
+                tree.add(at as Jail + 1, number(*parent));
+            }
+            let reached = match topology.relation() {
+                Relation::Same => [true; 4],
+                Relation::Down => [false, true, false, false],
+                Relation::Up | Relation::Across => [false; 4],
+            };
+            let deeds = [Deed::SystemV, Deed::Signal, Deed::Socket, Deed::Queue];
+            let got = deeds.map(|deed| {
+                let (subject, object) = (number(topology.subject), number(topology.object));
+                tree.verdict(subject, object, deed).is_ok()
+            });
+            assert_eq!(got, reached, "{topology}");
         }
     }
 

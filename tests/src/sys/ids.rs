@@ -5,8 +5,16 @@
 use super::errno::{checked, Result};
 use libc::c_int;
 
-/// `CAP_SYS_ADMIN` (include/uapi/linux/capability.h).
+/// `CAP_KILL` (include/uapi/linux/capability.h).
+pub const CAP_KILL: u32 = 5;
+/// `CAP_SYS_PTRACE`.
+pub const CAP_SYS_PTRACE: u32 = 19;
+/// `CAP_SYS_ADMIN`.
 pub const CAP_SYS_ADMIN: u32 = 21;
+/// `CAP_SYS_NICE`.
+pub const CAP_SYS_NICE: u32 = 23;
+/// `CAP_SYS_RESOURCE`.
+pub const CAP_SYS_RESOURCE: u32 = 24;
 
 /// `_LINUX_CAPABILITY_VERSION_3`.
 const CAPABILITY_VERSION: u32 = 0x2008_0522;
@@ -62,6 +70,10 @@ pub fn drop_capability(capability: u32, for_good: bool) -> Result<()> {
         set.permitted &= !bit;
         set.inheritable &= !bit;
     }
+    set_capabilities(&sets)
+}
+
+fn set_capabilities(sets: &[CapabilitySet; 2]) -> Result<()> {
     let mut header = CapabilityHeader {
         version: CAPABILITY_VERSION,
         pid: 0,
@@ -99,6 +111,21 @@ pub fn become_user(id: u32) -> Result<()> {
     clear_groups()?;
     set_group(id)?;
     set_user(id)
+}
+
+/// The same, but for one capability, if any, which the caller has in effect afterwards.
+pub fn become_user_with(id: u32, capability: Option<u32>) -> Result<()> {
+    let Some(capability) = capability else {
+        return become_user(id);
+    };
+    // SAFETY: this operation takes an integer and touches no memory.
+    checked(unsafe { libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0) })?;
+    become_user(id)?;
+    let mut sets = [CapabilitySet::default(); 2];
+    let set = &mut sets[(capability / 32) as usize];
+    set.permitted = 1 << (capability % 32);
+    set.effective = set.permitted;
+    set_capabilities(&sets)
 }
 
 /// The caller's effective user.

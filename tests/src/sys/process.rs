@@ -8,6 +8,7 @@
 use super::errno::{checked, Errno, Result};
 use libc::{c_int, pid_t};
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 /// How a process ended.
@@ -154,10 +155,6 @@ struct CloneArgs {
 
 /// The raw `clone3(2)` as [`clone`] does it.
 pub fn clone3(flags: u64, child: impl FnOnce() -> i32) -> Result<pid_t> {
-    if flags & libc::CLONE_VM as u64 != 0 {
-        return Err(Errno::EINVAL);
-    }
-    flush();
     let mut arguments = CloneArgs {
         flags,
         ..CloneArgs::default()
@@ -166,13 +163,33 @@ pub fn clone3(flags: u64, child: impl FnOnce() -> i32) -> Result<pid_t> {
     if flags & libc::CLONE_PARENT as u64 == 0 {
         arguments.exit_signal = libc::SIGCHLD as u64;
     }
+    clone3_by(&arguments, child)
+}
+
+/// The same, with the child in the control group whose directory is open as `group`.
+pub fn clone3_into(group: &impl AsRawFd, child: impl FnOnce() -> i32) -> Result<pid_t> {
+    const CLONE_INTO_CGROUP: u64 = 1 << 33;
+    let arguments = CloneArgs {
+        flags: CLONE_INTO_CGROUP,
+        exit_signal: libc::SIGCHLD as u64,
+        cgroup: group.as_raw_fd() as u64,
+        ..CloneArgs::default()
+    };
+    clone3_by(&arguments, child)
+}
+
+fn clone3_by(arguments: &CloneArgs, child: impl FnOnce() -> i32) -> Result<pid_t> {
+    if arguments.flags & libc::CLONE_VM as u64 != 0 {
+        return Err(Errno::EINVAL);
+    }
+    flush();
     // SAFETY: the struct outlives the call and its size is given; without CLONE_VM and with a
     // null stack this is fork with other sharing.
     let pid = checked(unsafe {
         libc::syscall(
             libc::SYS_clone3,
-            &raw const arguments,
-            std::mem::size_of_val(&arguments),
+            std::ptr::from_ref(arguments),
+            std::mem::size_of_val(arguments),
         )
     })?;
     match pid {
