@@ -72,9 +72,10 @@ unsafe fn kind_of(inode: *mut inode) -> Kind {
         | FUSECTL_MAGIC
         | NFSD_MAGIC
         | RPC_PIPEFS_MAGIC => Kind::Settings,
-        bindings::DEBUGFS_MAGIC | bindings::TRACEFS_MAGIC | bindings::PSTOREFS_MAGIC => {
-            Kind::Diagnosis
-        }
+        bindings::DEBUGFS_MAGIC
+        | bindings::TRACEFS_MAGIC
+        | bindings::PSTOREFS_MAGIC
+        | bindings::BPF_FS_MAGIC => Kind::Diagnosis,
         _ => Kind::Ordinary,
     }
 }
@@ -286,9 +287,16 @@ unsafe fn open_process(
         Access::OpenProcess
     };
 
+    let reached = Reached::task(&object);
+    let relation = if writes {
+        actor.relation_to_both(&reached)
+    } else {
+        relation(actor.jail(), reached.jail())
+    };
+
     actor.check(
-        &Reached::task(&object),
-        (relation(actor.jail(), object.jail()), access),
+        &reached,
+        (relation, access),
         (Class::Proc, c_str!("open")),
         &object.target(),
         Told::OfCurrent,

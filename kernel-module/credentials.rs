@@ -14,6 +14,7 @@
 use crate::{
     exported::exported,
     jail::{relation, Jail},
+    keyring,
     policy::{self, Access, Class, Verdict},
     rcu,
     reach::{Actor, Reached, Told},
@@ -143,7 +144,8 @@ unsafe extern "C" fn jaula_cred_prepare(new: *mut cred, old: *const cred, _gfp: 
     0
 }
 
-/// As [`jaula_cred_prepare`], for credentials that were made blank.
+/// As [`jaula_cred_prepare`], for credentials that were made blank: to have a session keyring which a child
+/// gives. The child was looked at, and may have come to another parent since: then they have the old one.
 ///
 /// # Safety
 ///
@@ -151,7 +153,12 @@ unsafe extern "C" fn jaula_cred_prepare(new: *mut cred, old: *const cred, _gfp: 
 #[no_mangle]
 unsafe extern "C" fn jaula_cred_transfer(new: *mut cred, old: *const cred) {
     // SAFETY: By the requirements of this function.
-    unsafe { tag_of(new).inherit(tag_of(old)) };
+    unsafe {
+        tag_of(new).inherit(tag_of(old));
+        if !keyring::is_session_of(new, jail_of(old)) {
+            bindings::jaula_copy_session_keyring(new, old);
+        }
+    }
 }
 
 /// Takes the tag from credentials that are gone. Called by RCU, in softirq context.
@@ -177,7 +184,9 @@ unsafe extern "C" fn jaula_cred_alloc_blank(subject: *mut task_struct) -> c_int 
     let subject = unsafe { Subject::from_current(subject) };
     let rcu = rcu::Guard::new();
     let parent = subject.parent(&rcu);
-    let relation = relation(subject.jail(), parent.jail());
+    // SAFETY: The credentials of the parent stay for as long as the guard does.
+    let binding = unsafe { jail_of(parent.cred()) };
+    let relation = relation(subject.jail(), parent.jail()).and(relation(subject.jail(), binding));
 
     match policy::decide(relation, Access::UseKey) {
         Verdict::Allow => 0,
@@ -193,7 +202,8 @@ unsafe extern "C" fn jaula_cred_alloc_blank(subject: *mut task_struct) -> c_int 
     }
 }
 
-/// Binds what is about to execute a program.
+/// Binds what is about to execute a program. One that shares its root and its working directory with
+/// somebody who is not bound executes none: whoever traces it could change these.
 ///
 /// # Safety
 ///
@@ -205,9 +215,22 @@ unsafe extern "C" fn jaula_bprm_creds_for_exec(
 ) -> c_int {
     // SAFETY: By the requirements of this function; the value ends with it.
     let subject = unsafe { Subject::from_current(subject) };
+    // SAFETY: As above.
+    let (cred, is_share) = unsafe {
+        (
+            (*bprm).cred,
+            (*bprm).unsafe_ & bindings::LSM_UNSAFE_SHARE as c_int != 0,
+        )
+    };
 
+    // SAFETY: The credentials in the making are valid.
+    if is_share && !unsafe { tag_of(cred) }.is_same(subject.tag()) {
+        let target = Target::credentials(None);
+        refusal::report(&subject, Class::Exec, c_str!("execve"), &target);
+        return -(policy::Errno::Perm as c_int);
+    }
     // SAFETY: By the requirements of this function nobody else sees the new credentials.
-    unsafe { bind((*bprm).cred, subject.tag()) };
+    unsafe { bind(cred, subject.tag()) };
     0
 }
 

@@ -33,9 +33,9 @@ use kernel::{
 #[inline(never)]
 pub(crate) unsafe fn check(file: *mut file, subject: *mut task_struct) -> c_int {
     // SAFETY: By the requirements of this function the file has a place; a task reads its own
-    // credentials as they are.
+    // credentials as they are. They are those that it has, and not those with which it may be acting.
     let is_allowed = unsafe {
-        (*file).f_cred != (*subject).cred
+        (*file).f_cred != (*subject).real_cred
             || bindings::jaula_is_in_own_root(&(*file).f_path)
             || is_own_memory(file, subject)
     };

@@ -126,6 +126,8 @@ void jaula_counter_increment(atomic64_t *counter);
 u64 jaula_counter_get(atomic64_t *counter);
 bool jaula_unix_is_abstract(struct sock *sk);
 void jaula_drop_session_keyring(struct cred *cred);
+struct key *jaula_session_keyring(const struct cred *cred);
+void jaula_copy_session_keyring(struct cred *new, const struct cred *old);
 bool jaula_key_is_shared(struct key *key);
 bool jaula_key_is_certificate(struct key *key);
 void jaula_key_put(struct key *key);

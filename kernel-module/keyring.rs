@@ -6,12 +6,13 @@ use crate::{
     credentials,
     exported::exported,
     identity::{Identity, Mark},
+    jail::Jail,
     policy::{self, Access, Class, Errno, Relation, Verdict},
     refusal::{self, Target},
 };
 use core::{cell::UnsafeCell, ptr};
 use kernel::{
-    bindings::{self, get_current, key, user_namespace},
+    bindings::{self, cred, get_current, key, user_namespace},
     c_str,
     ffi::c_int,
 };
@@ -138,6 +139,23 @@ unsafe extern "C" fn jaula_key_user_register(ns: *mut user_namespace, place: *mu
         // stays for as long as the credentials do.
         unsafe { place.write(jail.user_keyrings.0.get()) };
     }
+}
+
+/// Tells whether the session keyring of credentials, if they have one, is fit for those that `jail` binds.
+///
+/// # Safety
+///
+/// `cred` must be valid.
+pub(crate) unsafe fn is_session_of(cred: *const cred, jail: Option<&Jail>) -> bool {
+    // SAFETY: By the requirements of this function.
+    let keyring = unsafe { bindings::jaula_session_keyring(cred) };
+    if keyring.is_null() {
+        return true;
+    }
+    // SAFETY: Credentials have a reference to their keyrings.
+    let owner = unsafe { mark_of(keyring).get() };
+
+    owner == Identity::of(jail) || owner == Identity::KERNEL && jail.is_none()
 }
 
 /// # Safety

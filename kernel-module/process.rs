@@ -67,6 +67,17 @@ unsafe fn is_same_jail(subject: *mut task_struct, object: *mut task_struct) -> b
     }
 }
 
+/// Tells whether the current task, `subject`, is on the host, where nothing binds credentials.
+///
+/// # Safety
+///
+/// `subject` must be the current task.
+#[inline(always)]
+unsafe fn is_on_host(subject: *mut task_struct) -> bool {
+    // SAFETY: By the requirements of this function; the value ends with it.
+    unsafe { Subject::from_current(subject) }.jail().is_none()
+}
+
 /// # Safety
 ///
 /// As for [`jaula_task_kill`].
@@ -138,18 +149,18 @@ unsafe extern "C" fn jaula_task_schedule(
     subject: *mut task_struct,
 ) -> c_int {
     // SAFETY: By the requirements of this function.
-    if unsafe { is_same_jail(subject, object) } {
+    if unsafe { is_same_jail(subject, object) && (!changes || is_on_host(subject)) } {
         return 0;
     }
     // SAFETY: As above.
-    unsafe { schedule_across(object, changes, call, subject) }
+    unsafe { schedule_other(object, changes, call, subject) }
 }
 
 /// # Safety
 ///
 /// As for [`jaula_task_schedule`].
 #[inline(never)]
-unsafe fn schedule_across(
+unsafe fn schedule_other(
     object: *mut task_struct,
     changes: bool,
     call: *const c_char,
@@ -165,17 +176,18 @@ unsafe fn schedule_across(
             CStr::from_char_ptr(call),
         )
     };
-    let access = if changes {
-        Access::Schedule
+    let reached = Reached::task(&object);
+    let wanted = if changes {
+        (actor.relation_to_both(&reached), Access::Schedule)
     } else {
-        Access::AskSchedule
+        (relation(actor.jail(), object.jail()), Access::AskSchedule)
     };
 
-    check(
-        &actor,
-        &object,
-        access,
+    actor.check(
+        &reached,
+        wanted,
         (Class::Sched, call),
+        &object.target(),
         Told::OfCurrent,
     )
 }
@@ -191,11 +203,8 @@ unsafe extern "C" fn jaula_ptrace_access_check(
     mode: c_uint,
     subject: *mut task_struct,
 ) -> c_int {
-    // SAFETY: By the requirements of this function; the value ends with it.
-    let is_host = unsafe { Subject::from_current(subject) }.jail().is_none();
-    // What is on the host has credentials that nothing binds.
-    // SAFETY: As above.
-    if is_host && unsafe { is_same_jail(subject, object) } {
+    // SAFETY: By the requirements of this function.
+    if unsafe { is_on_host(subject) && is_same_jail(subject, object) } {
         return 0;
     }
     // SAFETY: As above.
@@ -225,20 +234,12 @@ unsafe fn trace_across(object: *mut task_struct, mode: c_uint, subject: *mut tas
     check_trace(&tracer, &traced, access, told)
 }
 
-/// Decides whether one may trace another, by the jails that both are in, and by those that bind their
-/// credentials.
-///
-/// What has entered a jail keeps the credentials that it came with until it executes a program. To those
-/// in the jail, and in the jails around it, it is an outsider until then: tracing it would give them what
-/// it has.
 fn check_trace(tracer: &Actor<'_>, traced: &OtherTask<'_>, access: Access, told: Told) -> c_int {
     let reached = Reached::task(traced);
-    let tasks = relation(tracer.jail(), reached.jail());
-    let credentials = relation(tracer.binding(), reached.binding());
 
     tracer.check(
         &reached,
-        (tasks.and(credentials), access),
+        (tracer.relation_to_both(&reached), access),
         (Class::Ptrace, c_str!("ptrace")),
         &traced.target(),
         told,

@@ -9,7 +9,7 @@
 use crate::{
     allowance::Permission,
     credentials,
-    jail::Jail,
+    jail::{relation, Jail},
     policy::{self, Access, Class, Errno, Privilege, Relation, Verdict},
     refusal::{self, Target},
     task::{OtherTask, Subject},
@@ -87,10 +87,22 @@ impl<'a> Actor<'a> {
         self.jail
     }
 
-    /// Returns the jail that binds the credentials.
-    pub(crate) fn binding(&self) -> Option<&'a Jail> {
-        // SAFETY: By the requirements of those that made this value.
-        unsafe { credentials::jail_of(self.cred) }
+    /// Tells how it stands to another by the jails that both are in, and by those that bind their
+    /// credentials.
+    ///
+    /// What has entered a jail keeps the credentials that it came with until it executes a program. To
+    /// those in the jail, and in the jails around it, it is an outsider until then: they would get hold of
+    /// what it has.
+    pub(crate) fn relation_to_both(&self, reached: &Reached<'_>) -> Relation {
+        // SAFETY: Both are valid, by the requirements of those that made the values.
+        let (own, other) = unsafe {
+            (
+                credentials::jail_of(self.cred),
+                credentials::jail_of(reached.cred),
+            )
+        };
+
+        relation(self.jail, reached.jail).and(relation(own, other))
     }
 
     /// Decides about an access, and tells of a refusal of `call`. Returns 0 or an error.
@@ -171,12 +183,6 @@ impl<'a> Reached<'a> {
     /// Returns the jail.
     pub(crate) fn jail(&self) -> Option<&'a Jail> {
         self.jail
-    }
-
-    /// Returns the jail that binds the credentials.
-    pub(crate) fn binding(&self) -> Option<&'a Jail> {
-        // SAFETY: By the requirements of those that made this value.
-        unsafe { credentials::jail_of(self.cred) }
     }
 
     /// Tells whether the jail lets those above reach in as Linux does, by user ids.

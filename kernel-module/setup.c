@@ -269,12 +269,16 @@ const struct cred *jaula_task_cred(struct task_struct *task)
 
 /*
  * Whether @subject has a capability over the user namespace that @object is in,
- * for a look alone or for more.  Nobody is told when it has not.
+ * for a look alone or for more: in its own sets, since whoever owns a namespace
+ * has all of them over it, and has the user that @object had when it made one.
+ * Nobody is told when it has not.
  */
 bool jaula_is_capable_over(const struct cred *subject,
 			   const struct cred *object, int cap, bool is_look)
 {
-	return !security_capable(subject, object->user_ns, cap,
+	if (!in_userns(subject->user_ns, object->user_ns))
+		return false;
+	return !security_capable(subject, subject->user_ns, cap,
 				 CAP_OPT_NOAUDIT |
 				 (is_look ? CAP_OPT_READ : CAP_OPT_NONE));
 }
@@ -368,6 +372,25 @@ void jaula_drop_session_keyring(struct cred *cred)
 	struct key *keyring = cred->session_keyring;
 
 	cred->session_keyring = NULL;
+	key_put(keyring);
+#endif
+}
+
+struct key *jaula_session_keyring(const struct cred *cred)
+{
+#ifdef CONFIG_KEYS
+	return cred->session_keyring;
+#else
+	return NULL;
+#endif
+}
+
+void jaula_copy_session_keyring(struct cred *new, const struct cred *old)
+{
+#ifdef CONFIG_KEYS
+	struct key *keyring = new->session_keyring;
+
+	new->session_keyring = key_get(old->session_keyring);
 	key_put(keyring);
 #endif
 }

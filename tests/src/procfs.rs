@@ -113,14 +113,3 @@ pub fn wait_until_asleep(pid: libc::pid_t) -> Result<(), Failure> {
         Ok(asleep == 10)
     })
 }
-
-/// Whether a signal waits for a process, which lets it.
-pub fn has_pending(pid: libc::pid_t, signal: i32) -> Result<bool, Failure> {
-    let mut pending = 0;
-    for name in ["SigPnd", "ShdPnd"] {
-        let text = status(&pid.to_string(), name)?;
-        pending |= u64::from_str_radix(&text, 16)
-            .map_err(|_| fail(format!("{name} of process {pid} is {text}")))?;
-    }
-    Ok(pending & 1 << (signal - 1) != 0)
-}

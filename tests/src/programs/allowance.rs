@@ -10,6 +10,7 @@ use jaula_tests::ktap::{CaseResult, Chosen, Context, Suite};
 use jaula_tests::sys::process::{self, Ended};
 use jaula_tests::sys::{ids, shared_memory, trace, Errno};
 use jaula_tests::{check, check_eq, jail};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
 /// The argument by which this program, executed, tells whether it can change its root.
@@ -62,6 +63,10 @@ pub fn main(chosen: &Chosen) -> ExitCode {
         no_tracing_a_share,
     );
     suite.case("every refusal is counted", counted);
+    suite.case(
+        "who shares the root of one that is not bound executes nothing",
+        share_executes_nothing,
+    );
     suite.case(
         "what an ancestor lacks for a moment is not lost",
         not_lost_with_parent,
@@ -378,6 +383,29 @@ fn no_tracing_a_share() -> CaseResult {
         check_eq!(
             ended,
             Ok(Ended::Exited(libc::EPERM)),
+            "with flags {flags:#x}"
+        );
+    }
+    Ok(())
+}
+
+fn share_executes_nothing() -> CaseResult {
+    let inmate = Inmate::start(|| Ok(()))?;
+    jailfs::set(inmate.number, "allow", "+sys_chroot")?;
+    jaula_tests::sys::jail::attach_jail(inmate.number).context("attach_jail")?;
+    for (flags, expected) in [
+        (libc::CLONE_FS, libc::EPERM),
+        (libc::CLONE_FILES, 0),
+        (0, 0),
+    ] {
+        let share = process::clone(flags | libc::SIGCHLD, || {
+            let error = Command::new("/proc/self/exe").arg(CHROOT).exec();
+            jailfs::errno(&error).0
+        })
+        .context("clone")?;
+        check_eq!(
+            process::wait(share),
+            Ok(Ended::Exited(expected)),
             "with flags {flags:#x}"
         );
     }

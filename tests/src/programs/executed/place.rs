@@ -67,7 +67,8 @@ impl Place {
     /// This program, bound to a file in the root directory.
     pub fn bound_program(&self) -> Result<Box<dyn Fn() -> Errno>, Failure> {
         self.file("bound", b"")?;
-        tree::bind("/proc/self/exe", self.root.join("bound")).context("binding this program")?;
+        let program = std::env::current_exe().context("/proc/self/exe")?;
+        tree::bind(program, self.root.join("bound")).context("binding this program")?;
         path("/bound")
     }
 
