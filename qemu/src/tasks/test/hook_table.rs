@@ -34,7 +34,7 @@ pub fn check(project: &Project, kernel: &Kernel) -> Result<()> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<String> {
+pub(super) fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| path.display().to_string())
 }
 
@@ -148,7 +148,8 @@ fn table(text: &str) -> Result<BTreeMap<String, bool>> {
     Ok(rows)
 }
 
-fn cells(line: &str) -> Option<Vec<&str>> {
+/// The cells of a row of a table; none of what is no row.
+pub(super) fn cells(line: &str) -> Option<Vec<&str>> {
     let inner = line.trim().strip_prefix('|')?.strip_suffix('|')?;
     Some(inner.split('|').map(str::trim).collect())
 }
@@ -174,7 +175,8 @@ fn row<'a>(cells: &[&'a str]) -> Result<(&'a str, bool)> {
     Ok((name, used))
 }
 
-fn is_name(text: &str) -> bool {
+/// Whether this can be the name of something in C.
+pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty()
         && text
             .bytes()

@@ -13,6 +13,7 @@ mod lints;
 mod list;
 mod plan;
 mod selection;
+mod syscall_table;
 
 use crate::arch::Arch;
 use crate::cli::TestArgs;
