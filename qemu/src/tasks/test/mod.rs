@@ -11,6 +11,7 @@ mod host;
 mod kernel_checks;
 mod lints;
 mod list;
+mod permission_lists;
 mod plan;
 mod selection;
 mod syscall_table;

@@ -3,7 +3,7 @@
 //! The jobs of a test run: what is checked, built and booted, and what waits for what.
 
 use super::selection::Selection;
-use super::{cards, hook_table, host, kernel_checks, lints, syscall_table};
+use super::{cards, hook_table, host, kernel_checks, lints, permission_lists, syscall_table};
 use crate::arch::{Arch, Flavour};
 use crate::cli::{GuestArgs, TestArgs};
 use crate::guest::userland::{self, Program};
@@ -276,6 +276,13 @@ impl<'a> Plan<'a> {
             "docs::every_call_is_told_of",
             takes::CHECK,
             |_| syscall_table::check(project, kernel),
+        );
+        self.check(
+            "series",
+            "docs::what_reaches_the_host_is_told_alike",
+            &[],
+            takes::CHECK,
+            |_| permission_lists::check(project),
         );
     }
 
