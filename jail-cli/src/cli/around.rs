@@ -16,9 +16,10 @@ pub struct Around {
 
     /// Let the jail do more than it may by default, by names of capabilities without "cap_"
     ///
-    /// Also: userns, to make user namespaces; sysctl, to set the kernel up by files; and for short
-    /// chroot (sys_chroot), mount (sys_admin) and raw_sockets (net_raw). Most of them are ways out
-    /// of a jail for its root.
+    /// Also: userns, to make user namespaces; sysctl, to set the kernel up by files;
+    /// unprivileged_parent_tampering, to have users outside reach its processes that have their
+    /// number; and for short chroot (sys_chroot), mount (sys_admin) and raw_sockets (net_raw).
+    /// Many of them have root of the jail reach the host.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     allow: Vec<Permission>,
 

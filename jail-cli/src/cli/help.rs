@@ -30,7 +30,9 @@ What happens:
   that fails is named, and nothing is executed. What the kernel lacks is named with the --without
   that leaves it out; --plain leaves out all that is not the jail, ROOT and the user.
 
-  User 0 in a jail keeps only capabilities that cannot reach outside; --allow gives more.
+  User 0 in a jail keeps only capabilities that cannot reach outside; --allow gives more. It sees
+  what the other users of the jail run. To reach into a jail from outside takes a capability (kill,
+  sys_ptrace, sys_nice, sys_resource), whoever the users are.
 
   The launcher waits outside. It passes SIGINT, SIGTERM, SIGHUP and SIGQUIT on to the first
   process; should the launcher be killed, the kernel kills that process too. When the first
