@@ -101,6 +101,8 @@ void jaula_cond_resched(void);
 void jaula_kill(struct task_struct *task);
 struct ipc_namespace *jaula_current_ipc_namespace(void);
 bool jaula_ipc_namespace_get(struct ipc_namespace *ns);
+void jaula_ipc_namespace_put(struct ipc_namespace *ns);
+const struct cred *jaula_mqueue_cred(struct inode *inode);
 int jaula_print_number(char *buffer, size_t size, u64 number);
 int jaula_print_time(char *buffer, size_t size, u64 nanoseconds);
 void jaula_shm_init_task(struct task_struct *task);

@@ -30,7 +30,7 @@ pub(crate) unsafe fn check(
     subject: *mut task_struct,
 ) -> c_int {
     // SAFETY: By the requirements of this function.
-    let maker = unsafe { bindings::mqueue_cred(inode) };
+    let maker = unsafe { bindings::jaula_mqueue_cred(inode) };
     if maker.is_null() {
         return 0;
     }

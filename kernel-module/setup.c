@@ -188,7 +188,18 @@ struct ipc_namespace *jaula_current_ipc_namespace(void)
 
 bool jaula_ipc_namespace_get(struct ipc_namespace *ns)
 {
-	return refcount_inc_not_zero(&ns->ns.count);
+	return get_ipc_ns_not_zero(ns);
+}
+
+void jaula_ipc_namespace_put(struct ipc_namespace *ns)
+{
+	put_ipc_ns(ns);
+}
+
+/* NULL for a queue of the kernel itself, and where there are no queues. */
+const struct cred *jaula_mqueue_cred(struct inode *inode)
+{
+	return mqueue_cred(inode);
 }
 
 void jaula_shm_init_task(struct task_struct *task)
@@ -237,9 +248,14 @@ bool jaula_is_kernel_at_work(void)
 	return system_state < SYSTEM_RUNNING || current->flags & PF_KTHREAD;
 }
 
+/* Where there is no network, everybody is in the same. */
 bool jaula_is_in_init_net(void)
 {
+#ifdef CONFIG_NET
 	return current->nsproxy && current->nsproxy->net_ns == &init_net;
+#else
+	return true;
+#endif
 }
 
 /* To be called under RCU. */
@@ -286,6 +302,7 @@ u64 jaula_counter_get(atomic64_t *counter)
 	return atomic64_read(counter);
 }
 
+#ifdef CONFIG_SECURITY_NETWORK
 /* To be called with the state of the socket locked, or for one that is bound. */
 bool jaula_unix_is_abstract(struct sock *sk)
 {
@@ -294,6 +311,7 @@ bool jaula_unix_is_abstract(struct sock *sk)
 	return addr && addr->len > offsetof(struct sockaddr_un, sun_path) &&
 	       !addr->name->sun_path[0];
 }
+#endif
 
 void jaula_drop_session_keyring(struct cred *cred)
 {
@@ -305,36 +323,30 @@ void jaula_drop_session_keyring(struct cred *cred)
 #endif
 }
 
+#ifdef CONFIG_KEYS
 /*
  * Whether a key stands for a request that a program of the host answers, or is
  * a persistent keyring, of which a user has one, or the register of those.
  */
 bool jaula_key_is_shared(struct key *key)
 {
-#ifdef CONFIG_KEYS
 	return !strcmp(key->type->name, ".request_key_auth") ||
 	       (key->type == &key_type_keyring &&
 		(strstarts(key->description, "_persistent.") ||
 		 !strcmp(key->description, ".persistent_register")));
-#else
-	return false;
-#endif
 }
 
 /* Whether signatures are checked against a key. */
 bool jaula_key_is_certificate(struct key *key)
 {
-#ifdef CONFIG_KEYS
 	return !strcmp(key->type->name, "asymmetric");
-#else
-	return false;
-#endif
 }
 
 void jaula_key_put(struct key *key)
 {
 	key_put(key);
 }
+#endif
 
 static int __init jaula_init(void)
 {
