@@ -51,6 +51,7 @@ fn add(directory: &Path, number: u32, parent: u32, name: &str) {
         "io_uring",
         "proc",
         "capability",
+        "exec",
     ] {
         write(&format!("refusals.{kind}"), "0\n");
     }
