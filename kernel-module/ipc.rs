@@ -209,6 +209,6 @@ impl Leftover {
 impl Drop for Leftover {
     fn drop(&mut self) {
         // SAFETY: By the type invariant.
-        unsafe { bindings::put_ipc_ns(self.namespace) };
+        unsafe { bindings::jaula_ipc_namespace_put(self.namespace) };
     }
 }

@@ -240,6 +240,9 @@ pub(crate) fn number_of(jail: Option<&Jail>) -> u32 {
 }
 
 /// Tells how the jail `subject` stands to the jail `object`, where [`None`] is the host.
+///
+/// Out of line: it is asked in many places, and seldom, since what is within one jail is decided before.
+#[inline(never)]
 pub(crate) fn relation(subject: Option<&Jail>, object: Option<&Jail>) -> Relation {
     Relation::between(
         number_of(subject),

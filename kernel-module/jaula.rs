@@ -18,6 +18,9 @@
 //!   [`ratelimit`] are the layer over the kernel's structures. Everything above is safe code, but for
 //!   the pointers that hooks are given.
 
+// What only keys or sockets make use of is there without them, too.
+#![cfg_attr(not(all(CONFIG_KEYS, CONFIG_SECURITY_NETWORK)), allow(dead_code))]
+
 mod allowance;
 mod capability;
 mod control;
@@ -31,6 +34,7 @@ mod hooks;
 mod identity;
 mod ipc;
 mod jail;
+#[cfg_attr(not(CONFIG_KEYS), path = "no_keyring.rs")]
 mod keyring;
 mod list;
 mod members;
@@ -43,6 +47,7 @@ mod ratelimit;
 mod rcu;
 mod reach;
 mod refusal;
+#[cfg(CONFIG_SECURITY_NETWORK)]
 mod socket;
 mod syscalls;
 mod sysv_call;

@@ -65,10 +65,12 @@ static int hook_bprm_creds_for_exec(struct linux_binprm *bprm)
 	return jaula_bprm_creds_for_exec(bprm, current);
 }
 
+#ifdef CONFIG_IO_URING
 static int hook_uring_override_creds(const struct cred *new)
 {
 	return jaula_uring_override_creds(new, current);
 }
+#endif
 
 static int hook_task_kill(struct task_struct *p, struct kernel_siginfo *info,
 			  int sig, const struct cred *cred)
@@ -330,7 +332,9 @@ static struct security_hook_list jaula_hooks[] __ro_after_init = {
 	LSM_HOOK_INIT(cred_transfer, jaula_cred_transfer),
 	LSM_HOOK_INIT(cred_free, jaula_cred_free),
 	LSM_HOOK_INIT(bprm_creds_for_exec, hook_bprm_creds_for_exec),
+#ifdef CONFIG_IO_URING
 	LSM_HOOK_INIT(uring_override_creds, hook_uring_override_creds),
+#endif
 
 	LSM_HOOK_INIT(task_kill, hook_task_kill),
 	LSM_HOOK_INIT(file_send_sigiotask, jaula_file_send_sigiotask),

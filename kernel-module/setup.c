@@ -190,7 +190,23 @@ struct ipc_namespace *jaula_current_ipc_namespace(void)
 
 bool jaula_ipc_namespace_get(struct ipc_namespace *ns)
 {
-	return refcount_inc_not_zero(&ns->ns.count);
+	return get_ipc_ns_not_zero(ns);
+}
+
+void jaula_ipc_namespace_put(struct ipc_namespace *ns)
+{
+	put_ipc_ns(ns);
+}
+
+/* NULL for a queue of the kernel itself, and where there are no queues. */
+const struct cred *jaula_mqueue_cred(struct inode *inode)
+{
+	return mqueue_cred(inode);
+}
+
+void jaula_mqueue_remove(void *jail)
+{
+	mqueue_remove(jaula_mqueue_belongs, jail);
 }
 
 void jaula_shm_init_task(struct task_struct *task)
@@ -256,9 +272,14 @@ bool jaula_is_kernel_at_work(void)
 	return system_state < SYSTEM_RUNNING || current->flags & PF_KTHREAD;
 }
 
+/* Where there is no network, everybody is in the same. */
 bool jaula_is_in_init_net(void)
 {
+#ifdef CONFIG_NET
 	return current->nsproxy && current->nsproxy->net_ns == &init_net;
+#else
+	return true;
+#endif
 }
 
 /* To be called under RCU. */
@@ -337,16 +358,6 @@ bool jaula_is_of_no_directory(struct file *file)
 	return file->f_path.mnt->mnt_flags & MNT_INTERNAL;
 }
 
-const struct cred *jaula_mqueue_cred(struct inode *inode)
-{
-	return mqueue_cred(inode);
-}
-
-void jaula_mqueue_remove(void *jail)
-{
-	mqueue_remove(jaula_mqueue_belongs, jail);
-}
-
 void jaula_counter_increment(atomic64_t *counter)
 {
 	atomic64_inc(counter);
@@ -357,6 +368,7 @@ u64 jaula_counter_get(atomic64_t *counter)
 	return atomic64_read(counter);
 }
 
+#ifdef CONFIG_SECURITY_NETWORK
 /* To be called with the state of the socket locked, or for one that is bound. */
 bool jaula_unix_is_abstract(struct sock *sk)
 {
@@ -365,6 +377,7 @@ bool jaula_unix_is_abstract(struct sock *sk)
 	return addr && addr->len > offsetof(struct sockaddr_un, sun_path) &&
 	       !addr->name->sun_path[0];
 }
+#endif
 
 void jaula_drop_session_keyring(struct cred *cred)
 {
@@ -395,36 +408,30 @@ void jaula_copy_session_keyring(struct cred *new, const struct cred *old)
 #endif
 }
 
+#ifdef CONFIG_KEYS
 /*
  * Whether a key stands for a request that a program of the host answers, or is
  * a persistent keyring, of which a user has one, or the register of those.
  */
 bool jaula_key_is_shared(struct key *key)
 {
-#ifdef CONFIG_KEYS
 	return !strcmp(key->type->name, ".request_key_auth") ||
 	       (key->type == &key_type_keyring &&
 		(strstarts(key->description, "_persistent.") ||
 		 !strcmp(key->description, ".persistent_register")));
-#else
-	return false;
-#endif
 }
 
 /* Whether signatures are checked against a key. */
 bool jaula_key_is_certificate(struct key *key)
 {
-#ifdef CONFIG_KEYS
 	return !strcmp(key->type->name, "asymmetric");
-#else
-	return false;
-#endif
 }
 
 void jaula_key_put(struct key *key)
 {
 	key_put(key);
 }
+#endif
 
 static int __init jaula_init(void)
 {

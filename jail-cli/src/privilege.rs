@@ -34,19 +34,10 @@ pub fn require() -> Result<(), String> {
     }
 }
 
-/// What root of every jail keeps: the kernel has it count there for seeing what the jail's other users
-/// run, as `ps` and `pidof` do, and for attaching to it only where `sys_ptrace` is allowed.
-const SEEING: Capability = Capability::CAP_SYS_PTRACE;
-
-fn and_seeing(allowed: &CapsHashSet) -> CapsHashSet {
-    allowed.iter().copied().chain([SEEING]).collect()
-}
-
-/// Takes from what can ever be regained all but `allowed`, and what every root sees with.
+/// Takes from what can ever be regained all but `allowed`.
 ///
 /// To be called while the process still has CAP_SETPCAP.
 pub fn limit(allowed: &CapsHashSet) -> Result<(), String> {
-    let allowed = &and_seeing(allowed);
     for capability in read(CapSet::Bounding)?.difference(allowed) {
         caps::drop(None, CapSet::Bounding, *capability).map_err(|error| error.to_string())?;
     }
@@ -56,10 +47,10 @@ pub fn limit(allowed: &CapsHashSet) -> Result<(), String> {
 }
 
 /// Gives up what user `uid` is not to have in a jail, once the process is that user: all but
-/// `allowed` and what every root sees with, and all of it where that is not user 0.
+/// `allowed`, and all of it where that is not user 0.
 pub fn give_up(uid: u32, allowed: &CapsHashSet) -> Result<(), String> {
     let allowed = match uid {
-        0 => and_seeing(allowed),
+        0 => allowed.clone(),
         _ => CapsHashSet::new(),
     };
     let kept = read(CapSet::Permitted)?

@@ -201,8 +201,8 @@ pub struct TestArgs {
     /// Run the guest's tests on the debug kernel instead
     #[arg(long, conflicts_with = "all")]
     pub debug_kernel: bool,
-    /// Leave nothing out: every program in every setting, and all rounds of the storms, kills and
-    /// random sequences
+    /// Leave nothing out: every program in every setting, all rounds of the storms, kills and random
+    /// sequences, and the module in kernels configured at random
     #[arg(long)]
     pub long: bool,
     /// Run only this: a guest program, one of its cases (PROGRAM::CASE, or a part of the case's name),

@@ -26,7 +26,7 @@ pub const WRITABLE: [&str; 9] = [
 ];
 
 /// The files of a jail that nobody may write.
-pub const READ_ONLY: [&str; 26] = [
+pub const READ_ONLY: [&str; 27] = [
     "number",
     "parent",
     "created",
@@ -47,6 +47,7 @@ pub const READ_ONLY: [&str; 26] = [
     "refusals.io_uring",
     "refusals.proc",
     "refusals.capability",
+    "refusals.exec",
     "refusals.tasks",
     "refusals.sem",
     "refusals.shm",

@@ -158,6 +158,15 @@ impl Permissions {
         self.0.iter().filter_map(capability).collect()
     }
 
+    /// The same, and what root of every jail has as well: the kernel has CAP_SYS_PTRACE count there for
+    /// seeing what the jail's other users run, as `ps` and `pidof` do, and for attaching to it only where
+    /// `sys_ptrace` is among the permissions.
+    pub fn capabilities_of_root(&self) -> CapsHashSet {
+        let mut capabilities = self.capabilities();
+        capabilities.insert(Capability::CAP_SYS_PTRACE);
+        capabilities
+    }
+
     /// The capabilities that are not those of every jail.
     pub fn extra_capabilities(&self) -> CapsHashSet {
         let usual = Permissions::default().capabilities();
@@ -174,7 +183,7 @@ mod tests {
         for permission in known() {
             assert_eq!(permission.to_string().parse(), Ok(permission));
         }
-        assert_eq!(known().count(), 43);
+        assert_eq!(known().count(), 44);
         for (short, name) in [
             ("chroot", "sys_chroot"),
             ("mount", "sys_admin"),

@@ -51,6 +51,7 @@ fn add(directory: &Path, number: u32, parent: u32, name: &str) {
         "io_uring",
         "proc",
         "capability",
+        "exec",
     ] {
         write(&format!("refusals.{kind}"), "0\n");
     }
@@ -165,7 +166,7 @@ fn a_name_means_a_child_of_ones_own_first() {
 #[test]
 fn the_version_is_looked_at() {
     let dir = tree(&[]);
-    for (text, part) in [("4\n", "version 3"), ("new\n", "unexpected value")] {
+    for (text, part) in [("5\n", "version 4"), ("new\n", "unexpected value")] {
         fs::write(dir.path().join("version"), text).expect("write");
         let error = Jails::at(dir.path()).expect_err(text).to_string();
         assert!(error.contains(part), "{error}");

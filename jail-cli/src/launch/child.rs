@@ -221,7 +221,7 @@ impl Plan {
         // Without root, and without programs that give privileges, nobody is to have them.
         let usual = self.user.uid == 0 || !self.isolation.has(Part::NoNewPrivs);
         Some(match usual {
-            true => self.permissions.capabilities(),
+            true => self.permissions.capabilities_of_root(),
             false => self.permissions.extra_capabilities(),
         })
     }

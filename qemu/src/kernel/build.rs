@@ -13,9 +13,8 @@ use crate::project::Project;
 use crate::ui::{self, Progress, Scale};
 use anyhow::{bail, Context, Result};
 use jobserver::Client;
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// How many jobs make runs at once.
@@ -78,7 +77,7 @@ pub struct Build<'a> {
     pub(super) toolchain: &'a Toolchain,
     pub(super) arch: Arch,
     pub(super) flavour: Flavour,
-    /// Tells builds of the same flavour apart: `-clippy`, or nothing.
+    /// Tells builds of the same flavour apart: `-clippy`, `-random`, or nothing.
     pub(super) suffix: &'static str,
 }
 
@@ -155,8 +154,9 @@ impl Build<'_> {
             .collect()
     }
 
-    fn inputs(&self) -> Result<String> {
-        let mut text = self.toolchain.identity.clone();
+    /// All that the fragments of this flavour ask for, the last word on each option last.
+    pub fn fragments_text(&self) -> Result<String> {
+        let mut text = String::new();
         for fragment in self.fragments() {
             text +=
                 &fs::read_to_string(&fragment).with_context(|| fragment.display().to_string())?;
@@ -164,44 +164,43 @@ impl Build<'_> {
         Ok(text)
     }
 
+    fn inputs(&self) -> Result<String> {
+        Ok(self.toolchain.identity.clone() + &self.fragments_text()?)
+    }
+
     /// Makes the `.config` anew. One that comes out the same rebuilds nothing.
     pub fn configure(&self) -> Result<()> {
-        let dir = self.dir();
-        fs::create_dir_all(&dir).with_context(|| format!("{}: cannot create", dir.display()))?;
-        let what = format!("configuring the {} kernel for {}", self.flavour, self.arch);
-        let _progress = Progress::start(&what, Scale::Unknown);
-        self.check_rust()?;
-        let log = self.log("config")?;
-        // All that the fragments do not ask for is off, what their choices make visible included;
-        // merging them into a finished configuration would leave that at its defaults.
-        let wanted = dir.join("xtask.config");
-        let mut text = String::new();
-        for fragment in self.fragments() {
-            text +=
-                &fs::read_to_string(&fragment).with_context(|| fragment.display().to_string())?;
-        }
-        files::write_whole(&wanted, text.as_bytes(), 0o644)?;
-        let mut make = self.make_command();
-        make.env("KCONFIG_ALLCONFIG", &wanted).arg("allnoconfig");
-        Logged::new(&what, &log).run(&mut make, |_| {})?;
-
-        let mut asked = BTreeMap::new();
-        for fragment in self.fragments() {
-            asked.extend(config::parse(&fs::read_to_string(&fragment)?));
-        }
-        let path = dir.join(".config");
-        let got = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let asked = self.fragments_text()?;
+        let got = self.configure_as(&asked, &self.log("config")?)?;
         // Only what the series brings may be absent, and only while it is not applied.
         let known = |name: &str| {
             name != "CONFIG_SECURITY_JAULA"
                 || self.tree.src().join("security/jaula/Kconfig").exists()
         };
-        for name in config::verify(&asked, &got, known)? {
+        for name in config::verify(&config::parse(&asked), &got, known)? {
             ui::note(&format!(
                 "{name}: this kernel tree has no such option (the series is not applied)"
             ));
         }
         Ok(())
+    }
+
+    /// Makes the `.config` of one fragment, and gives it back. What has unmet dependencies is not in it.
+    pub fn configure_as(&self, fragment: &str, log: &Path) -> Result<String> {
+        let dir = self.dir();
+        fs::create_dir_all(&dir).with_context(|| format!("{}: cannot create", dir.display()))?;
+        let what = format!("configuring the {} kernel for {}", self.flavour, self.arch);
+        let _progress = Progress::start(&what, Scale::Unknown);
+        self.check_rust()?;
+        // All that the fragments do not ask for is off, what their choices make visible included;
+        // merging them into a finished configuration would leave that at its defaults.
+        let wanted = dir.join("xtask.config");
+        files::write_whole(&wanted, fragment.as_bytes(), 0o644)?;
+        let mut make = self.make_command();
+        make.env("KCONFIG_ALLCONFIG", &wanted).arg("allnoconfig");
+        Logged::new(&what, log).run(&mut make, |_| {})?;
+        let path = dir.join(".config");
+        fs::read_to_string(&path).with_context(|| path.display().to_string())
     }
 
     /// Lets the kernel itself say whether it can use this Rust.
@@ -232,18 +231,10 @@ impl Build<'_> {
         };
         let what = format!("building the {} kernel for {}", self.flavour, self.arch);
         let progress = Progress::start(&what, scale);
-        let mut objects = 0;
-        let mut make = self.make_command();
-        jobs.tell(&mut make);
-        make.arg(self.arch.image_target()).args(device_trees);
         let log = self.log("build")?;
-        Logged::new(&what, &log).run(&mut make, |line| {
-            if let Some(step) = steps::step(line) {
-                objects += 1;
-                progress.set(objects);
-                progress.doing(&step);
-            }
-        })?;
+        let image = [self.arch.image_target().to_owned()];
+        let targets = [&image, device_trees].concat();
+        let objects = self.make_targets(&what, &targets, jobs, &log, &progress)?;
         if first {
             files::write_whole(&counted, objects.to_string().as_bytes(), 0o644)?;
         }
@@ -257,6 +248,29 @@ impl Build<'_> {
         }
         progress.done();
         Ok(())
+    }
+
+    /// Runs make, and says how many steps it took. They are the progress.
+    pub fn make_targets(
+        &self,
+        what: &str,
+        targets: &[String],
+        jobs: &Jobs,
+        log: &Path,
+        progress: &Progress,
+    ) -> Result<u64> {
+        let mut taken = 0;
+        let mut make = self.make_command();
+        jobs.tell(&mut make);
+        make.args(targets);
+        Logged::new(what, log).run(&mut make, |line| {
+            if let Some(step) = steps::step(line) {
+                taken += 1;
+                progress.set(taken);
+                progress.doing(&step);
+            }
+        })?;
+        Ok(taken)
     }
 
     /// What the other flavour's first build has counted is near enough, unless it had been

@@ -3,12 +3,13 @@
 //! From an unpatched source to a bootable image, all of it in the cache.
 //!
 //! A source is fetched ([`source`], [`extract`]), patched ([`series`], [`tree`]), configured
-//! ([`config`]) and built ([`build`]) with tools found by [`toolchain`].
+//! ([`config`], [`random`]) and built ([`build`]) with tools found by [`toolchain`].
 
 pub mod build;
 pub mod config;
 mod extract;
 pub mod files;
+pub mod random;
 pub mod series;
 pub mod source;
 mod steps;
@@ -73,6 +74,14 @@ impl<'a> Kernel<'a> {
     pub fn clippy(&self, arch: Arch) -> Build<'_> {
         Build {
             suffix: "-clippy",
+            ..self.build(arch, Flavour::Normal)
+        }
+    }
+
+    /// Where the configurations that are made at random are built, one after the other.
+    pub fn random(&self, arch: Arch) -> Build<'_> {
+        Build {
+            suffix: "-random",
             ..self.build(arch, Flavour::Normal)
         }
     }

@@ -19,6 +19,7 @@ const LIMIT: u32 = 120;
 /// An attacker. Ended when dropped.
 pub struct Attacker {
     leader: libc::pid_t,
+    parent: libc::pid_t,
     answers: BufReader<UnixStream>,
     requests: UnixStream,
 }
@@ -52,18 +53,25 @@ impl Attacker {
         let answers = BufReader::new(ours.try_clone().context("dup")?);
         let mut attacker = Attacker {
             leader,
+            parent: 0,
             answers,
             requests: ours,
         };
         match attacker.hear()? {
-            Ok(()) => Ok(attacker),
+            Ok(()) => {
+                attacker.parent = attacker
+                    .read_line()?
+                    .parse()
+                    .map_err(|_| fail("no number"))?;
+                Ok(attacker)
+            }
             Err(stop) => Err(fail(format!("the attacker cannot begin: {stop:?}"))),
         }
     }
 
     /// The process of which those that attack are children.
-    pub fn leader(&self) -> libc::pid_t {
-        self.leader
+    pub fn parent(&self) -> libc::pid_t {
+        self.parent
     }
 
     /// Has the attack at this position of the list tried.
@@ -75,13 +83,18 @@ impl Attacker {
     }
 
     fn hear(&mut self) -> Result<Attempt, Failure> {
+        let line = self.read_line()?;
+        decode(&line).ok_or_else(|| fail(format!("the attacker said: {line}")))
+    }
+
+    fn read_line(&mut self) -> Result<String, Failure> {
         let mut line = String::new();
         let length = self
             .answers
             .read_line(&mut line)
             .context("hearing from the attacker")?;
         crate::check!(length > 0, "the attacker has died");
-        decode(line.trim_end()).ok_or_else(|| fail(format!("the attacker said: {line}")))
+        Ok(line.trim_end().to_owned())
     }
 }
 
@@ -117,9 +130,35 @@ pub(super) fn decode(line: &str) -> Option<Attempt> {
 }
 
 fn lead(attacks: &[Attack], scene: &Scene, user_namespace: bool, mut stream: UnixStream) -> i32 {
-    let begun = begin(scene, user_namespace).map_err(Stop::from);
+    // The one that has entered is no part of the jail yet. What it has made is.
+    let child = enter(scene, user_namespace).and_then(|()| {
+        process::fork(|| act(attacks, scene, user_namespace, &stream)).context("fork")
+    });
+    match child {
+        Ok(child) => process::wait(child).map_or(1, |_| 0),
+        Err(failure) => {
+            let told = encode(&Err(Stop::from(failure)));
+            let _ = stream.write_all(format!("{told}\n").as_bytes());
+            1
+        }
+    }
+}
+
+/// Enters the jail and its root as a launcher does.
+fn enter(scene: &Scene, user_namespace: bool) -> CaseResult {
+    if let Some(number) = scene.jail {
+        call::attach_jail(number).context("attach_jail")?;
+    }
+    if !user_namespace {
+        tree::chroot(cell::path()).context("chroot")?;
+    }
+    process::end_with_parent().context("prctl")
+}
+
+fn act(attacks: &[Attack], scene: &Scene, user_namespace: bool, mut stream: &UnixStream) -> i32 {
+    let begun = begin(scene).map_err(Stop::from);
     let broken = begun.is_err();
-    let told = stream.write_all(format!("{}\n", encode(&begun)).as_bytes());
+    let told = stream.write_all(format!("{}\n{}\n", encode(&begun), process::pid()).as_bytes());
     let Ok(requests) = stream.try_clone() else {
         return 1;
     };
@@ -147,14 +186,8 @@ fn lead(attacks: &[Attack], scene: &Scene, user_namespace: bool, mut stream: Uni
     0
 }
 
-/// Enters the jail as a launcher does; from then on children alone act.
-fn begin(scene: &Scene, user_namespace: bool) -> CaseResult {
-    if let Some(number) = scene.jail {
-        call::attach_jail(number).context("attach_jail")?;
-    }
-    if !user_namespace {
-        tree::chroot(cell::path()).context("chroot")?;
-    }
+/// Takes its place, in which children alone act.
+fn begin(scene: &Scene) -> CaseResult {
     std::env::set_current_dir("/").context("chdir")?;
     if scene.role == Role::User {
         ids::become_user(scene.role.id()).context("giving up root")?;

@@ -47,7 +47,7 @@ impl Cast {
             )?),
         };
         if let Some(attacker) = &attacker {
-            groups.place_attacker(attacker.leader())?;
+            groups.place_attacker(attacker.parent())?;
         }
         Ok(Cast {
             jails,

@@ -64,6 +64,10 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     );
     suite.case("every refusal is counted", counted);
     suite.case(
+        "nothing is made where the kernel is controlled, before it is opened",
+        makes_no_control_file,
+    );
+    suite.case(
         "who shares the root of one that is not bound executes nothing",
         share_executes_nothing,
     );
@@ -409,6 +413,26 @@ fn share_executes_nothing() -> CaseResult {
             "with flags {flags:#x}"
         );
     }
+    Ok(())
+}
+
+/// No file system of the test machine lets anybody make a file by which the kernel is controlled: that the
+/// jail is asked about first is seen by the error.
+fn makes_no_control_file() -> CaseResult {
+    let make = || {
+        let file = std::fs::File::create("/sys/kernel/jaula-test").map(drop);
+        file.map_err(|error| jailfs::errno(&error))
+    };
+    check_eq!(make(), Err(Errno::EACCES), "on the host");
+    let number = jail::enter()?;
+    let before = jailfs::value(number, "refusals.proc")?;
+    let made = process::in_child(|| make().map_or_else(|errno| errno.0, |()| 0));
+    check_eq!(made, Ok(Ended::Exited(libc::EPERM)), "in a jail");
+    check_eq!(
+        jailfs::value(number, "refusals.proc")?,
+        before + 1,
+        "refusals.proc"
+    );
     Ok(())
 }
 

@@ -9,7 +9,6 @@
 use jaula_tests::escape::services::Services;
 use jaula_tests::escape::tally::Tally;
 use jaula_tests::escape::{plan, trial};
-use jaula_tests::jail;
 use jaula_tests::ktap::{Chosen, Suite};
 use std::process::ExitCode;
 
@@ -29,7 +28,7 @@ pub fn main(chosen: &Chosen) -> ExitCode {
         }
     };
     let mut suite = Suite::new();
-    for group in plan::groups(jail::are_there()) {
+    for group in plan::groups() {
         let names = group
             .attacks
             .iter()

@@ -142,10 +142,6 @@ impl World {
                 false => Ok(()),
             },
             Step::OpenQueue(name) | Step::UnlinkQueue(name) => match self.queues.get(name) {
-                // What a jail leaves behind is the host's.
-                Some(jail) if !self.jails.contains_key(jail) => {
-                    self.tree.verdict(subject, HOST, Deed::Queue)
-                }
                 Some(jail) => self.tree.verdict(subject, *jail, Deed::Queue),
                 None => Err(Errno::ENOENT),
             },
@@ -167,6 +163,7 @@ impl World {
             });
             let Some(jail) = empty else { return ended };
             self.jails.remove(&jail);
+            self.queues.retain(|_, owner| *owner != jail);
             ended.push(jail);
         }
     }
@@ -182,6 +179,7 @@ impl World {
         let tree = &self.tree;
         let within = |other: Jail| other == jail || tree.lies_in(other, jail);
         self.objects.retain(|object| !within(object.jail));
+        self.queues.retain(|_, owner| !within(*owner));
         let lost: Vec<usize> = self
             .workers
             .iter()

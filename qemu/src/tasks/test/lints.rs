@@ -82,7 +82,7 @@ pub fn lint_module(build: &Build, jobs: &Jobs) -> Result<()> {
 }
 
 /// The diagnostics about the module; those about the rest of the kernel are not ours.
-fn warnings(said: &str) -> Vec<String> {
+pub fn warnings(said: &str) -> Vec<String> {
     said.split("\n\n")
         .filter_map(|block| {
             let start = block

@@ -6,6 +6,7 @@
 //! modules are what the jobs do.
 
 mod cards;
+mod configurations;
 mod hook_table;
 mod host;
 mod kernel_checks;

@@ -3,16 +3,20 @@
 //! The jobs of a test run: what is checked, built and booted, and what waits for what.
 
 use super::selection::Selection;
-use super::{cards, hook_table, host, kernel_checks, lints, permission_lists, syscall_table};
+use super::{
+    cards, configurations, hook_table, host, kernel_checks, lints, permission_lists, syscall_table,
+};
 use crate::arch::{Arch, Flavour};
 use crate::cli::{GuestArgs, TestArgs};
 use crate::guest::userland::{self, Program};
 use crate::guest_tests::boot;
+use crate::guest_tests::boot::seed_of_the_person;
 use crate::guest_tests::setting::Setting;
 use crate::guest_tests::shard::{shards, Shard};
 use crate::guest_tests::skips::Skips;
 use crate::image::board::Board;
 use crate::kernel::build::{Image, Jobs};
+use crate::kernel::random::Switches;
 use crate::kernel::Kernel;
 use crate::ktap::Verdict;
 use crate::lock::CacheLock;
@@ -21,7 +25,7 @@ use crate::queue::{Id, Queue};
 use crate::tasks::guest_run::Guest;
 use crate::tasks::image::Ready;
 use crate::verdicts::Verdicts;
-use anyhow::{Context, Result};
+use anyhow::{bail, Context, Result};
 use jobserver::Client;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -37,6 +41,7 @@ mod takes {
     pub const LINTS: Duration = Duration::from_secs(40);
     pub const HOST_TESTS: Duration = Duration::from_secs(30);
     pub const MODULE_LINTS: Duration = Duration::from_secs(90);
+    pub const CONFIGURATION: Duration = Duration::from_secs(250);
     pub const USER_LAND: Duration = Duration::from_secs(90);
     pub const CARD: Duration = Duration::from_secs(15);
     /// What has been built before, and may have changed a little.
@@ -125,6 +130,7 @@ impl<'a> Plan<'a> {
         for &arch in given.archs {
             plan.kernels(arch);
         }
+        plan.configurations()?;
         for (place, (board, firmware)) in given.boards.iter().enumerate() {
             plan.card(board, firmware, place == 0);
         }
@@ -331,6 +337,53 @@ impl<'a> Plan<'a> {
                 lints::lint_module(&kernel.clippy(arch), &Jobs::Shared(tokens))
             });
         }
+    }
+
+    /// Kernels that are configured at random: the module has to build whatever the rest of the kernel
+    /// is. One architecture does: what the module sees of it is the same on the others. They build in
+    /// one directory, so that each begins with what the last one has left.
+    fn configurations(&mut self) -> Result<()> {
+        const NAME: &str = "configurations";
+        let Given {
+            kernel,
+            verdicts,
+            selection,
+            ..
+        } = self.given;
+        if !self.given.args.long {
+            if selection.names_checks(NAME) {
+                bail!("--only {NAME}: these are built with --long only");
+            }
+            return Ok(());
+        }
+        let Some(&arch) = self.given.archs.first() else {
+            return Ok(());
+        };
+        let seed = configurations::seed(seed_of_the_person()?.as_deref())?;
+        let mut after = Vec::new();
+        for switches in Switches::all(seed)? {
+            let name = format!("{NAME}::{}", switches.name());
+            if !self.wants(&name) {
+                continue;
+            }
+            let (lock, own) = (self.lock.clone(), name.clone());
+            let id = self
+                .queue
+                .add(&name, &after, takes::CONFIGURATION, move |tokens| {
+                    let _lock = lock;
+                    // One that does not build keeps none of the others from it.
+                    verdicts.check("configurations", &own, || {
+                        configurations::check(
+                            &kernel.random(arch),
+                            &switches,
+                            &Jobs::Shared(tokens),
+                        )
+                    });
+                    Ok(())
+                });
+            after = vec![id];
+        }
+        Ok(())
     }
 
     /// The build of a kernel.

@@ -13,7 +13,7 @@ use anyhow::{bail, Result};
 use std::collections::BTreeMap;
 
 /// What the names of checks begin with.
-const CHECKS: [&str; 9] = [
+const CHECKS: [&str; 10] = [
     "format::",
     "lint::",
     "host::cargo_test",
@@ -23,6 +23,7 @@ const CHECKS: [&str; 9] = [
     "size::",
     "user_land::",
     "card::",
+    "configurations::",
 ];
 
 /// What `--only` names, or everything.
@@ -81,6 +82,11 @@ impl Selection {
     /// Whether a check is meant.
     pub fn has_check(&self, name: &str) -> bool {
         self.is_everything() || self.checks.iter().any(|start| name.starts_with(start))
+    }
+
+    /// Whether `--only` names checks that begin so.
+    pub fn names_checks(&self, start: &str) -> bool {
+        self.checks.iter().any(|name| name.starts_with(start))
     }
 
     /// Whether any guest program is meant.
@@ -203,6 +209,7 @@ mod tests {
         assert!(!selection.has_check("lint::module"));
         let checks = select(&["lint"])?;
         assert!(checks.has_check("lint::module") && !checks.has_programs());
+        assert!(checks.names_checks("lint") && !checks.names_checks("configurations"));
         assert!(extents(&checks, "pc-normal")?.is_empty());
         Ok(())
     }

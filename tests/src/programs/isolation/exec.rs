@@ -86,7 +86,7 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
             let jail = start(place, &options, "exec sleep 1000")?;
             expect(&jail, "umask; ulimit -n; ulimit -c", "0027\n77\n0")?;
             let status = "grep -E '^(Seccomp|NoNewPrivs|CapBnd):' /proc/self/status | cut -f 2";
-            expect(&jail, status, "00000000a00085fb\n1\n2")
+            expect(&jail, status, "00000000a00885fb\n1\n2")
         },
     );
     suite.case("exec: what the jail was started without", || {

@@ -8,8 +8,8 @@ use jaula_tests::launch::{jaula, run, Root, Seen};
 use jaula_tests::sys::raw;
 use jaula_tests::{check, check_eq};
 
-/// The twelve that every jail may use.
-const DEFAULT: u64 = 0xa000_85fb;
+/// The twelve that every jail may use, and CAP_SYS_PTRACE, by which root sees what others run.
+const DEFAULT: u64 = 0xa008_85fb;
 const SYS_CHROOT: u64 = 1 << 18;
 
 /// A line of /proc/self/status.

@@ -6,7 +6,7 @@ use super::range::Range;
 use jaula_tests::crew::{Crew, Place};
 use jaula_tests::inmate::{wait_for_ever, Inmate};
 use jaula_tests::ktap::{fail, CaseResult, Context, Failure};
-use jaula_tests::sys::{jail as call, mqueue, peer, process};
+use jaula_tests::sys::{jail as call, peer, process};
 use jaula_tests::sysv::{Family, PATHS};
 use jaula_tests::{check, check_eq, jail, jailfs, procfs, wait};
 use std::fs::File;
@@ -43,7 +43,7 @@ impl Held {
 /// What has a number held, and how.
 type Holder = (&'static str, fn() -> Result<Held, Failure>);
 
-pub const HOLDERS: [Holder; 8] = [
+pub const HOLDERS: [Holder; 7] = [
     ("a process", || {
         let inmate = Inmate::start(|| Ok(()))?;
         Ok(Held::by(inmate.number, inmate))
@@ -54,7 +54,6 @@ pub const HOLDERS: [Holder; 8] = [
     ("nothing but that it is kept", kept),
     ("a file of it that is still open", open_file),
     ("a descriptor that was taken out of it", descriptor),
-    ("a POSIX message queue that is left of it", queue),
 ];
 
 /// Has the numbers come round several times, without this one; with it, when it is held no longer.
@@ -199,21 +198,6 @@ fn descriptor() -> Result<Held, Failure> {
     call::destroy_jail(inmate.number).context("destroy_jail")?;
     jailfs::check_gone(inmate.number)?;
     Ok(Held::by(inmate.number, file))
-}
-
-/// A message queue has the credentials of its maker.
-fn queue() -> Result<Held, Failure> {
-    jail::private_tables()?;
-    const NAME: &str = "jaula-numbers";
-    let (inmate, ..) = inside(|| {
-        let flags = libc::O_CREAT | libc::O_EXCL;
-        mqueue::open(NAME, flags).map(|_| 0).context("mq_open")
-    })?;
-    call::destroy_jail(inmate.number).context("destroy_jail")?;
-    jailfs::check_gone(inmate.number)?;
-    Ok(Held::new(inmate.number, || {
-        mqueue::unlink(NAME).context("mq_unlink")
-    }))
 }
 
 pub fn by_object(family: Family) -> Result<Held, Failure> {
