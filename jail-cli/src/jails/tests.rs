@@ -7,7 +7,7 @@ use super::*;
 /// A tree like the kernel's, with these jails in it: number, parent and name.
 fn tree(jails: &[(u32, u32, &str)]) -> TempDir {
     let dir = tempfile::tempdir().expect("temporary directory");
-    fs::write(dir.path().join("version"), "3\n").expect("write");
+    fs::write(dir.path().join("version"), "4\n").expect("write");
     for (number, parent, name) in jails {
         add(dir.path(), *number, *parent, name);
     }
