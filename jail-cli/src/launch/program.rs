@@ -20,13 +20,15 @@ use rustix::mount::{open_tree, MountAttrFlags, OpenTreeFlags};
 
 use super::LaunchError;
 use crate::isolation::Part;
+use crate::jail::get_jailnumber;
 use crate::text::reason;
 use crate::{privilege, sys};
 
 const PROGRAM: &str = "/proc/self/exe";
 
 /// Executes the calling program once more, with the same arguments and environment, from where
-/// nobody can write it; returns where it is so already.
+/// nobody can write it; returns where it is so already. In a jail it returns, too: the kernel executes
+/// nothing there that no path leads to, such a mount and the program of a launcher included.
 ///
 /// To be called before anything else is done: whatever that did would be done again.
 ///
@@ -42,6 +44,12 @@ pub fn protect() -> Result<(), LaunchError> {
 }
 
 fn attempt() -> Result<(), String> {
+    if !get_jailnumber()
+        .map_err(|error| error.to_string())?
+        .is_host()
+    {
+        return Ok(());
+    }
     let found = statvfs(PROGRAM).map_err(|errno| format!("{PROGRAM}: {}", reason(errno)))?;
     if found.flags().contains(FsFlags::ST_RDONLY) {
         // It would be called by the number of a descriptor otherwise.

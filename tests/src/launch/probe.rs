@@ -25,13 +25,17 @@ impl Seen {
     /// Takes it from what a command printed, which must have ended well.
     pub fn from(output: &Output) -> Result<Seen, Failure> {
         crate::check!(output.status.success(), "the command failed: {output:?}");
-        let text = String::from_utf8_lossy(&output.stdout);
+        Ok(Seen::parse(&String::from_utf8_lossy(&output.stdout)))
+    }
+
+    /// Takes it from what the program said.
+    pub fn parse(text: &str) -> Seen {
         let lines = text.lines().filter_map(|line| line.split_once('='));
-        Ok(Seen(
+        Seen(
             lines
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
-        ))
+        )
     }
 
     /// A value.

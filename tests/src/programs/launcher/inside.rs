@@ -2,18 +2,50 @@
 
 //! Each step of the launcher, from within the jail.
 
-use jaula_tests::check_eq;
+use jaula_tests::inmate::Inmate;
 use jaula_tests::ktap::{Context, Failure, Suite};
 use jaula_tests::launch::{jaula, run, Root, Seen};
+use jaula_tests::sys::process::{self, Ended};
 use jaula_tests::sys::{ids, tty};
+use jaula_tests::{check_eq, jailfs};
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
 
 /// What the probe sees when `jaula` is started with these options.
 fn seen(root: &Root, options: &[&str]) -> Result<Seen, Failure> {
     let arguments = [options, &[root.text(), "--", "/bin/probe"]].concat();
     Seen::from(&run(jaula(&arguments).env("TERM", "vt100"))?)
+}
+
+/// The outer jail is allowed what jaula needs; its root is the machine's.
+fn nested(root: &Root) -> Result<(), Failure> {
+    let outer = Inmate::start(|| Ok(()))?;
+    jailfs::set(outer.number, "children.max", "1")?;
+    jailfs::set(outer.number, "allow", "+mount,+chroot,+mknod,+sys_ptrace")?;
+    let (mut ours, theirs) = UnixStream::pair().context("socketpair")?;
+    let launcher = Inmate::start_in(outer.number, || {
+        let arguments = ["-q", "--user", "root", root.text(), "--", "/bin/probe"];
+        let output = theirs.try_clone().context("dup")?;
+        // A child of the one that has entered is of the jail.
+        let ended = process::in_child(|| {
+            let mut command = jaula(&arguments);
+            let status = command.stdout(OwnedFd::from(output)).status();
+            status.ok().and_then(|status| status.code()).unwrap_or(254)
+        });
+        check_eq!(ended, Ok(Ended::Exited(0)), "jaula in a jail");
+        Ok(())
+    })?;
+    drop((theirs, launcher));
+    let mut said = String::new();
+    ours.read_to_string(&mut said)
+        .context("what the probe says")?;
+    let seen = Seen::parse(&said);
+    let number: i64 = parse(seen.get("number")?)?;
+    jaula_tests::check!(number > outer.number, "jail {number} in {}", outer.number);
+    Ok(())
 }
 
 pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
@@ -30,6 +62,10 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
         jaula_tests::check!(first != second, "jail {first} twice");
         Ok(())
     });
+    suite.case(
+        "a jail within a jail, by a jaula that is in the outer one",
+        || nested(root),
+    );
     suite.case("the root is the one that was asked for", || {
         let place = std::fs::metadata(root.path()).context(root.text())?;
         let place = format!("{}:{}", place.dev(), place.ino());
