@@ -7,7 +7,7 @@ use crate::kernel::build::{Build, Jobs};
 use crate::kernel::random::Switches;
 use crate::kernel::tree::MODULE_PATH;
 use crate::ui::{Progress, Scale};
-use anyhow::{bail, Context, Result};
+use anyhow::{anyhow, bail, Context, Result};
 use std::fs;
 
 /// How many lines are shown from the first mistake on.
@@ -32,7 +32,7 @@ pub fn seed(asked: Option<&str>) -> Result<u64> {
 /// The kernel is built and linked, and no compiler has anything to say about the module.
 pub fn check(build: &Build, switches: &Switches, jobs: &Jobs) -> Result<()> {
     builds(build, switches, jobs)
-        .with_context(|| format!("{}\nwith these switched\n{switches}", switches.again()))
+        .map_err(|error| anyhow!("{error:#}\n{switches}\nonce more: {}", switches.again()))
 }
 
 fn builds(build: &Build, switches: &Switches, jobs: &Jobs) -> Result<()> {
@@ -75,17 +75,17 @@ fn builds(build: &Build, switches: &Switches, jobs: &Jobs) -> Result<()> {
     Ok(())
 }
 
-/// What a build says from its first mistake on.
+/// What a build says of its first mistake.
 fn first_errors(said: &str) -> String {
     let is_error = |line: &&str| {
         ["error: ", "error[", "ERROR: "]
             .iter()
             .any(|word| line.contains(word))
     };
-    let lines: Vec<_> = said.lines().collect();
-    let start = lines.iter().position(is_error);
-    let from = start.map_or(&[][..], |start| &lines[start..]);
-    from[..from.len().min(EXCERPT)].join("\n")
+    let from = said.lines().skip_while(|line| !is_error(line));
+    // What make says then is that it gives up, once for each directory.
+    let lines = from.take_while(|line| !line.starts_with("make["));
+    lines.take(EXCERPT).collect::<Vec<_>>().join("\n")
 }
 
 /// What rustc, clang, objtool and modpost have to say about the module.
@@ -130,7 +130,7 @@ make[4]: *** [security/jaula/jaula.o] Error 1
 ";
         let shown = first_errors(said);
         assert!(
-            shown.starts_with("error[E0425]") && shown.contains("ipc.rs"),
+            shown.starts_with("error[E0425]") && shown.ends_with("ipc.rs:212:28"),
             "{shown}"
         );
         assert_eq!(first_errors(&"error: x\n".repeat(99)).lines().count(), 15);

@@ -41,7 +41,7 @@ mod takes {
     pub const LINTS: Duration = Duration::from_secs(40);
     pub const HOST_TESTS: Duration = Duration::from_secs(30);
     pub const MODULE_LINTS: Duration = Duration::from_secs(90);
-    pub const CONFIGURATION: Duration = Duration::from_secs(250);
+    pub const CONFIGURATION: Duration = Duration::from_secs(320);
     pub const USER_LAND: Duration = Duration::from_secs(90);
     pub const CARD: Duration = Duration::from_secs(15);
     /// What has been built before, and may have changed a little.
