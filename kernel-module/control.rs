@@ -10,12 +10,11 @@ use crate::{
     capability, exec,
     exported::exported,
     identity::Identity,
-    jail::relation,
     mqueue,
     policy::{Access, Class, Errno},
     proc_path::{self, Place},
     rcu,
-    reach::{Actor, Reached, Told},
+    reach::{Party, Told},
     refusal::{self, Target},
     task::{OtherTask, Subject},
 };
@@ -280,18 +279,18 @@ unsafe fn open_process(
         return 0;
     }
     // SAFETY: It was found under RCU; nothing here changes what the current task is or has.
-    let (actor, object) = unsafe { (Actor::current(subject), OtherTask::from_raw(task, &rcu)) };
+    let (actor, object) = unsafe { (Party::current(subject), OtherTask::from_raw(task, &rcu)) };
     let access = if writes {
         Access::ChangeProcess
     } else {
         Access::OpenProcess
     };
 
-    let reached = Reached::task(&object);
+    let reached = Party::task(&object);
     let relation = if writes {
         actor.relation_to_both(&reached)
     } else {
-        relation(actor.jail(), reached.jail())
+        actor.relation_to(&reached)
     };
 
     actor.check(

@@ -17,7 +17,7 @@ use crate::{
     keyring,
     policy::{self, Access, Class, Verdict},
     rcu,
-    reach::{Actor, Reached, Told},
+    reach::{Party, Told},
     refusal::{self, Target},
     tag::{in_blob, Tag},
     task::Subject,
@@ -188,9 +188,9 @@ unsafe extern "C" fn jaula_cred_alloc_blank(subject: *mut task_struct) -> c_int 
     let binding = unsafe { jail_of(parent.cred()) };
     let relation = relation(subject.jail(), parent.jail()).and(relation(subject.jail(), binding));
 
-    match policy::decide(relation, Access::UseKey) {
-        Verdict::Allow => 0,
-        _ => {
+    match policy::decide(relation, Access::UseKey).refusal() {
+        None => 0,
+        Some(_) => {
             refusal::report(
                 &subject,
                 Class::Key,
@@ -253,8 +253,8 @@ unsafe extern "C" fn jaula_task_prlimit(
     // SAFETY: As above.
     let (actor, reached) = unsafe {
         (
-            Actor::of_credentials(subject),
-            Reached::of_credentials(object),
+            Party::of_credentials(subject),
+            Party::of_credentials(object),
         )
     };
     let access = if flags & bindings::LSM_PRLIMIT_WRITE != 0 {
@@ -265,7 +265,7 @@ unsafe extern "C" fn jaula_task_prlimit(
 
     actor.check(
         &reached,
-        (relation(actor.jail(), reached.jail()), access),
+        (actor.relation_to(&reached), access),
         (Class::Sched, c_str!("prlimit")),
         &Target::credentials(reached.jail()),
         Told::OfCurrent,
@@ -286,9 +286,9 @@ unsafe extern "C" fn jaula_uring_override_creds(
     // SAFETY: By the requirements of this function; nothing here changes credentials.
     let (subject, object) = unsafe { (jail_of_current(subject), jail_of(new)) };
 
-    match policy::decide(relation(subject, object), Access::AssumeCredentials) {
-        Verdict::Allow | Verdict::Hide => 0,
-        Verdict::Refuse(errno) | Verdict::AllowWith(_, errno) => {
+    match policy::decide(relation(subject, object), Access::AssumeCredentials).refusal() {
+        None => 0,
+        Some(errno) => {
             let target = Target::credentials(object);
             refusal::report_from(subject, Class::IoUring, c_str!("io_uring"), &target);
             -(errno as c_int)

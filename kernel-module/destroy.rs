@@ -203,10 +203,10 @@ fn remove_queues(jail: &Jail) {
         if !members.is_deserted() || !members.has_queues {
             return;
         }
-        // Nobody makes one any more.
-        members.has_queues = false;
     }
     mqueue::remove(jail);
+    // Not before: the jail must not be dead while there is one. Nobody makes one any more.
+    jail.members.lock().has_queues = false;
 }
 
 /// Tells whether an IPC object is one of this jail.

@@ -8,9 +8,8 @@
 //! asked each time that one is opened for it, as the program, as the interpreter of a script or as the
 //! one that an ELF file names.
 //!
-//! What a task with other credentials than its own is given to execute, the kernel has chosen: the lower
-//! file of a file system that lies over another, and the interpreters that somebody has registered with
-//! binfmt_misc once and for all (`F`), who has opened them then.
+//! What the kernel has chosen by itself is exempt: the lower file of a file system that lies over another,
+//! and the interpreters that somebody has registered with binfmt_misc once and for all (`F`).
 
 use crate::{
     credentials,
@@ -32,11 +31,10 @@ use kernel::{
 /// `subject` must be the current task, `file` be about to be opened.
 #[inline(never)]
 pub(crate) unsafe fn check(file: *mut file, subject: *mut task_struct) -> c_int {
-    // SAFETY: By the requirements of this function the file has a place; a task reads its own
-    // credentials as they are. They are those that it has, and not those with which it may be acting.
+    // SAFETY: By the requirements of this function the file has a place.
     let is_allowed = unsafe {
-        (*file).f_cred != (*subject).real_cred
-            || bindings::jaula_is_in_own_root(&(*file).f_path)
+        bindings::jaula_is_in_own_root(&(*file).f_path)
+            || bindings::jaula_is_kernels_choice(file)
             || is_own_memory(file, subject)
     };
     if is_allowed {
@@ -59,5 +57,5 @@ pub(crate) unsafe fn check(file: *mut file, subject: *mut task_struct) -> c_int 
 /// As for [`check`].
 unsafe fn is_own_memory(file: *mut file, subject: *mut task_struct) -> bool {
     // SAFETY: By the requirements of this function.
-    unsafe { bindings::jaula_is_of_no_directory(file) && credentials::is_current_bound(subject) }
+    unsafe { bindings::jaula_is_on_internal_mount(file) && credentials::is_current_bound(subject) }
 }

@@ -58,11 +58,11 @@ unsafe extern "C" fn jaula_task_exit(task: *mut task_struct) {
     unsafe { task::remove(task) };
 }
 
-/// Has a task that was waited for count no longer against its jail's limit.
+/// Has a task that was waited for, or that nobody waits for, count no longer against its jail's limit.
 ///
 /// # Safety
 ///
-/// `task` must be valid, and have exited.
+/// `task` must be valid, and be losing its number.
 #[no_mangle]
 unsafe extern "C" fn jaula_task_release(task: *mut task_struct) {
     // SAFETY: By the requirements of this function.
@@ -177,9 +177,7 @@ unsafe extern "C" fn jaula_task_number(task: *mut task_struct) -> c_long {
 
     match policy::decide(relation(subject.jail(), jail), Access::SeeJail) {
         Verdict::Allow => number_of(jail) as c_long,
-        Verdict::Refuse(_) | Verdict::AllowWith(..) | Verdict::Hide => {
-            -(policy::Errno::Access as c_long)
-        }
+        _ => -(policy::Errno::Access as c_long),
     }
 }
 

@@ -104,6 +104,7 @@ bool jaula_ipc_namespace_get(struct ipc_namespace *ns);
 void jaula_ipc_namespace_put(struct ipc_namespace *ns);
 const struct cred *jaula_mqueue_cred(struct inode *inode);
 void jaula_mqueue_remove(void *jail);
+void jaula_log(const void *arguments);
 int jaula_print_number(char *buffer, size_t size, u64 number);
 int jaula_print_time(char *buffer, size_t size, u64 nanoseconds);
 void jaula_shm_init_task(struct task_struct *task);
@@ -117,12 +118,14 @@ bool jaula_is_in_init_net(void);
 bool jaula_is_own_net(struct inode *inode, int number);
 const struct cred *jaula_task_cred(struct task_struct *task);
 bool jaula_is_capable_over(const struct cred *subject,
-			   const struct cred *object, int cap, bool is_look);
+			   const struct cred *object, int cap, bool is_look,
+			   bool is_there);
 bool jaula_is_in_session_of_current(struct task_struct *task);
 struct task_struct *jaula_parent_of(struct task_struct *task);
 struct task_struct *jaula_proc_task(struct inode *inode, int number);
 bool jaula_is_in_own_root(const struct path *path);
-bool jaula_is_of_no_directory(struct file *file);
+bool jaula_is_on_internal_mount(struct file *file);
+bool jaula_is_kernels_choice(struct file *file);
 void jaula_counter_increment(atomic64_t *counter);
 u64 jaula_counter_get(atomic64_t *counter);
 bool jaula_unix_is_abstract(struct sock *sk);
@@ -180,6 +183,8 @@ void jaula_cred_free(struct cred *cred);
 int jaula_cred_alloc_blank(struct task_struct *subject);
 int jaula_bprm_creds_for_exec(struct linux_binprm *bprm,
 			      struct task_struct *subject);
+int jaula_task_setrlimit(struct task_struct *object,
+			 struct task_struct *subject);
 int jaula_task_prlimit(const struct cred *subject, const struct cred *object,
 		       unsigned int flags);
 int jaula_uring_override_creds(const struct cred *new,

@@ -107,8 +107,8 @@ unsafe extern "C" fn jaula_key_permission(key: *mut key, is_look: bool, is_searc
         return 0;
     }
     // How the two stand to each other, not being the same, makes no difference.
-    match policy::decide(Relation::UpOrAcross, Access::UseKey) {
-        Verdict::Refuse(errno) | Verdict::AllowWith(_, errno) => {
+    match policy::decide(Relation::UpOrAcross, Access::UseKey).refusal() {
+        Some(errno) => {
             if !is_look {
                 // SAFETY: By the requirements of this function.
                 let serial = unsafe { (*key).serial };
@@ -117,7 +117,7 @@ unsafe extern "C" fn jaula_key_permission(key: *mut key, is_look: bool, is_searc
             }
             -(errno as c_int)
         }
-        Verdict::Allow | Verdict::Hide => 0,
+        None => 0,
     }
 }
 

@@ -139,6 +139,12 @@ static int hook_task_movememory(struct task_struct *p)
 	return jaula_task_schedule(p, true, "move_pages", current);
 }
 
+static int hook_task_setrlimit(struct task_struct *p, unsigned int resource,
+			       struct rlimit *new_rlim)
+{
+	return jaula_task_setrlimit(p, current);
+}
+
 static int hook_capget(const struct task_struct *p, kernel_cap_t *effective,
 		       kernel_cap_t *inheritable, kernel_cap_t *permitted)
 {
@@ -155,7 +161,7 @@ static int hook_inode_create(struct inode *dir, struct dentry *dentry,
 static int hook_inode_mknod(struct inode *dir, struct dentry *dentry,
 			    umode_t mode, dev_t dev)
 {
-	return jaula_inode_create(dir, "mknod", current);
+	return jaula_inode_change(dir, true, "mknod", current);
 }
 
 static int hook_inode_link(struct dentry *old_dentry, struct inode *dir,
@@ -351,6 +357,7 @@ static struct security_hook_list jaula_hooks[] __ro_after_init = {
 	LSM_HOOK_INIT(task_getsid, hook_task_getsid),
 	LSM_HOOK_INIT(task_movememory, hook_task_movememory),
 	LSM_HOOK_INIT(task_prlimit, jaula_task_prlimit),
+	LSM_HOOK_INIT(task_setrlimit, hook_task_setrlimit),
 	LSM_HOOK_INIT(capget, hook_capget),
 
 	LSM_HOOK_INIT(inode_create, hook_inode_create),

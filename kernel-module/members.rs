@@ -273,7 +273,8 @@ impl Jail {
         Ok(())
     }
 
-    /// Takes a task off the list that has exited. It counts until [`Self::release_task`].
+    /// Takes a task off the list that has exited. It counts until [`Self::release_task`], which may have
+    /// been before.
     ///
     /// # Safety
     ///
@@ -308,7 +309,7 @@ impl Jail {
         self.follow(step);
     }
 
-    /// Counts a task no longer that has been waited for, or is about to exit without anybody who would.
+    /// Counts a task no longer that has been waited for, or for which nobody waits.
     pub(crate) fn release_task(&self) {
         self.members.lock().give_back(Resource::Tasks, 1);
     }

@@ -53,13 +53,13 @@ pub(crate) unsafe fn check(
         Relation::UpOrAcross
     };
 
-    match policy::decide(relation, Access::UseMessageQueue) {
-        Verdict::Refuse(errno) | Verdict::AllowWith(_, errno) => {
+    match policy::decide(relation, Access::UseMessageQueue).refusal() {
+        Some(errno) => {
             let target = Target::of(c_str!("POSIX message queue"), Identity::of(maker));
             refusal::report_from(jail, Class::Mqueue, call, &target);
             -(errno as c_int)
         }
-        Verdict::Allow | Verdict::Hide => 0,
+        None => 0,
     }
 }
 

@@ -166,12 +166,24 @@ pub(crate) enum Verdict {
     Hide,
 }
 
+impl Verdict {
+    /// Returns why somebody is refused who has no privileges, [`None`] who is not.
+    pub(crate) const fn refusal(self) -> Option<Errno> {
+        match self {
+            Verdict::Allow => None,
+            Verdict::Refuse(errno) | Verdict::AllowWith(_, errno) => Some(errno),
+            Verdict::Hide => Some(Errno::Access),
+        }
+    }
+}
+
 /// Decides about an access.
 ///
 /// Objects of IPC and keys are symmetric: not even the host reaches into a jail's. Tasks are reached
 /// from above, by those who are privileged there: a user of the host and one of a jail who have the same
 /// number are two. Jails are administered from above only: a jail can't do to itself what its ancestors
-/// decide about.
+/// decide about. Nobody lends credentials to another: root of a jail would make somebody outside root
+/// there.
 pub(crate) const fn decide(relation: Relation, access: Access) -> Verdict {
     match (relation, access) {
         (
@@ -181,14 +193,12 @@ pub(crate) const fn decide(relation: Relation, access: Access) -> Verdict {
             | Access::Trace
             | Access::Schedule
             | Access::SetLimits
-            | Access::ChangeProcess,
+            | Access::ChangeProcess
+            | Access::AssumeCredentials,
         )
         | (
             Relation::Same | Relation::Down,
-            Access::SignalFreely
-            | Access::AskSchedule
-            | Access::OpenProcess
-            | Access::AssumeCredentials,
+            Access::SignalFreely | Access::AskSchedule | Access::OpenProcess,
         ) => Verdict::Allow,
         (Relation::Down, Access::Signal) => Verdict::AllowWith(Privilege::Kill, Errno::Perm),
         (Relation::Down, Access::Look) => Verdict::AllowWith(Privilege::Look, Errno::Perm),

@@ -6,10 +6,9 @@
 
 use crate::{
     exported::exported,
-    jail::relation,
     policy::{Access, Class},
     rcu,
-    reach::{Actor, Reached, Told},
+    reach::{Party, Told},
     task::{self, OtherTask, Subject},
 };
 use kernel::{
@@ -22,6 +21,7 @@ use kernel::{
 exported!(
     jaula_task_kill,
     jaula_task_schedule,
+    jaula_task_setrlimit,
     jaula_ptrace_access_check,
     jaula_ptrace_traceme,
     jaula_file_send_sigiotask,
@@ -95,14 +95,15 @@ unsafe fn kill_across(
     // SAFETY: As above; nothing here changes what the current task is or has.
     let (actor, told) = unsafe {
         if cred.is_null() {
-            (Actor::current(subject), Told::OfCurrent)
+            (Party::current(subject), Told::OfCurrent)
         } else {
-            (Actor::of_credentials(cred), Told::OfSomebody)
+            (Party::of_credentials(cred), Told::OfSomebody)
         }
     };
-    let is_free = is_kernels
-        || signal == 0
-        || signal == bindings::SIGCONT as c_int && object.is_in_session_of_current();
+    // The session of the current task is nobody's who is not there.
+    let goes_on =
+        cred.is_null() && signal == bindings::SIGCONT as c_int && object.is_in_session_of_current();
+    let is_free = is_kernels || signal == 0 || goes_on;
     let access = if is_free {
         Access::SignalFreely
     } else {
@@ -120,15 +121,17 @@ unsafe fn kill_across(
 
 /// Decides about what somebody wants of a task, by the jails that both are in.
 fn check(
-    actor: &Actor<'_>,
+    actor: &Party<'_>,
     object: &OtherTask<'_>,
     access: Access,
     call: (Class, &'static CStr),
     told: Told,
 ) -> c_int {
+    let reached = Party::task(object);
+
     actor.check(
-        &Reached::task(object),
-        (relation(actor.jail(), object.jail()), access),
+        &reached,
+        (actor.relation_to(&reached), access),
         call,
         &object.target(),
         told,
@@ -171,22 +174,61 @@ unsafe fn schedule_other(
     // has.
     let (actor, object, call) = unsafe {
         (
-            Actor::current(subject),
+            Party::current(subject),
             OtherTask::from_raw(object, &rcu),
             CStr::from_char_ptr(call),
         )
     };
-    let reached = Reached::task(&object);
+    let reached = Party::task(&object);
     let wanted = if changes {
         (actor.relation_to_both(&reached), Access::Schedule)
     } else {
-        (relation(actor.jail(), object.jail()), Access::AskSchedule)
+        (actor.relation_to(&reached), Access::AskSchedule)
     };
 
     actor.check(
         &reached,
         wanted,
         (Class::Sched, call),
+        &object.target(),
+        Told::OfCurrent,
+    )
+}
+
+/// Decides whether the current task, `subject`, may change a limit of `object`. What it is told of by
+/// credentials comes to [`crate::credentials`] before. Called with a lock of the object held.
+///
+/// # Safety
+///
+/// `subject` must be the current task, `object` valid.
+#[no_mangle]
+unsafe extern "C" fn jaula_task_setrlimit(
+    object: *mut task_struct,
+    subject: *mut task_struct,
+) -> c_int {
+    // SAFETY: By the requirements of this function.
+    if object == subject || unsafe { is_on_host(subject) && is_same_jail(subject, object) } {
+        return 0;
+    }
+    // SAFETY: As above.
+    unsafe { limit_other(object, subject) }
+}
+
+/// # Safety
+///
+/// As for [`jaula_task_setrlimit`].
+#[inline(never)]
+unsafe fn limit_other(object: *mut task_struct, subject: *mut task_struct) -> c_int {
+    let rcu = rcu::Guard::new();
+    // SAFETY: By the requirements of this function; nothing here changes what the current task is or
+    // has.
+    let (actor, object) = unsafe { (Party::current(subject), OtherTask::from_raw(object, &rcu)) };
+    let reached = Party::task(&object);
+
+    actor.check(
+        &reached,
+        (actor.relation_to_both(&reached), Access::SetLimits),
+        (Class::Sched, c_str!("prlimit")),
         &object.target(),
         Told::OfCurrent,
     )
@@ -219,7 +261,7 @@ unsafe fn trace_across(object: *mut task_struct, mode: c_uint, subject: *mut tas
     let rcu = rcu::Guard::new();
     // SAFETY: By the requirements of this function; nothing here changes what the current task is or
     // has.
-    let (tracer, traced) = unsafe { (Actor::current(subject), OtherTask::from_raw(object, &rcu)) };
+    let (tracer, traced) = unsafe { (Party::current(subject), OtherTask::from_raw(object, &rcu)) };
     let access = if mode & bindings::PTRACE_MODE_ATTACH != 0 {
         Access::Trace
     } else {
@@ -234,8 +276,8 @@ unsafe fn trace_across(object: *mut task_struct, mode: c_uint, subject: *mut tas
     check_trace(&tracer, &traced, access, told)
 }
 
-fn check_trace(tracer: &Actor<'_>, traced: &OtherTask<'_>, access: Access, told: Told) -> c_int {
-    let reached = Reached::task(traced);
+fn check_trace(tracer: &Party<'_>, traced: &OtherTask<'_>, access: Access, told: Told) -> c_int {
+    let reached = Party::task(traced);
 
     tracer.check(
         &reached,
@@ -276,16 +318,16 @@ unsafe extern "C" fn jaula_ptrace_traceme(
     };
 
     check_trace(
-        &Actor::task(&tracer),
+        &Party::task(&tracer),
         &object,
         Access::Trace,
         Told::OfCurrent,
     )
 }
 
-/// Decides whether a file may send a signal to `object`, for whoever has set that it does, and for
-/// whoever has chosen which. Called with the lock of the file's owner held for reading, often in an
-/// interrupt: the current task has nothing to do with it.
+/// Decides whether a file may send `signal` to `object`, for whoever has set that it does, and for whoever
+/// has chosen the signal. Called with the lock of the file's owner held for reading, often in an interrupt:
+/// the current task has nothing to do with it.
 ///
 /// # Safety
 ///
@@ -294,13 +336,13 @@ unsafe extern "C" fn jaula_ptrace_traceme(
 unsafe extern "C" fn jaula_file_send_sigiotask(
     object: *mut task_struct,
     owner: *mut fown_struct,
-    _signal: c_int,
+    signal: c_int,
 ) -> c_int {
     // SAFETY: By the requirements of this function.
     let senders = unsafe {
         [
             bindings::f_owner_cred(owner),
-            bindings::f_owner_signum_cred(owner),
+            bindings::f_owner_signum_cred(owner, signal),
         ]
     };
 
@@ -325,7 +367,7 @@ unsafe fn send_from_file(sender: *const cred, object: *mut task_struct) -> c_int
     // SAFETY: By the requirements of this function.
     let (actor, object) = unsafe {
         (
-            Actor::of_credentials(sender),
+            Party::of_credentials(sender),
             OtherTask::from_raw(object, &rcu),
         )
     };

@@ -14,7 +14,7 @@ use crate::{
     task::{Comm, Subject},
 };
 use core::{fmt, ptr};
-use kernel::{bindings, c_str, prelude::*, str::CStr};
+use kernel::{bindings, c_str, str::CStr};
 
 /// What somebody was kept from.
 pub(crate) struct Target {
@@ -163,15 +163,19 @@ fn tell(
     unsafe { bindings::jaula_trace_refusal(&refusal) };
     // SAFETY: As above.
     if ratelimit.allows() && !unsafe { bindings::jaula_audit_refusal(&refusal) } {
-        pr_notice!(
-            "{} in jail {}: {}{} refused on {}\n",
-            Comm::of_current(by_current),
-            number_of(jail),
-            call,
-            Command(command),
-            target,
-        );
+        let (who, number) = (Comm::of_current(by_current), number_of(jail));
+        log(&format_args!(
+            "{who} in jail {number}: {call}{} refused on {target}\n",
+            Command(command)
+        ));
     }
+}
+
+/// Puts a line into the kernel's log, and leaves it to others to put it on the console: whoever is refused
+/// something may have the console locked.
+fn log(line: &fmt::Arguments<'_>) {
+    // SAFETY: The function takes a pointer to such arguments, which are valid as long as the call lasts.
+    unsafe { bindings::jaula_log(ptr::from_ref(line).cast()) };
 }
 
 /// The command of a call, as it is printed behind its name.

@@ -198,7 +198,7 @@ void jaula_ipc_namespace_put(struct ipc_namespace *ns)
 	put_ipc_ns(ns);
 }
 
-/* NULL for a queue of the kernel itself, and where there are no queues. */
+/* NULL for the directory of the queues, and where there are no queues. */
 const struct cred *jaula_mqueue_cred(struct inode *inode)
 {
 	return mqueue_cred(inode);
@@ -248,6 +248,12 @@ bool jaula_is_tracer(struct task_struct *task)
 	return !list_empty(&task->ptraced);
 }
 
+/* Takes arguments of Rust's formatting. */
+void jaula_log(const void *arguments)
+{
+	printk_deferred(KERN_NOTICE "jaula: %pA", arguments);
+}
+
 int jaula_print_number(char *buffer, size_t size, u64 number)
 {
 	return scnprintf(buffer, size, "%llu\n", number);
@@ -292,13 +298,19 @@ const struct cred *jaula_task_cred(struct task_struct *task)
  * Whether @subject has a capability over the user namespace that @object is in,
  * for a look alone or for more: in its own sets, since whoever owns a namespace
  * has all of them over it, and has the user that @object had when it made one.
- * Nobody is told when it has not.
+ * Nobody is told when it has not.  @is_there says that a task is meant that acts
+ * at this moment, and not one that has asked for something and may be gone.
  */
 bool jaula_is_capable_over(const struct cred *subject,
-			   const struct cred *object, int cap, bool is_look)
+			   const struct cred *object, int cap, bool is_look,
+			   bool is_there)
 {
-	if (!in_userns(subject->user_ns, object->user_ns))
+	if (!in_userns(subject->user_ns, object->user_ns) ||
+	    !cap_raised(subject->cap_effective, cap))
 		return false;
+	/* Not all modules can be asked in an interrupt. */
+	if (!is_there)
+		return true;
 	return !security_capable(subject, subject->user_ns, cap,
 				 CAP_OPT_NOAUDIT |
 				 (is_look ? CAP_OPT_READ : CAP_OPT_NONE));
@@ -347,15 +359,28 @@ bool jaula_is_in_own_root(const struct path *path)
 	bool is_in_root;
 
 	get_fs_root(current->fs, &root);
-	is_in_root = path_is_under(path, &root);
+	/* Most are: what is mounted where need not be locked for that. */
+	is_in_root = (path->mnt == root.mnt &&
+		      is_subdir(path->dentry, root.dentry)) ||
+		     path_is_under(path, &root);
 	path_put(&root);
 	return is_in_root;
 }
 
 /* Whether a file is of a mount that the kernel has made for itself alone. */
-bool jaula_is_of_no_directory(struct file *file)
+bool jaula_is_on_internal_mount(struct file *file)
 {
 	return file->f_path.mnt->mnt_flags & MNT_INTERNAL;
+}
+
+/*
+ * Whether it is the kernel that has chosen a file for the current task: the lower
+ * one of a file system that lies over another, or an interpreter that has been
+ * opened when it was registered, by whoever did that.
+ */
+bool jaula_is_kernels_choice(struct file *file)
+{
+	return file->f_mode & FMODE_BACKING || file->f_cred != current_real_cred();
 }
 
 void jaula_counter_increment(atomic64_t *counter)

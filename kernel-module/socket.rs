@@ -52,13 +52,13 @@ unsafe extern "C" fn jaula_unix_send(
         return 0;
     }
     // How the two stand to each other, not being the same, makes no difference.
-    match policy::decide(Relation::UpOrAcross, Access::UseAbstractSocket) {
-        Verdict::Refuse(errno) | Verdict::AllowWith(_, errno) => {
+    match policy::decide(Relation::UpOrAcross, Access::UseAbstractSocket).refusal() {
+        Some(errno) => {
             let target = Target::of(c_str!("abstract socket"), Identity::of(owner));
             refusal::report_from(jail, Class::Unix, c_str!("connect"), &target);
             -(errno as c_int)
         }
-        Verdict::Allow | Verdict::Hide => 0,
+        None => 0,
     }
 }
 

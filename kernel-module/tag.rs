@@ -7,7 +7,7 @@
 //!
 //! | tag of | written | read |
 //! | --- | --- | --- |
-//! | a task | by its maker before anybody else can see it; later by the task itself alone | by the task itself, and by others under RCU |
+//! | a task | by its maker before anybody else can see it; later by the task itself alone, and not on its way out | by the task itself, by others under RCU, and by whoever releases it |
 //! | an IPC object | by its creator before it has an identifier | by whoever has found it, under RCU |
 //!
 //! Both are emptied when the last reference to the owner is gone. A jail outlives the last
@@ -57,7 +57,8 @@ impl Tag {
         self.as_ptr() == other.as_ptr()
     }
 
-    /// Returns the jail, [`None`] for the host: that of an IPC object, or of the current task.
+    /// Returns the jail, [`None`] for the host: that of an IPC object, of the current task, or of one that
+    /// is on its way out and being released.
     #[inline(always)]
     pub(crate) fn jail(&self) -> Option<&Jail> {
         // SAFETY: By the type invariant the pointer is null or a jail, and the tag keeps its

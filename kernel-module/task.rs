@@ -8,7 +8,7 @@ use crate::{
     identity::Identity,
     jail::{relation, Jail},
     list::Node,
-    policy::{self, Access, Class, Verdict},
+    policy::{self, Access, Class},
     rcu,
     refusal::{self, Target},
     tag::{in_blob, Tag},
@@ -284,12 +284,12 @@ fn check_adopts(maker: &Subject) -> Result {
     let rcu = rcu::Guard::new();
     let parent = maker.parent(&rcu);
 
-    match policy::decide(relation(maker.jail(), parent.jail()), Access::AskSchedule) {
-        Verdict::Refuse(_) | Verdict::AllowWith(..) => {
+    match policy::decide(relation(maker.jail(), parent.jail()), Access::AskSchedule).refusal() {
+        Some(_) => {
             refusal::report(maker, Class::Sched, c_str!("clone"), &parent.target());
             Err(EPERM)
         }
-        Verdict::Allow | Verdict::Hide => Ok(()),
+        None => Ok(()),
     }
 }
 
@@ -309,8 +309,8 @@ fn check_chooses_group(maker: &Subject) -> Result {
     Err(EPERM)
 }
 
-/// Takes a task that has exited from the list of its jail, which its tag goes on naming, and against whose
-/// limit it counts on.
+/// Takes a task that has exited from the list of its jail, which its tag goes on naming. Against the limit
+/// it counts until [`release`], which may have been before.
 ///
 /// # Safety
 ///
@@ -327,15 +327,16 @@ pub(crate) unsafe fn remove(task: *mut bindings::task_struct) {
     unsafe { jail.remove_task(blob.node.get()) };
 }
 
-/// Has a task that has exited count no longer against the limit of its jail: it has been waited for.
+/// Has a task count no longer against the limit of its jail: it is about to lose its number. It may still
+/// be on the list, on its way to [`remove`].
 ///
 /// # Safety
 ///
-/// `task` must be valid, have a blob, and have been made: this is called once for each.
+/// `task` must be valid, have a blob, and be on its way out: this is called once for each.
 #[inline(always)]
 pub(crate) unsafe fn release(task: *mut bindings::task_struct) {
-    // SAFETY: By the requirements of this function. A task that is being released is on its way out, and
-    // enters no jail any more.
+    // SAFETY: By the requirements of this function. A task that is on its way out enters no jail any more,
+    // and its tag has its reference until it is freed.
     if let Some(jail) = unsafe { tag_of(task) }.jail() {
         jail.release_task();
     }

@@ -5,9 +5,11 @@
 use std::convert::Infallible;
 use std::ffi::c_int;
 use std::io::{stderr, stdin, stdout, Write};
+use std::path::Path;
 
 use caps::CapsHashSet;
 use nix::errno::Errno;
+use nix::fcntl::{openat2, OFlag, OpenHow, ResolveFlag, AT_FDCWD};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::{fstat, stat, umask, Mode, SFlag};
@@ -151,7 +153,7 @@ fn enter(
     die_with(reporter).map_err(at("tying it to its launcher"))?;
     if let Some(workdir) = &plan.workdir {
         // As the user, who may not be let in there.
-        chdir(workdir)
+        change_directory(workdir)
             .map_err(|errno| format!("{}: {}", shown(workdir), reason(errno)))
             .map_err(at("changing to the working directory"))?;
     }
@@ -210,6 +212,18 @@ fn limit_resources(isolation: &Isolation) -> Result<(), String> {
         Rlimit::NO_CORE.set()?;
     }
     isolation.rlimit.iter().try_for_each(Rlimit::set)
+}
+
+/// Changes to a directory below the root, which is the working directory.
+///
+/// Links that lead elsewhere than by a path are not followed: those in /proc lead to the roots and
+/// descriptors of others, a launcher's among them, and this process may follow them until it executes.
+fn change_directory(path: &Path) -> Result<(), Errno> {
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+
+    fchdir(openat2(AT_FDCWD, path, how)?)
 }
 
 impl Plan {

@@ -6,6 +6,7 @@
 mod by_kernel;
 mod captive;
 mod deeds;
+mod lent;
 
 use captive::{Captive, USER};
 use deeds::{Deed, DEEDS, QUESTIONS};
@@ -96,6 +97,10 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     suite.case(
         "a descriptor signals down for who has CAP_KILL, and for no other",
         by_kernel::descriptor,
+    );
+    suite.case(
+        "nobody outside acts with credentials that a jail has lent",
+        lent::credentials,
     );
     suite.run(chosen)
 }

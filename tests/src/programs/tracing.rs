@@ -8,7 +8,7 @@ use jaula_tests::inmate::{wait_for_ever, Inmate};
 use jaula_tests::ktap::{fail, CaseResult, Chosen, Context, Failure, Suite};
 use jaula_tests::random::seed;
 use jaula_tests::sys::process::{self, Ended};
-use jaula_tests::sys::{jail as call, peer, trace, Errno};
+use jaula_tests::sys::{ids, jail as call, peer, schedule, trace, Errno};
 use jaula_tests::{check, check_eq, jail, jailfs, procfs};
 use std::fs;
 use std::io::{Read, Write};
@@ -46,6 +46,10 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     suite.case(
         "a child that is not bound makes no tracer of its parent that is",
         traceme_of_unbound,
+    );
+    suite.case(
+        "its namesake outside changes nothing of one that enters as a user",
+        namesake,
     );
     suite.case(
         "who becomes a tracer while it enters a jail stays outside",
@@ -215,6 +219,27 @@ fn traceme_of_unbound() -> CaseResult {
     let _ = process::kill(parent, libc::SIGKILL);
     let _ = process::wait(parent);
     result
+}
+
+fn namesake() -> CaseResult {
+    const USER: u32 = 1000;
+    let launcher = Inmate::start(|| {
+        ids::become_user(USER).context("becoming a user")?;
+        peer::set_dumpable().context("prctl")
+    })?;
+    let pid = launcher.pid;
+    let as_user = |what: &dyn Fn() -> Result<(), Errno>| {
+        in_child(|| ids::become_user(USER).and_then(|()| what()))
+    };
+    let limit = || schedule::set_limit(pid, [1 << 20, u64::MAX]);
+    check_eq!(as_user(&limit)?, Errno::EPERM, "prlimit");
+    let nice = || schedule::set_nice(schedule::Whose::Process, pid as u32, 5);
+    check_eq!(as_user(&nice)?, Errno::EPERM, "setpriority");
+    let look = || peer::robust_list(pid);
+    check_eq!(as_user(&look)?, Errno::EPERM, "get_robust_list");
+    let ask = || schedule::nice_of(pid).map(drop);
+    check_eq!(as_user(&ask)?, SUCCESS, "getpriority");
+    Ok(())
 }
 
 /// How often it is tried to hit the moment between a look at the task that enters and its entering.

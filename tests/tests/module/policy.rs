@@ -61,16 +61,15 @@ fn expected(relation: Relation, access: Access) -> Verdict {
             | Access::Trace
             | Access::Schedule
             | Access::SetLimits
-            | Access::ChangeProcess,
+            | Access::ChangeProcess
+            | Access::AssumeCredentials,
             Relation::Same,
         ) => Verdict::Allow,
         (
-            Access::SignalFreely
-            | Access::AskSchedule
-            | Access::OpenProcess
-            | Access::AssumeCredentials,
+            Access::SignalFreely | Access::AskSchedule | Access::OpenProcess,
             Relation::Same | Relation::Down,
         ) => Verdict::Allow,
+        (Access::AssumeCredentials, Relation::Down) => Verdict::Refuse(Errno::Perm),
         (Access::Signal, Relation::Down) => Verdict::AllowWith(Privilege::Kill, Errno::Perm),
         (Access::Look, Relation::Down) => Verdict::AllowWith(Privilege::Look, Errno::Perm),
         (Access::Trace, Relation::Down) => Verdict::AllowWith(Privilege::Trace, Errno::Perm),

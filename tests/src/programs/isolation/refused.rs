@@ -36,6 +36,10 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
             vec!["working directory", "/root", "EACCES"],
         ),
         (
+            vec!["--user", "root", "--workdir", "/proc/self/root"],
+            vec!["working directory", "/proc/self/root", "ELOOP"],
+        ),
+        (
             vec!["--plain", "--tmpfs", "/tmp"],
             vec!["a tmpfs", "turned off"],
         ),
