@@ -15,7 +15,7 @@ use crate::{
     exported::exported,
     jail::{relation, Jail},
     keyring,
-    policy::{self, Access, Class, Verdict},
+    policy::{self, Access, Class},
     rcu,
     reach::{Party, Told},
     refusal::{self, Target},

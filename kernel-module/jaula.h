@@ -104,7 +104,7 @@ bool jaula_ipc_namespace_get(struct ipc_namespace *ns);
 void jaula_ipc_namespace_put(struct ipc_namespace *ns);
 const struct cred *jaula_mqueue_cred(struct inode *inode);
 void jaula_mqueue_remove(void *jail);
-void jaula_log(const void *arguments);
+void jaula_log(const char *line);
 int jaula_print_number(char *buffer, size_t size, u64 number);
 int jaula_print_time(char *buffer, size_t size, u64 nanoseconds);
 void jaula_shm_init_task(struct task_struct *task);

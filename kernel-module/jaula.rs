@@ -55,5 +55,3 @@ mod tag;
 mod task;
 mod tree;
 mod value;
-
-const __LOG_PREFIX: &[u8] = b"jaula\0";

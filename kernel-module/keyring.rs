@@ -7,7 +7,7 @@ use crate::{
     exported::exported,
     identity::{Identity, Mark},
     jail::Jail,
-    policy::{self, Access, Class, Errno, Relation, Verdict},
+    policy::{self, Access, Class, Errno, Relation},
     refusal::{self, Target},
 };
 use core::{cell::UnsafeCell, ptr};

@@ -10,7 +10,7 @@ use crate::{
     exported::exported,
     identity::Identity,
     jail::Jail,
-    policy::{self, Access, Class, Relation, Verdict},
+    policy::{self, Access, Class, Relation},
     refusal::{self, Target},
 };
 use core::{ffi::c_void, ptr};

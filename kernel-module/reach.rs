@@ -81,6 +81,7 @@ impl<'a> Party<'a> {
     }
 
     /// Another task, by its tag and its own credentials.
+    #[inline(never)]
     pub(crate) fn task(task: &OtherTask<'a>) -> Self {
         // INVARIANT: The credentials of a task stay for as long as the task's guard does.
         Self {

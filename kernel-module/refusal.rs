@@ -13,7 +13,10 @@ use crate::{
     sysv_call::SysvCall,
     task::{Comm, Subject},
 };
-use core::{fmt, ptr};
+use core::{
+    fmt::{self, Write},
+    ptr,
+};
 use kernel::{bindings, c_str, str::CStr};
 
 /// What somebody was kept from.
@@ -164,18 +167,54 @@ fn tell(
     // SAFETY: As above.
     if ratelimit.allows() && !unsafe { bindings::jaula_audit_refusal(&refusal) } {
         let (who, number) = (Comm::of_current(by_current), number_of(jail));
-        log(&format_args!(
-            "{who} in jail {number}: {call}{} refused on {target}\n",
+        let mut line = Line::new();
+        // What does not fit is left out.
+        let _ = write!(
+            line,
+            "{who} in jail {number}: {call}{} refused on {target}",
             Command(command)
-        ));
+        );
+        line.log();
     }
 }
 
-/// Puts a line into the kernel's log, and leaves it to others to put it on the console: whoever is refused
-/// something may have the console locked.
-fn log(line: &fmt::Arguments<'_>) {
-    // SAFETY: The function takes a pointer to such arguments, which are valid as long as the call lasts.
-    unsafe { bindings::jaula_log(ptr::from_ref(line).cast()) };
+/// A line of the kernel's log.
+struct Line {
+    /// Ends with a null byte.
+    text: [u8; 192],
+    length: usize,
+}
+
+impl Line {
+    /// The level of the line, `KERN_NOTICE`, and who says it.
+    const START: &'static [u8] = b"\x015jaula: ";
+
+    fn new() -> Self {
+        let mut text = [0; 192];
+        text[..Self::START.len()].copy_from_slice(Self::START);
+        Self {
+            text,
+            length: Self::START.len(),
+        }
+    }
+
+    /// Puts the line into the log, and leaves it to others to put it on the console: whoever is refused
+    /// something may have the console locked.
+    fn log(&self) {
+        // SAFETY: The text ends with a null byte.
+        unsafe { bindings::jaula_log(self.text.as_ptr().cast()) };
+    }
+}
+
+impl fmt::Write for Line {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        let room = self.text.len() - 1 - self.length;
+        let more = &more.as_bytes()[..more.len().min(room)];
+
+        self.text[self.length..][..more.len()].copy_from_slice(more);
+        self.length += more.len();
+        Ok(())
+    }
 }
 
 /// The command of a call, as it is printed behind its name.

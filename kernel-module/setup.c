@@ -248,10 +248,10 @@ bool jaula_is_tracer(struct task_struct *task)
 	return !list_empty(&task->ptraced);
 }
 
-/* Takes arguments of Rust's formatting. */
-void jaula_log(const void *arguments)
+/* A line with its level, and without its end. */
+void jaula_log(const char *line)
 {
-	printk_deferred(KERN_NOTICE "jaula: %pA", arguments);
+	printk_deferred("%s\n", line);
 }
 
 int jaula_print_number(char *buffer, size_t size, u64 number)

@@ -10,7 +10,7 @@ use crate::{
     capability, credentials,
     exported::exported,
     identity::Identity,
-    policy::{self, Access, Class, Relation, Verdict},
+    policy::{self, Access, Class, Relation},
     refusal::{self, Target},
 };
 use kernel::{

@@ -194,6 +194,7 @@ impl<'a> OtherTask<'a> {
     }
 
     /// Returns what is told of the task when it was not to be reached.
+    #[inline(never)]
     pub(crate) fn target(&self) -> Target {
         // SAFETY: By the type invariant; the number is not written while the task is valid.
         let pid = unsafe { (*self.0).pid };

@@ -27,8 +27,9 @@ use crate::{privilege, sys};
 const PROGRAM: &str = "/proc/self/exe";
 
 /// Executes the calling program once more, with the same arguments and environment, from where
-/// nobody can write it; returns where it is so already. In a jail it returns, too: the kernel executes
-/// nothing there that no path leads to, such a mount and the program of a launcher included.
+/// nobody can write it; returns where it is so already. In a jail that may mount it returns, too: the
+/// kernel executes nothing there that no path leads to, such a mount and the program of a launcher
+/// included.
 ///
 /// To be called before anything else is done: whatever that did would be done again.
 ///
@@ -66,6 +67,12 @@ fn attempt() -> Result<(), String> {
             errno => reason(errno),
         }
     })?;
+    if !get_jailnumber()
+        .map_err(|error| error.to_string())?
+        .is_host()
+    {
+        return Ok(());
+    }
     let read_only = u64::from(MountAttrFlags::MOUNT_ATTR_RDONLY.bits());
     sys::restrict_mounts(program.as_fd(), read_only).map_err(reason)?;
     let strings = |strings: Vec<Vec<u8>>| -> Result<Vec<CString>, String> {

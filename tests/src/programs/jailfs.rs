@@ -18,7 +18,7 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     let mut suite = Suite::new();
     suite.case("the version is the documented one", || {
         let text = fs::read_to_string(format!("{ROOT}/version")).context("version")?;
-        check_eq!(text, "3\n", "version");
+        check_eq!(text, "4\n", "version");
         Ok(())
     });
     suite.case("a jail has the files that the documentation names", files);
