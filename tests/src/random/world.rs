@@ -256,15 +256,15 @@ mod tests {
     }
 
     #[test]
-    fn what_a_dead_jail_has_left_is_the_hosts() {
+    fn nothing_is_left_of_a_dead_jail() {
         let mut world = world();
         world.queues.insert("q".into(), 2);
         let unlink = Step::UnlinkQueue("q".into());
         assert_eq!(world.predict(0, &unlink), Some(Err(Errno::EACCES)));
         world.destroy(2);
         assert!(!world.workers.contains_key(&2));
-        assert_eq!(world.predict(0, &unlink), Some(Ok(())));
-        assert_eq!(world.predict(1, &unlink), Some(Err(Errno::EACCES)));
+        assert_eq!(world.predict(0, &unlink), Some(Err(Errno::ENOENT)));
+        assert_eq!(world.predict(1, &unlink), Some(Err(Errno::ENOENT)));
     }
 
     #[test]
