@@ -7,7 +7,7 @@
 
 use crate::{
     allowance::Permission,
-    capability, exec,
+    capability, credentials, exec,
     exported::exported,
     identity::Identity,
     mqueue,
@@ -48,13 +48,10 @@ unsafe fn magic_of(inode: *mut inode) -> u32 {
     unsafe { (*(*inode).i_sb).s_magic as u32 }
 }
 
-/// # Safety
-///
-/// `inode` must be valid.
-#[inline(always)]
-unsafe fn kind_of(inode: *mut inode) -> Kind {
-    // SAFETY: By the requirements of this function.
-    match unsafe { magic_of(inode) } {
+/// Tells what kind of file system has this number.
+#[inline(never)]
+fn kind_of(magic: u32) -> Kind {
+    match magic {
         bindings::PROC_SUPER_MAGIC => Kind::Proc,
         bindings::SYSFS_MAGIC
         | bindings::CGROUP_SUPER_MAGIC
@@ -105,10 +102,12 @@ unsafe extern "C" fn jaula_file_open(
 
     // SAFETY: As above; the subject is only looked at here.
     unsafe {
-        if magic_of(inode) == MQUEUE_MAGIC {
+        let magic = magic_of(inode);
+
+        if magic == MQUEUE_MAGIC {
             mqueue::check(inode, c_str!("mq_open"), subject)
         } else if Subject::from_current(subject).jail().is_none() {
-            if writes && kind_of(inode) == Kind::Proc {
+            if writes && magic == bindings::PROC_SUPER_MAGIC {
                 change_from_host(file, subject)
             } else {
                 0
@@ -116,7 +115,7 @@ unsafe extern "C" fn jaula_file_open(
         } else if executes {
             exec::check(file, subject)
         } else {
-            match kind_of(inode) {
+            match kind_of(magic) {
                 Kind::Ordinary => 0,
                 kind => open_in_jail(file, kind, writes, subject),
             }
@@ -206,7 +205,10 @@ unsafe extern "C" fn jaula_inode_change(
     unsafe {
         if magic_of(inode) == MQUEUE_MAGIC {
             mqueue::check(inode, CStr::from_char_ptr(call), subject)
-        } else if changes_use && kind_of(inode) != Kind::Ordinary {
+        } else if changes_use
+            && credentials::jail_of_current(subject).is_some()
+            && kind_of(magic_of(inode)) != Kind::Ordinary
+        {
             check_may_control(inode, CStr::from_char_ptr(call), subject)
         } else {
             0

@@ -199,7 +199,7 @@ fn remove_objects(jail: &Jail) {
 /// Removes every message queue of POSIX of a jail that no tasks and no jails are left in.
 fn remove_queues(jail: &Jail) {
     {
-        let mut members = jail.members.lock();
+        let members = jail.members.lock();
         if !members.is_deserted() || !members.has_queues {
             return;
         }

@@ -155,40 +155,38 @@ unsafe extern "C" fn jaula_task_schedule(
     if unsafe { is_same_jail(subject, object) && (!changes || is_on_host(subject)) } {
         return 0;
     }
+    let access = if changes {
+        Access::Schedule
+    } else {
+        Access::AskSchedule
+    };
     // SAFETY: As above.
-    unsafe { schedule_other(object, changes, call, subject) }
+    unsafe { change_other(object, access, CStr::from_char_ptr(call), subject) }
 }
 
 /// # Safety
 ///
-/// As for [`jaula_task_schedule`].
+/// `subject` must be the current task, `object` valid.
 #[inline(never)]
-unsafe fn schedule_other(
+unsafe fn change_other(
     object: *mut task_struct,
-    changes: bool,
-    call: *const c_char,
+    access: Access,
+    call: &'static CStr,
     subject: *mut task_struct,
 ) -> c_int {
     let rcu = rcu::Guard::new();
     // SAFETY: By the requirements of this function; nothing here changes what the current task is or
     // has.
-    let (actor, object, call) = unsafe {
-        (
-            Party::current(subject),
-            OtherTask::from_raw(object, &rcu),
-            CStr::from_char_ptr(call),
-        )
-    };
+    let (actor, object) = unsafe { (Party::current(subject), OtherTask::from_raw(object, &rcu)) };
     let reached = Party::task(&object);
-    let wanted = if changes {
-        (actor.relation_to_both(&reached), Access::Schedule)
-    } else {
-        (actor.relation_to(&reached), Access::AskSchedule)
+    let relation = match access {
+        Access::AskSchedule => actor.relation_to(&reached),
+        _ => actor.relation_to_both(&reached),
     };
 
     actor.check(
         &reached,
-        wanted,
+        (relation, access),
         (Class::Sched, call),
         &object.target(),
         Told::OfCurrent,
@@ -211,27 +209,7 @@ unsafe extern "C" fn jaula_task_setrlimit(
         return 0;
     }
     // SAFETY: As above.
-    unsafe { limit_other(object, subject) }
-}
-
-/// # Safety
-///
-/// As for [`jaula_task_setrlimit`].
-#[inline(never)]
-unsafe fn limit_other(object: *mut task_struct, subject: *mut task_struct) -> c_int {
-    let rcu = rcu::Guard::new();
-    // SAFETY: By the requirements of this function; nothing here changes what the current task is or
-    // has.
-    let (actor, object) = unsafe { (Party::current(subject), OtherTask::from_raw(object, &rcu)) };
-    let reached = Party::task(&object);
-
-    actor.check(
-        &reached,
-        (actor.relation_to_both(&reached), Access::SetLimits),
-        (Class::Sched, c_str!("prlimit")),
-        &object.target(),
-        Told::OfCurrent,
-    )
+    unsafe { change_other(object, Access::SetLimits, c_str!("prlimit"), subject) }
 }
 
 /// Decides whether the current task, `subject`, may trace `object`, or do what needs the same check.
@@ -359,6 +337,7 @@ unsafe extern "C" fn jaula_file_send_sigiotask(
 /// # Safety
 ///
 /// `sender` must be null, for nobody, or valid, and `object` be valid.
+#[inline(never)]
 unsafe fn send_from_file(sender: *const cred, object: *mut task_struct) -> c_int {
     if sender.is_null() {
         return 0;

@@ -45,10 +45,6 @@ pub fn protect() -> Result<(), LaunchError> {
 }
 
 fn attempt() -> Result<(), String> {
-    // A kernel that has no jails is complained about later.
-    if get_jailnumber().is_ok_and(|number| !number.is_host()) {
-        return Ok(());
-    }
     let found = statvfs(PROGRAM).map_err(|errno| format!("{PROGRAM}: {}", reason(errno)))?;
     if found.flags().contains(FsFlags::ST_RDONLY) {
         // It would be called by the number of a descriptor otherwise.
@@ -65,6 +61,7 @@ fn attempt() -> Result<(), String> {
             errno => reason(errno),
         }
     })?;
+    // A kernel that has no jails is complained about later.
     // A kernel that has no jails is complained about later.
     if get_jailnumber().is_ok_and(|number| !number.is_host()) {
         return Ok(());
