@@ -71,7 +71,11 @@ struct jaula_refusal {
 	/* NULL for a call that has none. */
 	const char *command;
 	const char *kind;
+	/* Of this length, which is 0 for what has a number and no name. */
+	const char *name;
+	int name_length;
 	int id;
+	bool has_key;
 	u32 key;
 	/* Whether the current task has made it. */
 	bool by_current;
@@ -104,7 +108,6 @@ bool jaula_ipc_namespace_get(struct ipc_namespace *ns);
 void jaula_ipc_namespace_put(struct ipc_namespace *ns);
 const struct cred *jaula_mqueue_cred(struct inode *inode);
 void jaula_mqueue_remove(void *jail);
-void jaula_log(const char *line);
 int jaula_print_number(char *buffer, size_t size, u64 number);
 int jaula_print_time(char *buffer, size_t size, u64 nanoseconds);
 void jaula_shm_init_task(struct task_struct *task);
@@ -148,6 +151,7 @@ void jaula_report_attach(u32 jail, u32 from);
 void jaula_report_destroy(u32 jail, u32 from);
 void jaula_trace_refusal(const struct jaula_refusal *refusal);
 bool jaula_audit_refusal(const struct jaula_refusal *refusal);
+void jaula_log_refusal(const struct jaula_refusal *refusal);
 void jaula_trace_limit(u32 jail, const char *limit);
 void jaula_audit_limit(u32 jail, const char *limit);
 

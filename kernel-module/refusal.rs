@@ -11,13 +11,10 @@ use crate::{
     policy::{Class, Resource},
     ratelimit::Ratelimit,
     sysv_call::SysvCall,
-    task::{Comm, Subject},
+    task::Subject,
 };
-use core::{
-    fmt::{self, Write},
-    ptr,
-};
-use kernel::{bindings, c_str, str::CStr};
+use core::ptr;
+use kernel::{bindings, c_str, ffi::c_int, str::CStr};
 
 /// What somebody was kept from.
 pub(crate) struct Target {
@@ -67,21 +64,6 @@ impl Target {
             key: Some(object.key()),
             ..Self::of(call.object_kind(), Identity::of(object.jail())).with_id(object.id())
         }
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.kind)?;
-        match (self.name, self.id) {
-            (Some(name), _) => write!(f, " {name}")?,
-            (None, 0) if self.key.is_none() => {}
-            (None, id) => write!(f, " {id}")?,
-        }
-        if let Some(key) = self.key {
-            write!(f, " (key {key:#x})")?;
-        }
-        write!(f, " of jail {}", self.owner)
     }
 }
 
@@ -151,81 +133,27 @@ fn tell(
         None => Ratelimit::of_host(),
     };
 
+    let name = target.name.unwrap_or("");
     let refusal = bindings::jaula_refusal {
         jail: number_of(jail),
         owner: target.owner,
         call: call.as_char_ptr(),
         command: command.map_or(ptr::null(), CStr::as_char_ptr),
         kind: target.kind.as_char_ptr(),
+        name: name.as_ptr().cast(),
+        name_length: name.len() as c_int,
         id: target.id,
+        has_key: target.key.is_some(),
         key: target.key.unwrap_or(0) as u32,
         by_current,
     };
 
-    // SAFETY: The names in the value are strings with an end.
+    // SAFETY: The names in the value are strings with an end, or with their length.
     unsafe { bindings::jaula_trace_refusal(&refusal) };
     // SAFETY: As above.
     if ratelimit.allows() && !unsafe { bindings::jaula_audit_refusal(&refusal) } {
-        let (who, number) = (Comm::of_current(by_current), number_of(jail));
-        let mut line = Line::new();
-        // What does not fit is left out.
-        let _ = write!(
-            line,
-            "{who} in jail {number}: {call}{} refused on {target}",
-            Command(command)
-        );
-        line.log();
-    }
-}
-
-/// A line of the kernel's log.
-struct Line {
-    /// Ends with a null byte.
-    text: [u8; 192],
-    length: usize,
-}
-
-impl Line {
-    /// The level of the line, `KERN_NOTICE`, and who says it.
-    const START: &'static [u8] = b"\x015jaula: ";
-
-    fn new() -> Self {
-        let mut text = [0; 192];
-        text[..Self::START.len()].copy_from_slice(Self::START);
-        Self {
-            text,
-            length: Self::START.len(),
-        }
-    }
-
-    /// Puts the line into the log, and leaves it to others to put it on the console: whoever is refused
-    /// something may have the console locked.
-    fn log(&self) {
-        // SAFETY: The text ends with a null byte.
-        unsafe { bindings::jaula_log(self.text.as_ptr().cast()) };
-    }
-}
-
-impl fmt::Write for Line {
-    fn write_str(&mut self, more: &str) -> fmt::Result {
-        let room = self.text.len() - 1 - self.length;
-        let more = &more.as_bytes()[..more.len().min(room)];
-
-        self.text[self.length..][..more.len()].copy_from_slice(more);
-        self.length += more.len();
-        Ok(())
-    }
-}
-
-/// The command of a call, as it is printed behind its name.
-struct Command(Option<&'static CStr>);
-
-impl fmt::Display for Command {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(command) => write!(f, "({command})"),
-            None => Ok(()),
-        }
+        // SAFETY: As above.
+        unsafe { bindings::jaula_log_refusal(&refusal) };
     }
 }
 

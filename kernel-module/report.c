@@ -100,6 +100,35 @@ bool jaula_audit_refusal(const struct jaula_refusal *refusal)
 	return true;
 }
 
+/*
+ * A line of the kernel's log.  Others put it on the console: whoever is refused
+ * something may have that locked.  The name of a task is what the task wants it
+ * to be, and is escaped.
+ */
+void jaula_log_refusal(const struct jaula_refusal *refusal)
+{
+	static const char line[] = KERN_NOTICE
+		"jaula: %s in jail %u: %s%s%s%s refused on %s%s%s of jail %u\n";
+	char who[4 * TASK_COMM_LEN + 16] = "a file";
+	char name[48] = "", key[24] = "";
+
+	if (refusal->by_current)
+		scnprintf(who, sizeof(who), "%*pE[%d]",
+			  (int)strnlen(current->comm, TASK_COMM_LEN),
+			  current->comm, task_pid_nr(current));
+	if (refusal->name_length)
+		scnprintf(name, sizeof(name), " %.*s", refusal->name_length,
+			  refusal->name);
+	else if (refusal->id || refusal->has_key)
+		scnprintf(name, sizeof(name), " %d", refusal->id);
+	if (refusal->has_key)
+		scnprintf(key, sizeof(key), " (key %#x)", refusal->key);
+	printk_deferred(line, who, refusal->jail, refusal->call,
+			refusal->command ? "(" : "", refusal->command ?: "",
+			refusal->command ? ")" : "", refusal->kind, name, key,
+			refusal->owner);
+}
+
 void jaula_trace_limit(u32 jail, const char *limit)
 {
 	trace_jaula_limit(jail, limit);

@@ -248,12 +248,6 @@ bool jaula_is_tracer(struct task_struct *task)
 	return !list_empty(&task->ptraced);
 }
 
-/* A line with its level, and without its end. */
-void jaula_log(const char *line)
-{
-	printk_deferred("%s\n", line);
-}
-
 int jaula_print_number(char *buffer, size_t size, u64 number)
 {
 	return scnprintf(buffer, size, "%llu\n", number);

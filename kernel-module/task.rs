@@ -13,7 +13,7 @@ use crate::{
     refusal::{self, Target},
     tag::{in_blob, Tag},
 };
-use core::{cell::UnsafeCell, fmt, marker::PhantomData, mem::size_of, ptr};
+use core::{cell::UnsafeCell, marker::PhantomData, mem::size_of, ptr};
 use kernel::{bindings, c_str, prelude::*, types::ARef};
 
 /// What this module keeps in the blob of a task. Zeroed memory is a valid value.
@@ -409,41 +409,4 @@ impl Drop for Victim {
 pub(crate) fn breathe() {
     // SAFETY: Called in process context with no lock held.
     unsafe { bindings::jaula_cond_resched() };
-}
-
-/// The name and the number of the current task. The name is what the task wants it to be: printing it
-/// escapes what could pass for something else in a log. Where it has
-/// nothing to do with what is told there is neither.
-pub(crate) struct Comm(Option<([u8; bindings::TASK_COMM_LEN as usize], i32)>);
-
-impl Comm {
-    /// Reads both, or neither when the current task is not meant. May be called in
-    /// any context.
-    pub(crate) fn of_current(is_meant: bool) -> Self {
-        if !is_meant {
-            return Self(None);
-        }
-        // SAFETY: The current task is valid; its number is not written while it runs. It may be
-        // writing its name from another thread, which then comes out mixed, as it does everywhere in
-        // the kernel: hence the volatile read.
-        Self(Some(unsafe {
-            let task = bindings::get_current();
-            (
-                ptr::read_volatile(ptr::addr_of!((*task).comm).cast()),
-                (*task).pid,
-            )
-        }))
-    }
-}
-
-impl fmt::Display for Comm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((name, pid)) = &self.0 else {
-            return f.write_str("a file");
-        };
-        name.iter()
-            .take_while(|byte| **byte != 0)
-            .try_for_each(|byte| write!(f, "{}", byte.escape_ascii()))?;
-        write!(f, "[{pid}]")
-    }
 }
