@@ -13,7 +13,7 @@ use crate::{
     task::{self, Subject},
 };
 use kernel::{
-    bindings::{get_current, kern_ipc_perm, task_struct},
+    bindings::{self, get_current, kern_ipc_perm, task_struct},
     error::Result,
     ffi::{c_int, c_long},
 };
@@ -29,6 +29,7 @@ exported!(
     jaula_ipc_addid,
     jaula_ipc_rmid,
     jaula_task_number,
+    jaula_task_number_for_audit,
 );
 
 /// Puts a new task into the jail of the current one, whatever made it: `fork`, `vfork`, `clone`, a
@@ -179,6 +180,24 @@ unsafe extern "C" fn jaula_task_number(task: *mut task_struct) -> c_long {
         Verdict::Allow => number_of(jail) as c_long,
         _ => -(policy::Errno::Access as c_long),
     }
+}
+
+/// Returns the number of the jail that a task is in, or was in last, and 0 for the host: for the
+/// audit log, whose readers see all jails. A record that is made in an interrupt is not about the
+/// current task, which has nothing to do with it. Called in any context: may not sleep.
+///
+/// # Safety
+///
+/// `task` must be valid.
+#[no_mangle]
+unsafe extern "C" fn jaula_task_number_for_audit(task: *mut task_struct) -> u32 {
+    // SAFETY: May be called anywhere.
+    if !unsafe { bindings::jaula_is_in_task() } {
+        return 0;
+    }
+    let rcu = rcu::Guard::new();
+    // SAFETY: By the requirements of this function. The tag is read as that of another task.
+    number_of(unsafe { task::tag_of(task) }.jail_of_other(&rcu))
 }
 
 #[cold]

@@ -63,6 +63,8 @@ struct jaula_mark {
 	u32 words[3];
 };
 
+struct audit_buffer;
+
 /* A call that was refused on something of another jail. */
 struct jaula_refusal {
 	u32 jail;
@@ -145,7 +147,7 @@ bool jaula_fs_is_own(struct inode *inode);
 /* lsm.c */
 void jaula_add_hooks(void);
 
-/* report.c: what the current task has done, or was refused */
+/* report.c: what the current task has done, or was refused, and whose it is */
 void jaula_report_create(u32 jail, u32 from);
 void jaula_report_attach(u32 jail, u32 from);
 void jaula_report_destroy(u32 jail, u32 from);
@@ -154,6 +156,8 @@ bool jaula_audit_refusal(const struct jaula_refusal *refusal);
 void jaula_log_refusal(const struct jaula_refusal *refusal);
 void jaula_trace_limit(u32 jail, const char *limit);
 void jaula_audit_limit(u32 jail, const char *limit);
+void jaula_audit_task(struct audit_buffer *ab, struct task_struct *task,
+		      bool object);
 
 /* hooks.rs */
 int jaula_task_alloc(struct task_struct *task, u64 clone_flags);
@@ -167,6 +171,7 @@ void jaula_ipc_rmid(struct kern_ipc_perm *ipcp);
 int jaula_ipc_lookup(struct kern_ipc_perm *ipcp, int call, int cmd,
 		     struct task_struct *subject);
 long jaula_task_number(struct task_struct *task);
+u32 jaula_task_number_for_audit(struct task_struct *task);
 
 /* process.rs */
 int jaula_task_kill(struct task_struct *object, int signal, bool is_kernels,

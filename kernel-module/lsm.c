@@ -394,6 +394,9 @@ static struct security_hook_list jaula_hooks[] __ro_after_init = {
 #ifdef CONFIG_PERF_EVENTS
 	LSM_HOOK_INIT(perf_event_open, hook_perf_event_open),
 #endif
+#ifdef CONFIG_AUDIT
+	LSM_HOOK_INIT(audit_log_task, jaula_audit_task),
+#endif
 };
 
 static const struct lsm_id jaula_lsmid = {

@@ -145,3 +145,17 @@ void jaula_audit_limit(u32 jail, const char *limit)
 	audit_log_format(ab, " jail=%u limit=%s res=0", jail, limit);
 	audit_log_end(ab);
 }
+
+/*
+ * Adds the jail of a task to a record of the kernel's about it.  The records of
+ * this file, which tell of jails themselves, do not come here.
+ */
+void jaula_audit_task(struct audit_buffer *ab, struct task_struct *task,
+		      bool object)
+{
+	u32 number = jaula_task_number_for_audit(task);
+
+	if (number)
+		audit_log_format(ab, " %s=%u", object ? "ojail" : "jail",
+				 number);
+}
