@@ -4,7 +4,9 @@
 
 use crate::ktap::{fail, Context, Failure};
 use crate::wait;
-use netlink_packet_audit::{AuditMessage, StatusMessage};
+use netlink_packet_audit::{
+    AuditMessage, RuleAction, RuleField, RuleFieldFlags, RuleFlags, RuleMessage, StatusMessage,
+};
 use netlink_packet_core::{
     NetlinkHeader, NetlinkMessage, NetlinkPayload, NLM_F_ACK, NLM_F_REQUEST,
 };
@@ -15,6 +17,14 @@ use std::io::{self, ErrorKind};
 pub const JAIL: u16 = 1490;
 /// The record of a call that was refused (`AUDIT_JAULA_REFUSAL`).
 pub const REFUSAL: u16 = 1491;
+/// The record of a call (`AUDIT_SYSCALL`).
+pub const SYSCALL: u16 = 1300;
+/// The record of who was sent a signal (`AUDIT_OBJ_PID`).
+pub const OBJ_PID: u16 = 1318;
+/// The record of a process that ends with a core dump (`AUDIT_ANOM_ABEND`).
+pub const ANOM_ABEND: u16 = 1701;
+/// What a program has written (`AUDIT_TRUSTED_APP`).
+pub const USER: u16 = 1121;
 
 /// `AUDIT_NLGRP_READLOG` of `<linux/audit.h>`.
 const READERS: u32 = 1;
@@ -22,6 +32,8 @@ const READERS: u32 = 1;
 const STATUS_ENABLED: u32 = 1;
 /// The longest message, a record of `MAX_AUDIT_MESSAGE_LENGTH`, with room to spare.
 const MESSAGE_MAX: usize = 16384;
+/// What the records of a rule are found by.
+const KEY: &str = "jaula-tests";
 
 /// Auditing, on until this value is dropped.
 pub struct Audit {
@@ -84,6 +96,57 @@ impl Drop for Audit {
     }
 }
 
+/// A rule by which calls are recorded, until this value is dropped.
+pub struct Rule(RuleMessage);
+
+impl Rule {
+    /// Records what fails with this error, whatever the call: the C libraries have several for
+    /// opening a file.
+    pub fn on_error(errno: i32) -> Result<Rule, Failure> {
+        let mut rule = RuleMessage::new();
+        rule.syscalls.set_all();
+        let exit = RuleField::Exit((-errno) as u32);
+        rule.fields.push((exit, RuleFieldFlags::Equal));
+        Rule::add(rule)
+    }
+
+    /// Records each call with this number.
+    pub fn on_call(number: libc::c_long) -> Result<Rule, Failure> {
+        let mut rule = RuleMessage::new();
+        rule.syscalls.set(number as u32);
+        Rule::add(rule)
+    }
+
+    /// How a record says that it was this rule.
+    pub fn key() -> String {
+        format!("key=\"{KEY}\"")
+    }
+
+    fn add(mut rule: RuleMessage) -> Result<Rule, Failure> {
+        rule.flags = RuleFlags::FilterExit;
+        rule.action = RuleAction::Always;
+        let key = RuleField::Filterkey(KEY.to_owned());
+        rule.fields.push((key, RuleFieldFlags::Equal));
+        request("AUDIT_ADD_RULE", AuditMessage::AddRule(rule.clone()))?;
+        Ok(Rule(rule))
+    }
+}
+
+impl Drop for Rule {
+    fn drop(&mut self) {
+        let _ = request("AUDIT_DEL_RULE", AuditMessage::DelRule(self.0.clone()));
+    }
+}
+
+/// Writes into the log, as a program may that has CAP_AUDIT_WRITE.
+pub fn write(text: &str) -> Result<(), Failure> {
+    // The kernel makes the last byte a zero.
+    request(
+        "a message",
+        AuditMessage::Other((USER, format!("{text}\0"))),
+    )
+}
+
 /// Whether each of the values, `NAME=VALUE`, is a word of the text.
 pub fn has_all(text: &str, values: &[String]) -> bool {
     values
@@ -113,26 +176,30 @@ fn enable(on: bool) -> Result<(), Failure> {
     let mut status = StatusMessage::new();
     status.mask = STATUS_ENABLED;
     status.enabled = u32::from(on);
+    request("AUDIT_SET", AuditMessage::SetStatus(status))
+}
+
+/// Asks something of the kernel, and waits for its answer.
+fn request(what: &str, message: AuditMessage) -> Result<(), Failure> {
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST | NLM_F_ACK;
-    let mut request = NetlinkMessage::new(header, AuditMessage::SetStatus(status).into());
+    let mut request = NetlinkMessage::new(header, message.into());
     request.finalize();
     let mut bytes = vec![0; request.buffer_len()];
     request.serialize(&mut bytes);
 
     let socket = socket()?;
-    socket.send(&bytes, 0).context("AUDIT_SET")?;
+    socket.send(&bytes, 0).context(what)?;
     let mut answer = Vec::with_capacity(MESSAGE_MAX);
-    socket
-        .recv(&mut answer, 0)
-        .context("the answer to AUDIT_SET")?;
+    let what = format!("the answer to {what}");
+    socket.recv(&mut answer, 0).context(&what)?;
     let answer = NetlinkMessage::<AuditMessage>::deserialize(&answer)
-        .map_err(|error| fail(format!("the answer to AUDIT_SET: {error}")))?;
+        .map_err(|error| fail(format!("{what}: {error}")))?;
     match answer.payload {
         NetlinkPayload::Error(error) => match error.code {
             None => Ok(()),
-            Some(code) => Err(io::Error::from_raw_os_error(-code.get())).context("AUDIT_SET"),
+            Some(code) => Err(io::Error::from_raw_os_error(-code.get())).context(what),
         },
-        other => Err(fail(format!("the answer to AUDIT_SET: {other:?}"))),
+        other => Err(fail(format!("{what}: {other:?}"))),
     }
 }

@@ -2,6 +2,8 @@
 
 //! What happens to jails, and what is refused, is told to tracepoints and to the audit log.
 
+mod records;
+
 use jaula_tests::audit::{self, Audit};
 use jaula_tests::inmate::Inmate;
 use jaula_tests::kmsg::Kmsg;
@@ -181,6 +183,7 @@ pub fn main(chosen: &Chosen) -> ExitCode {
         check_eq!(told, None, "a message of jaula's own");
         Ok(())
     });
+    records::cases(&mut suite);
     suite.run(chosen)
 }
 
