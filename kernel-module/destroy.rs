@@ -39,9 +39,9 @@ impl Work {
     }
 }
 
-/// What those wait for who wait for the end of a jail.
+/// What those wait for who wait for the end of a jail, in a call or by polling.
 #[repr(transparent)]
-pub(crate) struct Gone(Opaque<bindings::completion>);
+pub(crate) struct Gone(Opaque<bindings::jaula_end>);
 
 impl Gone {
     /// Makes one for a jail that has not ended.
@@ -49,7 +49,7 @@ impl Gone {
         // SAFETY: The function initialises the whole structure at the place it is given.
         unsafe {
             kernel::init::pin_init_from_closure(|slot: *mut Self| {
-                bindings::jaula_completion_init(slot.cast());
+                bindings::jaula_end_init(slot.cast());
                 Ok::<(), core::convert::Infallible>(())
             })
         }
@@ -58,7 +58,19 @@ impl Gone {
     /// Wakes all who wait, and all who ever will.
     pub(crate) fn announce(&self) {
         // SAFETY: Initialised in `new`.
-        unsafe { bindings::complete_all(self.0.get()) };
+        unsafe { bindings::jaula_end_announce(self.0.get()) };
+    }
+
+    /// Tells whether all have been woken.
+    pub(crate) fn has_been_announced(&self) -> bool {
+        // SAFETY: Initialised in `new`.
+        unsafe { bindings::completion_done(&raw mut (*self.0.get()).done) }
+    }
+
+    /// Returns the queue of those who poll.
+    pub(crate) fn pollers(&self) -> *mut bindings::wait_queue_head {
+        // SAFETY: Only the place is taken, of a structure that is part of this value.
+        unsafe { &raw mut (*self.0.get()).pollers }
     }
 
     /// Waits until the jail is gone.
@@ -67,9 +79,11 @@ impl Gone {
     ///
     /// `EINTR` when a signal came.
     pub(crate) fn wait(&self) -> Result {
+        // SAFETY: Only the place is taken, of a structure that is part of this value.
+        let done = unsafe { &raw mut (*self.0.get()).done };
+
         // SAFETY: Initialised in `new`; called in process context with no lock held.
-        to_result(unsafe { bindings::wait_for_completion_interruptible(self.0.get()) })
-            .map_err(|_| EINTR)
+        to_result(unsafe { bindings::wait_for_completion_interruptible(done) }).map_err(|_| EINTR)
     }
 }
 

@@ -44,7 +44,11 @@ exported!(
 );
 
 /// The interface that these files, the system calls and `/proc/PID/attr/jaula` make up.
-const ABI_VERSION: u64 = 4;
+const ABI_VERSION: u64 = 5;
+
+/// The faults of the interface that this kernel does not have, of those that some had: a bit each. What a
+/// bit stands for is in the documentation, and none is given another meaning.
+const ERRATA: u64 = (1 << 7) - 1;
 
 /// All that may be in a file has room in the buffers of `securityfs.c`.
 const _: () = assert!(allowance::NAMES_LENGTH < bindings::JAULA_FILE_MAX as usize);
@@ -348,7 +352,7 @@ unsafe extern "C" fn jaula_fs_close(jail: *mut c_void) {
 }
 
 /// Puts what a file holds into a buffer, and returns its length or an error. A null `jail` stands for
-/// the file that tells the version of the interface.
+/// the files that tell of the interface.
 ///
 /// # Safety
 ///
@@ -363,6 +367,7 @@ unsafe extern "C" fn jaula_fs_read(
 ) -> c_int {
     // SAFETY: By the requirements of this function.
     let value = match unsafe { jail.cast::<Jail>().as_ref() } {
+        None if index == bindings::JAULA_FILE_ERRATA as c_int => Ok(Value::Number(ERRATA)),
         None => Ok(Value::Number(ABI_VERSION)),
         Some(jail) => File::at(index)
             .ok_or(EINVAL)

@@ -103,7 +103,7 @@ unsafe extern "C" fn free(head: *mut bindings::callback_head) {
 }
 
 impl Jail {
-    /// Makes a jail within `parent`, and room in it for its first task.
+    /// Makes a jail within `parent`, and room in it for its first task; or one that is `owned`, for none.
     ///
     /// Nobody can find it before [`crate::tree::plant`]. May sleep.
     ///
@@ -111,7 +111,7 @@ impl Jail {
     ///
     /// Those of [`Number::new`], `EAGAIN` where jails would lie too deep within each other, and
     /// `ENOMEM`.
-    pub(crate) fn new(parent: Option<&Jail>) -> Result<ARef<Self>> {
+    pub(crate) fn new(parent: Option<&Jail>, owned: bool) -> Result<ARef<Self>> {
         let depth = parent.map_or(0, |parent| parent.depth) + 1;
         if depth > policy::MAX_DEPTH {
             return Err(EAGAIN);
@@ -120,7 +120,7 @@ impl Jail {
         // SAFETY: May be called in any context.
         let created = unsafe { bindings::ktime_get_with_offset(bindings::tk_offsets_TK_OFFS_BOOT) };
 
-        let inside = Members::new(parent);
+        let inside = Members::new(parent, owned);
 
         let jail = KBox::pin_init(
             pin_init!(Self {
@@ -140,7 +140,7 @@ impl Jail {
                 work <- Work::new(),
                 gone <- Gone::new(),
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         // SAFETY: The value stays where it is until `free`.
         let jail = KBox::into_raw(unsafe { Pin::into_inner_unchecked(jail) });
@@ -219,8 +219,13 @@ impl Jail {
     }
 
     /// Returns this jail and those that it is in, innermost first.
-    fn lineage(&self) -> impl Iterator<Item = &Jail> {
+    pub(crate) fn lineage(&self) -> impl Iterator<Item = &Jail> {
         core::iter::successors(Some(self), |jail| jail.parent())
+    }
+
+    /// Tells whether this is another jail, or in it at any depth.
+    pub(crate) fn is_within(&self, other: &Jail) -> bool {
+        self.lineage().any(|jail| core::ptr::eq(jail, other))
     }
 
     /// Returns the numbers of the jails that this one is in, innermost first, the host last.

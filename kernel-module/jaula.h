@@ -35,12 +35,14 @@
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
 #include <linux/user_namespace.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <net/sock.h>
 #include <uapi/linux/shm.h>
 
-/* The file outside of the directories of jails. */
-#define JAULA_FILE_VERSION "version"
+/* The files outside of the directories of jails. */
+#define JAULA_FILE_VERSION 0
+#define JAULA_FILE_ERRATA 1
 
 /* How long what a file holds may be, and what is written to it. */
 #define JAULA_FILE_MAX 512
@@ -83,6 +85,31 @@ struct jaula_refusal {
 	bool by_current;
 };
 
+/* What is waited for by those who wait for the end of a jail. */
+struct jaula_end {
+	struct completion done;
+	struct wait_queue_head pollers;
+};
+
+/* What the holder of a descriptor may do besides reading: flags of open_jail() */
+#define JAULA_ATTACH 1
+#define JAULA_ADMINISTER 2
+
+/* What a descriptor tells. */
+struct jaula_fd_info {
+	u32 number;
+	u32 rights;
+	bool is_owner;
+	bool is_dying;
+	bool is_dead;
+	u64 created;
+	u64 tasks;
+	u64 children;
+	u64 sem;
+	u64 shm;
+	u64 msg;
+};
+
 /* setup.c: state of the module, constant after boot */
 extern bool jaula_enabled;
 extern unsigned int jaula_max_jails;
@@ -100,7 +127,6 @@ void *jaula_number_next(u32 *number);
 void jaula_rcu_read_lock(void);
 void jaula_rcu_read_unlock(void);
 bool jaula_refcount_inc_not_zero(refcount_t *count);
-void jaula_completion_init(struct completion *completion);
 void jaula_work_init(struct delayed_work *work);
 bool jaula_work_queue(struct delayed_work *work, u32 per_second);
 void jaula_cond_resched(void);
@@ -141,6 +167,18 @@ bool jaula_key_is_shared(struct key *key);
 bool jaula_key_is_certificate(struct key *key);
 void jaula_key_put(struct key *key);
 
+/* jailfd.c */
+int jaula_fd_reserve(void);
+void jaula_fd_unreserve(int fd);
+struct file *jaula_fd_file(void *descriptor);
+void jaula_fd_install(int fd, struct file *file);
+void *jaula_fd_of(struct file *file);
+struct file *jaula_fd_get(int fd);
+void jaula_fd_put(struct file *file);
+bool jaula_is_barred_from(const void *jail);
+void jaula_end_init(struct jaula_end *end);
+void jaula_end_announce(struct jaula_end *end);
+
 /* securityfs.c */
 bool jaula_fs_is_own(struct inode *inode);
 
@@ -151,6 +189,7 @@ void jaula_add_hooks(void);
 void jaula_report_create(u32 jail, u32 from);
 void jaula_report_attach(u32 jail, u32 from);
 void jaula_report_destroy(u32 jail, u32 from);
+void jaula_report_orphan(u32 jail);
 void jaula_trace_refusal(const struct jaula_refusal *refusal);
 bool jaula_audit_refusal(const struct jaula_refusal *refusal);
 void jaula_log_refusal(const struct jaula_refusal *refusal);
@@ -233,6 +272,19 @@ long jaula_create_newjail(void);
 long jaula_get_jailnumber(void);
 long jaula_attach_jail(int number);
 long jaula_destroy_jail(int number);
+long jaula_open_jail(int jail_fd, int number, unsigned int flags);
+long jaula_create_owned_jail(int jail_fd, unsigned int flags);
+long jaula_attach_jailfd(int jail_fd, unsigned int flags);
+long jaula_destroy_jailfd(int jail_fd, unsigned int flags);
+long jaula_disown_jail(int jail_fd, unsigned int flags);
+
+/* descriptor.rs */
+void jaula_fd_release(void *descriptor);
+struct wait_queue_head *jaula_fd_ended(void *descriptor);
+bool jaula_fd_has_ended(void *descriptor);
+void jaula_fd_info(void *descriptor, struct jaula_fd_info *info);
+bool jaula_fd_bars(void *descriptor, const void *jail);
+int jaula_file_receive(struct file *file);
 
 /* destroy.rs */
 void jaula_destroy_work(struct delayed_work *work);

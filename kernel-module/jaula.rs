@@ -13,6 +13,7 @@
 //!   for what may be done where at [`process`], [`credentials`], [`capability`], [`control`],
 //!   [`exec`], [`socket`], [`mqueue`] and [`keyring`]; [`reach`] is common to those about processes.
 //! - [`policy`], [`allowance`], [`proc_path`] and [`value`] decide, and know of no kernel.
+//! - [`descriptor`] is what descriptors of jails are and do.
 //! - [`jail`], [`tree`], [`members`] and [`destroy`] are jails that are born, found, filled and ended.
 //! - [`tag`], [`identity`], [`task`], [`ipc`], [`list`], [`number`], [`counter`], [`rcu`] and
 //!   [`ratelimit`] are the layer over the kernel's structures. Everything above is safe code, but for
@@ -26,6 +27,7 @@ mod capability;
 mod control;
 mod counter;
 mod credentials;
+mod descriptor;
 mod destroy;
 mod exec;
 mod exported;

@@ -372,6 +372,7 @@ static struct security_hook_list jaula_hooks[] __ro_after_init = {
 	LSM_HOOK_INIT(inode_setxattr, hook_inode_setxattr),
 	LSM_HOOK_INIT(inode_removexattr, hook_inode_removexattr),
 	LSM_HOOK_INIT(file_open, hook_file_open),
+	LSM_HOOK_INIT(file_receive, jaula_file_receive),
 #ifdef CONFIG_SECURITY_NETWORK
 	LSM_HOOK_INIT(socket_create, hook_socket_create),
 	LSM_HOOK_INIT(unix_stream_connect, hook_unix_stream_connect),

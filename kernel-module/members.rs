@@ -60,6 +60,8 @@ pub(crate) struct Members {
     pub(crate) state: State,
     /// Keeps a jail that nothing is in.
     pub(crate) persist: bool,
+    /// Somebody has a descriptor that owns the jail, which keeps it as well.
+    owned: bool,
     /// What has not exited.
     pub(crate) tasks: List<task_struct>,
     /// How many tasks are on the list, or about to come.
@@ -76,10 +78,11 @@ pub(crate) struct Members {
 }
 
 impl Members {
-    /// Makes the members of a new jail within `parent`, with room for the task that makes it.
+    /// Makes the members of a new jail within `parent`: with room for the task that makes it, or owned by
+    /// one that stays outside.
     ///
     /// It has the limits of its parent, or else a bounded jail would have a way around them.
-    pub(crate) fn new(parent: Option<&Jail>) -> Self {
+    pub(crate) fn new(parent: Option<&Jail>, owned: bool) -> Self {
         let limits = parent.map(|parent| parent.members.lock().limits());
         let mut accounts = Resource::ALL.map(|resource| Account {
             used: 0,
@@ -89,13 +92,15 @@ impl Members {
             },
             refused: 0,
         });
-        accounts[Resource::Tasks as usize].used = 1;
+        let tasks = usize::from(!owned);
+        accounts[Resource::Tasks as usize].used = tasks as u64;
 
         Self {
             state: State::Alive,
             persist: false,
+            owned,
             tasks: List::new(),
-            running: 1,
+            running: tasks,
             has_queues: false,
             objects: List::new(),
             accounts,
@@ -151,6 +156,11 @@ impl Members {
         !self.has_tasks() && self.accounts[Resource::Children as usize].used == 0
     }
 
+    /// Returns how many tasks have not exited, or are about to come.
+    pub(crate) fn running(&self) -> usize {
+        self.running
+    }
+
     /// Tells whether tasks are left that have not exited, or are about to come.
     pub(crate) fn has_tasks(&self) -> bool {
         self.running != 0
@@ -158,7 +168,9 @@ impl Members {
 
     /// Tells whether nothing is left, and nothing keeps the jail.
     pub(crate) fn is_over(&self) -> bool {
-        self.state != State::Dead && self.is_deserted() && self.objects.is_empty() && !self.persist
+        let is_kept = self.persist || self.owned && self.state == State::Alive;
+
+        self.state != State::Dead && self.is_deserted() && self.objects.is_empty() && !is_kept
     }
 
     /// Has the work remove what can be removed by it alone, before the jail is dead. Tells whether there
@@ -407,6 +419,21 @@ impl Jail {
         drop(members);
         self.follow(step);
         Ok(())
+    }
+
+    /// Has nobody own the jail any more: it ends when nothing is in it.
+    pub(crate) fn disown(&self) {
+        let mut members = self.members.lock();
+
+        members.owned = false;
+        let step = members.next_step();
+        drop(members);
+        self.follow(step);
+    }
+
+    /// Tells whether the jail or one around it has an owner.
+    pub(crate) fn is_owned(&self) -> bool {
+        self.lineage().any(|jail| jail.members.lock().owned)
     }
 
     /// Lets go of the members, and reports that somebody was refused some of a resource, unless it is

@@ -76,6 +76,22 @@ void jaula_report_destroy(u32 jail, u32 from)
 	audit_jail("destroy", jail, from);
 }
 
+/*
+ * The owner of a jail is gone.  Who the current task is says nothing: files are
+ * closed by whoever comes by.
+ */
+void jaula_report_orphan(u32 jail)
+{
+	struct audit_buffer *ab;
+
+	trace_jaula_destroy(jail, 0);
+	ab = begin(AUDIT_JAULA_JAIL, "destroy", false, GFP_ATOMIC | __GFP_NOWARN);
+	if (!ab)
+		return;
+	audit_log_format(ab, " jail=%u from=0 res=1", jail);
+	audit_log_end(ab);
+}
+
 void jaula_trace_refusal(const struct jaula_refusal *refusal)
 {
 	trace_jaula_refuse(refusal);

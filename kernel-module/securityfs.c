@@ -200,15 +200,23 @@ static const struct file_operations jail_operations = {
 	.llseek = generic_file_llseek,
 };
 
+/* The files outside of the directories of jails, by index. */
+static const char *const root_files[] = {
+	[JAULA_FILE_VERSION] = "version",
+	[JAULA_FILE_ERRATA] = "errata",
+};
+
 static struct dentry *root_lookup(struct inode *dir, struct dentry *dentry,
 				  unsigned int flags)
 {
 	u32 number;
+	int index;
 
-	if (dentry->d_name.len == strlen(JAULA_FILE_VERSION) &&
-	    !strcmp(dentry->d_name.name, JAULA_FILE_VERSION))
-		return instantiate(dir, dentry, 0, -1, S_IFREG | 0444,
-				   &file_inode_operations, &file_operations);
+	for (index = 0; index < ARRAY_SIZE(root_files); index++)
+		if (!strcmp(dentry->d_name.name, root_files[index]))
+			return instantiate(dir, dentry, 0, index, S_IFREG | 0444,
+					   &file_inode_operations,
+					   &file_operations);
 	number = jaula_fs_lookup(dentry->d_name.name, dentry->d_name.len);
 	if (!number)
 		return ERR_PTR(-ENOENT);
@@ -216,7 +224,7 @@ static struct dentry *root_lookup(struct inode *dir, struct dentry *dentry,
 			   &jail_inode_operations, &jail_operations);
 }
 
-/* A jail is listed at its number plus 2, after the three others. */
+/* A jail is listed at its number plus 3, after the four others. */
 static int root_iterate(struct file *file, struct dir_context *ctx)
 {
 	char name[16];
@@ -224,17 +232,19 @@ static int root_iterate(struct file *file, struct dir_context *ctx)
 
 	if (!dir_emit_dots(file, ctx))
 		return 0;
-	if (ctx->pos == 2) {
-		if (!dir_emit(ctx, JAULA_FILE_VERSION,
-			      strlen(JAULA_FILE_VERSION), ino_of(0, -1), DT_REG))
+	while (ctx->pos - 2 < (loff_t)ARRAY_SIZE(root_files)) {
+		int index = ctx->pos - 2;
+
+		if (!dir_emit(ctx, root_files[index], strlen(root_files[index]),
+			      ino_of(0, index), DT_REG))
 			return 0;
 		ctx->pos++;
 	}
-	while (ctx->pos - 2 <= INT_MAX) {
-		number = jaula_fs_next(ctx->pos - 2);
+	while (ctx->pos - 3 <= INT_MAX) {
+		number = jaula_fs_next(ctx->pos - 3);
 		if (!number)
 			break;
-		ctx->pos = (loff_t)number + 2;
+		ctx->pos = (loff_t)number + 3;
 		if (!dir_emit(ctx, name, scnprintf(name, sizeof(name), "%u", number),
 			      ino_of(number, -1), DT_DIR))
 			break;

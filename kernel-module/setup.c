@@ -135,11 +135,6 @@ bool jaula_refcount_inc_not_zero(refcount_t *count)
 	return refcount_inc_not_zero(count);
 }
 
-void jaula_completion_init(struct completion *completion)
-{
-	init_completion(completion);
-}
-
 static void destroy_work(struct work_struct *work)
 {
 	jaula_destroy_work(to_delayed_work(work));
@@ -483,4 +478,29 @@ SYSCALL_DEFINE1(attach_jail, int, number)
 SYSCALL_DEFINE1(destroy_jail, int, number)
 {
 	return jaula_destroy_jail(number);
+}
+
+SYSCALL_DEFINE3(open_jail, int, jail_fd, int, number, unsigned int, flags)
+{
+	return jaula_open_jail(jail_fd, number, flags);
+}
+
+SYSCALL_DEFINE2(create_owned_jail, int, jail_fd, unsigned int, flags)
+{
+	return jaula_create_owned_jail(jail_fd, flags);
+}
+
+SYSCALL_DEFINE2(attach_jailfd, int, jail_fd, unsigned int, flags)
+{
+	return jaula_attach_jailfd(jail_fd, flags);
+}
+
+SYSCALL_DEFINE2(destroy_jailfd, int, jail_fd, unsigned int, flags)
+{
+	return jaula_destroy_jailfd(jail_fd, flags);
+}
+
+SYSCALL_DEFINE2(disown_jail, int, jail_fd, unsigned int, flags)
+{
+	return jaula_disown_jail(jail_fd, flags);
 }

@@ -19,6 +19,16 @@ pub enum Call {
     AttachJail,
     /// `destroy_jail`.
     DestroyJail,
+    /// `open_jail`.
+    OpenJail,
+    /// `create_owned_jail`.
+    CreateOwnedJail,
+    /// `attach_jailfd`.
+    AttachJailfd,
+    /// `destroy_jailfd`.
+    DestroyJailfd,
+    /// `disown_jail`.
+    DisownJail,
 }
 
 impl fmt::Display for Call {
@@ -28,6 +38,11 @@ impl fmt::Display for Call {
             Call::GetJailnumber => "get_jailnumber",
             Call::AttachJail => "attach_jail",
             Call::DestroyJail => "destroy_jail",
+            Call::OpenJail => "open_jail",
+            Call::CreateOwnedJail => "create_owned_jail",
+            Call::AttachJailfd => "attach_jailfd",
+            Call::DestroyJailfd => "destroy_jailfd",
+            Call::DisownJail => "disown_jail",
         })
     }
 }
@@ -87,6 +102,23 @@ impl JailError {
                 "not permitted; it needs CAP_SYS_ADMIN in the initial user namespace (run it as \
                  root outside of the jail)"
             }
+            (Call::OpenJail, Errno::EPERM) => {
+                "not permitted; the descriptor that it is opened through needs the rights that are \
+                 asked for, and without one they take CAP_SYS_ADMIN in the initial user namespace \
+                 and a jail within the caller's"
+            }
+            (Call::AttachJailfd, Errno::EPERM) => {
+                "not permitted; it needs a descriptor with the right to attach, a jail within the \
+                 caller's, and CAP_SYS_ADMIN in the initial user namespace"
+            }
+            (Call::DestroyJailfd, Errno::EPERM) => {
+                "not permitted; it needs a descriptor with the right to administer the jail"
+            }
+            (Call::CreateOwnedJail, Errno::EPERM) => {
+                "not permitted; it needs a descriptor with the right to administer a jail, or \
+                 CAP_SYS_ADMIN in the initial user namespace, and a jail that may have children \
+                 (children.max)"
+            }
             (_, Errno::EPERM) => {
                 "not permitted; it needs CAP_SYS_ADMIN in the initial user namespace (run it as \
                  root), and a caller that is in a jail already needs one that may have children \
@@ -95,6 +127,11 @@ impl JailError {
             (Call::DestroyJail, Errno::EINVAL) => {
                 "0 is the host, and a jail cannot end itself: ask from a jail above it"
             }
+            (Call::DestroyJailfd, Errno::EINVAL) => {
+                "a jail cannot end itself or one around it: hand the descriptor to somebody outside"
+            }
+            (Call::DisownJail, Errno::EINVAL) => "the descriptor does not own the jail",
+            (Call::OpenJail, Errno::EINVAL) => "0 is the host, and no other number is so small",
             (_, Errno::EINVAL) => {
                 "the process has several threads or shares its memory with another, or the jail \
                  is its own; only a single-threaded process can enter another jail"
@@ -102,7 +139,7 @@ impl JailError {
             (_, Errno::ESRCH) => {
                 "there is no such jail, or it is not a descendant of the caller's, or it is ending"
             }
-            (Call::AttachJail, Errno::EAGAIN) => {
+            (Call::AttachJail | Call::AttachJailfd, Errno::EAGAIN) => {
                 "the jail has as many processes as its limit allows; raise its tasks.max"
             }
             (_, Errno::EAGAIN) => {
@@ -110,6 +147,12 @@ impl JailError {
                  caller's jail, or the depth); end some and try again"
             }
             (_, Errno::EINTR) => "interrupted by a signal; the jail goes on ending",
+            (_, Errno::EBUSY) => {
+                "the process owns the jail or one around it, or shares its descriptors with \
+                 another; close the owning descriptor first"
+            }
+            (_, Errno::EBADF) => "the descriptor is not open, or not one of a jail",
+            (_, Errno::EMFILE) => "the process has as many descriptors open as it may have",
             (_, Errno::ENOSPC) => "every jail number is in use; end some jails and try again",
             (_, Errno::ENOMEM) => "the kernel has no memory left for another jail",
             (_, errno) => errno.desc(),
@@ -171,6 +214,30 @@ mod tests {
         );
         let text = JailError::about(Call::DestroyJail, number, Errno::EINTR).to_string();
         assert!(text.starts_with("destroy_jail(7): interrupted"), "{text}");
+    }
+
+    #[test]
+    fn what_is_about_descriptors_says_what_to_do() {
+        for (call, errno, hint) in [
+            (Call::OpenJail, Errno::EPERM, "rights"),
+            (Call::OpenJail, Errno::ESRCH, "no such jail"),
+            (Call::OpenJail, Errno::EMFILE, "open"),
+            (Call::CreateOwnedJail, Errno::EPERM, "children.max"),
+            (Call::CreateOwnedJail, Errno::EAGAIN, "limit"),
+            (Call::AttachJailfd, Errno::EPERM, "CAP_SYS_ADMIN"),
+            (Call::AttachJailfd, Errno::EINVAL, "single-threaded"),
+            (Call::AttachJailfd, Errno::EAGAIN, "tasks.max"),
+            (Call::AttachJailfd, Errno::EBUSY, "close"),
+            (Call::AttachJail, Errno::EBUSY, "close"),
+            (Call::DestroyJailfd, Errno::EPERM, "administer"),
+            (Call::DestroyJailfd, Errno::EINVAL, "outside"),
+            (Call::DestroyJailfd, Errno::EINTR, "goes on"),
+            (Call::DisownJail, Errno::EINVAL, "own"),
+            (Call::DisownJail, Errno::EBADF, "not open"),
+        ] {
+            let text = JailError::new(call, errno).to_string();
+            assert!(text.contains(hint), "{text}");
+        }
     }
 
     #[test]

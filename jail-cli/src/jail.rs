@@ -38,7 +38,7 @@ impl JailNumber {
         self == Self::HOST
     }
 
-    fn to_kernel(self) -> c_int {
+    pub(crate) fn to_kernel(self) -> c_int {
         // It has 31 bits.
         self.0 as c_int
     }
@@ -129,7 +129,10 @@ pub fn end_jail(number: JailNumber) -> Result<(), JailError> {
     uninterrupted(|| destroy_jail(number))
 }
 
-fn uninterrupted(mut call: impl FnMut() -> Result<(), JailError>) -> Result<(), JailError> {
+/// Makes a call that waits for the end of a jail until no signal ends that wait.
+pub(crate) fn uninterrupted(
+    mut call: impl FnMut() -> Result<(), JailError>,
+) -> Result<(), JailError> {
     let mut was_interrupted = false;
     loop {
         match call() {

@@ -3,7 +3,7 @@
 //! Kernel-level jails for Linux: the launcher and the system call wrappers.
 //!
 //! [`create_newjail`], [`get_jailnumber`], [`attach_jail`] and [`destroy_jail`] are the system
-//! calls, typed; [`launch::Launch`] is what `jaula run` does; [`jails::Jails`] is what the kernel
+//! calls, typed, and [`jailfd`] has those about descriptors of jails; [`launch::Launch`] is what `jaula run` does; [`jails::Jails`] is what the kernel
 //! knows of all jails, and [`state::Store`] what jaula itself notes about those it started.
 //!
 //! ```no_run
@@ -18,6 +18,7 @@ pub mod environment;
 mod error;
 pub mod isolation;
 pub mod jail;
+pub mod jailfd;
 pub mod jails;
 pub mod launch;
 pub mod manifest;
@@ -33,3 +34,6 @@ pub mod user;
 
 pub use error::{Call, JailError};
 pub use jail::{attach_jail, create_newjail, destroy_jail, get_jailnumber, JailNumber};
+pub use jailfd::{
+    attach_jailfd, create_owned_jail, destroy_jailfd, disown_jail, open_jail, JailFd, Rights,
+};

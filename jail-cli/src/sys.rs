@@ -60,6 +60,99 @@ pub fn destroy_jail(number: c_int) -> Result<c_long, Errno> {
     Errno::result(unsafe { libc::syscall(SYS_DESTROY_JAIL, c_long::from(number)) })
 }
 
+/// Number of `open_jail`, the same on every architecture (`docs/abi.md`).
+pub const SYS_OPEN_JAIL: c_long = 1004;
+
+/// Number of `create_owned_jail`, the same on every architecture (`docs/abi.md`).
+pub const SYS_CREATE_OWNED_JAIL: c_long = 1005;
+
+/// Number of `attach_jailfd`, the same on every architecture (`docs/abi.md`).
+pub const SYS_ATTACH_JAILFD: c_long = 1006;
+
+/// Number of `destroy_jailfd`, the same on every architecture (`docs/abi.md`).
+pub const SYS_DESTROY_JAILFD: c_long = 1007;
+
+/// Number of `disown_jail`, the same on every architecture (`docs/abi.md`).
+pub const SYS_DISOWN_JAIL: c_long = 1008;
+
+/// For `open_jail`: the right to enter the jail.
+pub const JAULA_ATTACH: c_uint = 1;
+
+/// For `open_jail`: the right to end the jail, and to make jails in it.
+pub const JAULA_ADMINISTER: c_uint = 2;
+
+/// What stands for the caller's own jail in the place of a descriptor.
+const OWN_JAIL: c_int = -1;
+
+fn raw_or_own(jail: Option<BorrowedFd<'_>>) -> c_long {
+    c_long::from(jail.map_or(OWN_JAIL, |jail| jail.as_raw_fd()))
+}
+
+/// A descriptor that a call has just returned.
+///
+/// # Safety
+///
+/// It is open, and nobody else owns it.
+unsafe fn new_descriptor(number: c_long) -> OwnedFd {
+    // Descriptors are integers of the size of `int`.
+    // SAFETY: by this function's requirements.
+    unsafe { OwnedFd::from_raw_fd(number as c_int) }
+}
+
+/// `int open_jail(int jail_fd, int number, unsigned int flags)`: a descriptor of a jail within that of
+/// `within`, or within the caller's.
+pub fn open_jail(
+    within: Option<BorrowedFd<'_>>,
+    number: c_int,
+    flags: c_uint,
+) -> Result<OwnedFd, Errno> {
+    // SAFETY: the call takes integers and reads or writes no memory of the caller; where the kernel
+    // does not know the call it does nothing but fail with ENOSYS.
+    let opened = Errno::result(unsafe {
+        libc::syscall(
+            SYS_OPEN_JAIL,
+            raw_or_own(within),
+            c_long::from(number),
+            flags,
+        )
+    })?;
+    // SAFETY: the call has returned a new descriptor.
+    Ok(unsafe { new_descriptor(opened) })
+}
+
+/// `int create_owned_jail(int jail_fd, unsigned int flags)`: makes a jail within that of `within`, or
+/// within the caller's; its owner.
+pub fn create_owned_jail(within: Option<BorrowedFd<'_>>, flags: c_uint) -> Result<OwnedFd, Errno> {
+    // SAFETY: as for `open_jail`.
+    let owner =
+        Errno::result(unsafe { libc::syscall(SYS_CREATE_OWNED_JAIL, raw_or_own(within), flags) })?;
+    // SAFETY: the call has returned a new descriptor.
+    Ok(unsafe { new_descriptor(owner) })
+}
+
+/// `int attach_jailfd(int jail_fd, unsigned int flags)`: the calling task enters the jail.
+pub fn attach_jailfd(jail: BorrowedFd<'_>, flags: c_uint) -> Result<(), Errno> {
+    call_on(SYS_ATTACH_JAILFD, jail, flags)
+}
+
+/// `int destroy_jailfd(int jail_fd, unsigned int flags)`: ends the jail with all that is in it.
+pub fn destroy_jailfd(jail: BorrowedFd<'_>, flags: c_uint) -> Result<(), Errno> {
+    call_on(SYS_DESTROY_JAILFD, jail, flags)
+}
+
+/// `int disown_jail(int jail_fd, unsigned int flags)`: an owner becomes a plain descriptor.
+pub fn disown_jail(jail: BorrowedFd<'_>, flags: c_uint) -> Result<(), Errno> {
+    call_on(SYS_DISOWN_JAIL, jail, flags)
+}
+
+/// Makes one of the last three calls.
+fn call_on(number: c_long, jail: BorrowedFd<'_>, flags: c_uint) -> Result<(), Errno> {
+    let jail = c_long::from(jail.as_raw_fd());
+    // SAFETY: these calls take integers and read or write no memory of the caller; where the kernel
+    // does not know them they do nothing but fail with ENOSYS.
+    Errno::result(unsafe { libc::syscall(number, jail, flags) }).map(drop)
+}
+
 /// What [`fork`] returned as.
 pub enum Fork {
     /// In the parent: the id of the child.

@@ -46,13 +46,36 @@ fn every_call_has_its_number_and_its_errors() {
         (
             "attach_jail",
             sys::SYS_ATTACH_JAIL,
-            &["EPERM", "EINVAL", "ESRCH", "EAGAIN"],
+            &["EPERM", "EINVAL", "ESRCH", "EAGAIN", "EBUSY"],
         ),
         (
             "destroy_jail",
             sys::SYS_DESTROY_JAIL,
             &["EPERM", "EINVAL", "ESRCH", "EINTR"],
         ),
+        (
+            "open_jail",
+            sys::SYS_OPEN_JAIL,
+            &["EPERM", "EINVAL", "EBADF", "ESRCH", "EMFILE", "ENOMEM"],
+        ),
+        (
+            "create_owned_jail",
+            sys::SYS_CREATE_OWNED_JAIL,
+            &[
+                "EPERM", "EINVAL", "EBADF", "EAGAIN", "ENOSPC", "ENOMEM", "EMFILE",
+            ],
+        ),
+        (
+            "attach_jailfd",
+            sys::SYS_ATTACH_JAILFD,
+            &["EPERM", "EINVAL", "EBADF", "ESRCH", "EAGAIN", "EBUSY"],
+        ),
+        (
+            "destroy_jailfd",
+            sys::SYS_DESTROY_JAILFD,
+            &["EPERM", "EINVAL", "EBADF", "EINTR"],
+        ),
+        ("disown_jail", sys::SYS_DISOWN_JAIL, &["EINVAL", "EBADF"]),
     ] {
         let page = page(&format!("{name}.2"));
         assert!(page.contains(&format!("\n{name} \\- ")), "{name}: NAME");
@@ -81,6 +104,11 @@ fn every_call_is_in_the_description_of_the_interface() {
         "get_jailnumber",
         "attach_jail",
         "destroy_jail",
+        "open_jail",
+        "create_owned_jail",
+        "attach_jailfd",
+        "destroy_jailfd",
+        "disown_jail",
     ] {
         assert!(abi.contains(name), "{name}");
     }
@@ -150,6 +178,11 @@ fn every_page_is_free_of_faults_where_that_can_be_told() {
         "get_jailnumber.2",
         "attach_jail.2",
         "destroy_jail.2",
+        "open_jail.2",
+        "create_owned_jail.2",
+        "attach_jailfd.2",
+        "destroy_jailfd.2",
+        "disown_jail.2",
     ] {
         let page = page(name);
         assert!(

@@ -35,7 +35,7 @@ What happens:
   sys_ptrace, sys_nice, sys_resource), whoever the users are.
 
   The launcher waits outside. It passes SIGINT, SIGTERM, SIGHUP and SIGQUIT on to the first
-  process; should the launcher be killed, the kernel kills that process too. When the first
+  process; should the launcher be killed, the kernel ends the jail with all that is in it. When the first
   process has ended, the jail ends with all that is left in it, unless --keep is given.
 
   What \"jaula exec\" and \"jaula run --keep\" leave running in a jail when they return still has the

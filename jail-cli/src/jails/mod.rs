@@ -30,7 +30,7 @@ use error::is_gone;
 pub const DIRECTORY: &str = "/sys/kernel/security/jaula";
 
 /// The version of what is shown there that this program understands.
-pub const ABI: u32 = 4;
+pub const ABI: u32 = 5;
 
 /// The directory in which the kernel shows the jails.
 #[derive(Clone, Debug)]

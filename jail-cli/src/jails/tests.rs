@@ -7,7 +7,7 @@ use super::*;
 /// A tree like the kernel's, with these jails in it: number, parent and name.
 fn tree(jails: &[(u32, u32, &str)]) -> TempDir {
     let dir = tempfile::tempdir().expect("temporary directory");
-    fs::write(dir.path().join("version"), "4\n").expect("write");
+    fs::write(dir.path().join("version"), "5\n").expect("write");
     for (number, parent, name) in jails {
         add(dir.path(), *number, *parent, name);
     }
@@ -166,7 +166,7 @@ fn a_name_means_a_child_of_ones_own_first() {
 #[test]
 fn the_version_is_looked_at() {
     let dir = tree(&[]);
-    for (text, part) in [("5\n", "version 4"), ("new\n", "unexpected value")] {
+    for (text, part) in [("6\n", "version 5"), ("new\n", "unexpected value")] {
         fs::write(dir.path().join("version"), text).expect("write");
         let error = Jails::at(dir.path()).expect_err(text).to_string();
         assert!(error.contains(part), "{error}");

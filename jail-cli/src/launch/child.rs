@@ -18,13 +18,13 @@ use nix::unistd::{
     setsid, Gid, Uid,
 };
 
+use super::door::Door;
 use super::exec::execute;
 use super::gate::Closed;
 use super::report::Reporter;
 use super::world::{self, World};
-use super::{seccomp, terminal, LaunchError, Place, Plan};
+use super::{seccomp, terminal, LaunchError, Plan};
 use crate::isolation::{Isolation, Part, Rlimit};
-use crate::jail::{attach_jail, create_newjail, get_jailnumber, JailNumber};
 use crate::root::{Identity, Root};
 use crate::text::{reason, shown};
 use crate::user::User;
@@ -32,8 +32,8 @@ use crate::{privilege, sys};
 
 /// What the child must know of the process it was forked from.
 pub struct Parent {
-    /// The jail it is in.
-    pub number: JailNumber,
+    /// By what the jail is entered.
+    pub door: Door,
     /// Whether it lends the child its terminal.
     pub lends_terminal: bool,
     /// Whether the child gets a session of its own.
@@ -99,13 +99,12 @@ fn enter(
         world::init::begin().map_err(at("starting the first process of its namespace"))?;
     }
 
-    let number = match plan.place {
-        Place::New(_) => enter_new_jail(parent.number).map_err(at("entering a new jail"))?,
-        Place::Existing(ref existing) => {
-            enter_existing_jail(existing.number).map_err(at("entering its jail"))?;
-            existing.number
-        }
+    let step = match plan.place.is_new() {
+        true => "entering a new jail",
+        false => "entering its jail",
     };
+    parent.door.enter().map_err(at(step))?;
+    let number = parent.door.number;
     if let Some(inodes) = inodes {
         let told = reporter.world(inodes);
         told.map_err(|error| at("reporting its namespaces")(error.to_string()))?;
@@ -174,28 +173,6 @@ fn refuse_directories() -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-fn enter_new_jail(before: JailNumber) -> Result<JailNumber, String> {
-    let created = create_newjail().map_err(|error| error.to_string())?;
-    let now = get_jailnumber().map_err(|error| error.to_string())?;
-    if created == before || now != created {
-        return Err(format!(
-            "the kernel says it created jail {created}, but this is jail {now}, after {before}"
-        ));
-    }
-    Ok(now)
-}
-
-fn enter_existing_jail(number: JailNumber) -> Result<(), String> {
-    attach_jail(number).map_err(|error| error.to_string())?;
-    let now = get_jailnumber().map_err(|error| error.to_string())?;
-    match now == number {
-        true => Ok(()),
-        false => Err(format!(
-            "the kernel says it was let into jail {number}, but this is jail {now}"
-        )),
-    }
 }
 
 /// The root alone, in the mounts of the caller.

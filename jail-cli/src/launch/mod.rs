@@ -8,6 +8,7 @@
 mod child;
 mod detach;
 mod diagnose;
+mod door;
 mod error;
 mod exec;
 mod gate;

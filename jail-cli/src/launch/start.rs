@@ -9,6 +9,7 @@ use nix::sched::{setns, unshare, CloneFlags};
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::{getpid, Pid};
 
+use super::door::{Door, Owner};
 use super::gate::{self, Gate};
 use super::place::{end_jail, forget, Admission, Admitted, Place};
 use super::report::{self, Listener, Watch};
@@ -38,6 +39,8 @@ pub(super) struct Running {
     pub number: JailNumber,
     /// What is noted about it, where it is new.
     pub record: Option<Record>,
+    /// What ends the jail with this process, where it is new and not kept.
+    owner: Option<Owner>,
 }
 
 /// The world that a child is to enter, and the jail that a new one is to be noted about, locked.
@@ -66,14 +69,17 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
     let (reporter, listener) = report::channel().map_err(pipe)?;
     let (gate, closed) = gate::new().map_err(pipe)?;
     let noted_root = plan.noted_root(&root)?;
-    let number = get_jailnumber().map_err(|error| LaunchError::failed(error.to_string()))?;
+    // Whether there are jails at all is said without the rest.
+    get_jailnumber().map_err(|error| LaunchError::failed(error.to_string()))?;
     let signals = Signals::block().map_err(failed("blocking signals"))?;
     plan.keep_ignored = signals.ignored().to_vec();
     let mut terminal = Terminal::of_caller();
     let apart = plan.isolation.has(Part::Session) && !terminal::is_used();
     let (world, entry) = plan.world()?;
+    let (door, mut owner) =
+        Door::open(&plan.place).map_err(|why| LaunchError::about(&path, why))?;
     let parent = child::Parent {
-        number,
+        door,
         lends_terminal: terminal.is_some(),
         apart,
     };
@@ -83,6 +89,8 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
         sys::Fork::Child => {
             // Held by the child too, it could never be seen to be closed for good.
             drop(gate);
+            // Whoever is in the jail must not own it.
+            drop(owner);
             child::run(plan, (root, world), parent, closed, reporter)
         }
         sys::Fork::Parent(child) => child,
@@ -92,7 +100,6 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
     if let Some(terminal) = &mut terminal {
         terminal.lent();
     }
-    let mut entered = None;
     let mut was_stopped = false;
     let mut watch = || watch(child, &signals, &mut was_stopped);
     match admit(
@@ -101,7 +108,7 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
         child,
         (listener, &mut watch),
         (gate, entry),
-        &mut entered,
+        &mut owner,
     ) {
         Ok((number, record)) => Ok(Running {
             path,
@@ -112,15 +119,17 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
             place: plan.place,
             number,
             record,
+            owner,
         }),
         Err(error) => {
             // It may be stopped, and then would never end by itself.
             let _ = kill(child, Signal::SIGKILL);
             let ending = supervise(child, &signals, &mut terminal, apart);
             give_back(&mut terminal, &ending);
-            if let (Some(number), true) = (entered, plan.place.is_new()) {
-                // What went wrong first is what is told.
-                let _ = end_jail(number);
+            if plan.place.is_new() {
+                // What went wrong first is what is told. The door has kept the number from being
+                // another's.
+                let _ = end_jail(parent.door.number);
             }
             Err(error)
         }
@@ -162,7 +171,7 @@ fn admit(
     child: Pid,
     (mut listener, watch): (Listener, Watch<'_>),
     (gate, entry): (Gate, Option<Entry>),
-    entered: &mut Option<JailNumber>,
+    owner: &mut Option<Owner>,
 ) -> Result<(JailNumber, Option<Record>), LaunchError> {
     let about = |why: String| LaunchError::about(&plan.path, why);
     let unreadable = |why| about(format!("waiting for the child that enters the jail: {why}"));
@@ -171,7 +180,6 @@ fn admit(
         let failure = listener.failure(watch).map_err(unreadable)?;
         return Err(failure.unwrap_or_else(too_early));
     };
-    *entered = Some(number);
     let world = listener.world();
     let note = |jail: &JailInfo| plan.record(jail, child, root.as_ref(), world);
     let admission = Admission {
@@ -192,6 +200,10 @@ fn admit(
         }
     };
     drop(entry);
+    // One that is kept has no owner from before anything runs in it; it is not empty any more.
+    if let Some(owner) = owner.take_if(|_| plan.place.is_kept()) {
+        owner.disown().map_err(about)?;
+    }
     // A child that has ended meanwhile says why in its report.
     let _ = gate.open();
     match listener.failure(watch) {
@@ -242,6 +254,7 @@ impl Running {
             false => end_jail(self.number)
                 .map_err(|why| about(format!("ending jail {}: {why}", self.number))),
         };
+        drop(self.owner);
         let ending = ending
             .map_err(|errno| about(format!("waiting for its first process: {}", reason(errno))));
         Waited { ending, jail }

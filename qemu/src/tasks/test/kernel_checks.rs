@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 /// The most that the module may have in the text column of size(1), in bytes: machine code, constants
 /// and the tables of the stack unwinder.
-const MODULE_TEXT: u64 = 60 << 10;
+const MODULE_TEXT: u64 = 68 << 10;
 /// The most the static `jaula` may take on disk, in bytes.
 const JAULA_SIZE: u64 = 5 << 19;
 
