@@ -5,6 +5,7 @@
 
 mod calls;
 mod commands;
+mod descriptors;
 mod jails;
 
 use crate::ktap::{fail, Context, Failure};
@@ -206,6 +207,21 @@ pub const OPERATIONS: &[Operation] = &[
         name: "destroy_jail, 1000 others",
         meaning: "the same beside so many idle jails",
         measure: || jails::destroy(1_000),
+    },
+    Operation {
+        name: "open_jail+close",
+        meaning: "a descriptor of a jail, opened by its number with all rights",
+        measure: descriptors::open,
+    },
+    Operation {
+        name: "create_owned_jail+close",
+        meaning: "an empty jail that is owned, up to when poll reports its end",
+        measure: descriptors::create,
+    },
+    Operation {
+        name: "poll of a jail",
+        meaning: "one call that does not wait, of a jail that is alive",
+        measure: descriptors::poll,
     },
     Operation {
         name: "unshare(CLONE_NEWIPC)",

@@ -5,7 +5,8 @@
 use crate::ktap::{fail, CaseResult, Context, Failure};
 use crate::sys::jail as call;
 use crate::sys::process::{self, Ended};
-use crate::{check_eq, jail};
+use crate::sys::trace;
+use crate::{check_eq, jail, wait};
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -113,6 +114,35 @@ impl Drop for Inmate {
         let _ = self.tie.shutdown(Shutdown::Both);
         let _ = process::wait(self.pid);
     }
+}
+
+/// A jail that does not end before the caller has waited for a process in it, which is returned: the
+/// first process of a PID namespace waits for all others in it, and one that is traced goes when
+/// its tracer has waited for it. Entered as [`Inmate::start_by`] does it.
+pub fn reluctant(
+    enter: impl FnOnce() -> Result<i64, Failure>,
+) -> Result<(Inmate, libc::pid_t), Failure> {
+    let inmate = Inmate::start_by(enter, || {
+        let flags = libc::CLONE_NEWPID | libc::SIGCHLD;
+        process::clone(flags, || {
+            let _ = process::fork(|| wait_for_ever());
+            wait_for_ever()
+        })
+        .map(drop)
+        .context("clone(CLONE_NEWPID)")
+    })?;
+    let child = only_child(inmate.pid)?;
+    let grandchild = only_child(child)?;
+    trace::seize(grandchild, 0).context("PTRACE_SEIZE")?;
+    Ok((inmate, grandchild))
+}
+
+fn only_child(pid: libc::pid_t) -> Result<libc::pid_t, Failure> {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    wait::until_some(&format!("{path} names one child"), || {
+        let text = std::fs::read_to_string(&path).context(&path)?;
+        Ok(text.trim().parse().ok())
+    })
 }
 
 /// Forks for ever, as all its children do.

@@ -104,12 +104,20 @@ pub fn numbers() -> Result<Vec<i64>, Failure> {
     for entry in fs::read_dir(ROOT).context(ROOT)? {
         let name = entry.context(ROOT)?.file_name();
         let name = name.to_string_lossy();
-        if name != "version" {
+        if !matches!(&*name, "version" | "errata") {
             let number = name.parse();
             numbers.push(number.map_err(|_| fail(format!("{ROOT} lists {name:?}")))?);
         }
     }
     numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// The numbers of the jails that were not there before. One that was can have gone meanwhile: what another
+/// program has left behind ends when it ends.
+pub fn numbers_beyond(before: &[i64]) -> Result<Vec<i64>, Failure> {
+    let mut numbers = numbers()?;
+    numbers.retain(|number| !before.contains(number));
     Ok(numbers)
 }
 

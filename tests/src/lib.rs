@@ -10,6 +10,7 @@ pub mod audit;
 pub mod bench;
 pub mod crew;
 pub mod demo;
+pub mod descriptor;
 pub mod dice;
 pub mod escape;
 pub mod inmate;

@@ -18,15 +18,32 @@ pub fn until(what: &str, mut done: impl FnMut() -> Result<bool, Failure>) -> Res
 /// Waits until there is something, and gives it.
 pub fn until_some<T>(
     what: &str,
+    attempt: impl FnMut() -> Result<Option<T>, Failure>,
+) -> Result<T, Failure> {
+    some_within(PATIENCE, what, attempt)
+}
+
+/// [`until`], for what has to be so after `limit`.
+pub fn within(
+    limit: Duration,
+    what: &str,
+    mut done: impl FnMut() -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    some_within(limit, what, || Ok(done()?.then_some(())))
+}
+
+fn some_within<T>(
+    limit: Duration,
+    what: &str,
     mut attempt: impl FnMut() -> Result<Option<T>, Failure>,
 ) -> Result<T, Failure> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + limit;
     loop {
         if let Some(found) = attempt()? {
             return Ok(found);
         }
         if Instant::now() > deadline {
-            return Err(fail(format!("{what}: not so after {PATIENCE:?}")));
+            return Err(fail(format!("{what}: not so after {limit:?}")));
         }
         process::nap();
     }

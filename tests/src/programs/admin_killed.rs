@@ -17,6 +17,19 @@ use std::process::{Command, ExitCode, Stdio};
 
 /// At how many moments.
 const ROUNDS: usize = 100;
+/// What the kernel forgets the death of a parent for, and what hides from it besides: another user, another
+/// session, no parent of its own, and no ear for signals.
+const DAEMON: &str = "trap '' TERM HUP INT
+su user -c 'exec sleep 1001' &
+setsid sh -c 'trap \"\" TERM HUP; sleep 1002 & sleep 1003' &
+(sleep 1004 &)
+echo ready; exec su user -c 'exec sleep 1000'";
+
+/// The processes of a jail.
+fn in_jail(number: i64) -> Result<Vec<libc::pid_t>, Failure> {
+    jaula_tests::procfs::members(number)
+}
+
 /// In how many cases, each of which has its time.
 const PARTS: usize = 4;
 
@@ -27,37 +40,45 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     }
     let mut suite = Suite::new();
     suite.case(
-        "the supervisor is killed: its jail is seen, and can be removed",
+        "the supervisor is killed: nothing of its jail is left",
         || {
-            let script = "setsid sleep 1000 & echo ready; exec sleep 1000";
-            let jail = Detached::start(&["--name", "orphan"], script)?;
-            // What keeps the jail when its first process is killed has been forked by then.
+            let jail = Detached::start(&["--name", "orphan", "--user", "root"], DAEMON)?;
             jail.has_printed("ready")?;
             let supervisor = jail.noted_process("supervisor")?;
-            let first = jail.noted_process("first_process")?;
+            let before = in_jail(jail.number)?;
             process::kill(supervisor, libc::SIGKILL).context("kill")?;
-            // The kernel kills what it has started; the rest of the jail lives on.
-            wait::until("the first process has ended", || Ok(!runs(first)))?;
-            check!(listed()?.contains(&jail.number), "it is not listed");
-            succeed(&["exec", "orphan", "--", "/bin/true"])?;
-            succeed(&["stop", "orphan"])?;
-            check!(!jail.exists()?, "it is still there");
+            wait::until("the jail has ended", || Ok(!jail.exists()?))?;
+            check!(!before.into_iter().any(runs), "something of it still runs");
+            check!(!listed()?.contains(&jail.number), "it is still listed");
             Ok(())
         },
     );
     suite.case("the jaula of a jail in the foreground is killed", || {
-        let mut child = jaula(&["run", "-q", "--name", "lost", ROOT, "--", "/bin/sh", "-c"])
-            .arg("setsid sleep 1000 & exec sleep 1000")
+        let mut child = jaula(&["run", "-q", "--name", "lost", "--user", "root", ROOT])
+            .args(["--", "/bin/sh", "-c", DAEMON])
             .spawn()
             .context("starting jaula")?;
         let number = wait_until_named("lost")?;
-        wait_until_executed(number, "sleep", 2)?;
+        wait_until_executed(number, "sleep", 5)?;
+        let before = in_jail(number)?;
         child.kill().context("kill")?;
         child.wait().context("wait")?;
-        check!(succeed(&["ls"])?.contains("\tlost\t"), "it is not listed");
-        succeed(&["rm", "lost"])?;
-        check!(!in_kernel()?.contains(&number), "it is still there");
-        check!(!noted()?.contains(&number), "it is still noted");
+        wait::until("the jail has ended", || Ok(!in_kernel()?.contains(&number)))?;
+        check!(!before.into_iter().any(runs), "something of it still runs");
+        check!(!succeed(&["ls"])?.contains("\tlost\t"), "it is listed");
+        Ok(())
+    });
+    suite.case("--keep: the jail outlives its supervisor", || {
+        let jail = Detached::start(&["--name", "kept", "--keep"], "exec sleep 1000")?;
+        let supervisor = jail.noted_process("supervisor")?;
+        process::kill(supervisor, libc::SIGKILL).context("kill")?;
+        wait::until("the first process has ended", || {
+            Ok(in_jail(jail.number)?.is_empty())
+        })?;
+        check!(jail.exists()?, "it has ended");
+        succeed(&["exec", "kept", "--", "/bin/true"])?;
+        succeed(&["rm", "kept"])?;
+        check!(!jail.exists()?, "it is still there");
         Ok(())
     });
     for (what, options) in [

@@ -5,7 +5,8 @@
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
     use jaula_tests::crew::{Crew, Place};
-    use jaula_tests::ktap::{skip, CaseResult, Chosen, Suite};
+    use jaula_tests::descriptor::Info;
+    use jaula_tests::ktap::{skip, CaseResult, Chosen, Context, Suite};
     use jaula_tests::sys::jail::{self as call, syscall32};
     use jaula_tests::sys::process::{self, Ended};
     use jaula_tests::sys::{ids, Errno};
@@ -15,6 +16,11 @@ mod x86_64 {
 
     const CREATE_NEWJAIL: i32 = 1000;
     const GET_JAILNUMBER: i32 = 1001;
+    const OPEN_JAIL: i32 = 1004;
+    const CREATE_OWNED_JAIL: i32 = 1005;
+    const ATTACH_JAILFD: i32 = 1006;
+    const DESTROY_JAILFD: i32 = 1007;
+    const DISOWN_JAIL: i32 = 1008;
 
     /// A way to an object whose arguments are all integers.
     struct Entry {
@@ -85,6 +91,7 @@ mod x86_64 {
                 Ok(())
             },
         );
+        suite.case("descriptors are the same by either entry", descriptors);
         suite.case("create_newjail in a jail: EPERM", || {
             need_entry()?;
             jail::enter()?;
@@ -128,6 +135,24 @@ mod x86_64 {
             });
         }
         suite.run(chosen)
+    }
+
+    /// The calls about descriptors take integers alone; -1 comes as 32 bits.
+    fn descriptors() -> CaseResult {
+        need_entry()?;
+        let owner = syscall32([CREATE_OWNED_JAIL, -1, 0, 0, 0]).context("create_owned_jail")?;
+        let path = format!("/proc/self/fdinfo/{owner}");
+        let info: Info = std::fs::read_to_string(&path).context(&path)?.parse()?;
+        check_eq!(info.owner, true, "whether it owns the jail");
+        let number = info.jail as i32;
+        let plain = syscall32([OPEN_JAIL, -1, number, 3, 0]).context("open_jail")?;
+        let attached = syscall32([ATTACH_JAILFD, plain, 0, 0, 0]);
+        check_eq!(attached, Err(Errno::EBUSY), "attach_jailfd");
+        let disowned = syscall32([DISOWN_JAIL, plain, 0, 0, 0]);
+        check_eq!(disowned, Err(Errno::EINVAL), "disown_jail of a plain one");
+        let destroyed = syscall32([DESTROY_JAILFD, plain, 0, 0, 0]);
+        check_eq!(destroyed, Ok(0), "destroy_jailfd");
+        jaula_tests::jailfs::check_gone(info.jail)
     }
 
     fn refused(entry: &Entry, object: &Object) -> CaseResult {

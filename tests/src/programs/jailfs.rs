@@ -18,7 +18,12 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     let mut suite = Suite::new();
     suite.case("the version is the documented one", || {
         let text = fs::read_to_string(format!("{ROOT}/version")).context("version")?;
-        check_eq!(text, "4\n", "version");
+        check_eq!(text, "5\n", "version");
+        Ok(())
+    });
+    suite.case("the faults that it has not are the documented ones", || {
+        let text = fs::read_to_string(format!("{ROOT}/errata")).context("errata")?;
+        check_eq!(text, format!("{}\n", (1 << 7) - 1), "errata");
         Ok(())
     });
     suite.case("a jail has the files that the documentation names", files);

@@ -11,6 +11,7 @@ mod allowance;
 mod attach;
 mod attr;
 mod compat;
+mod descriptors;
 mod destroy;
 mod escape;
 mod executed;
@@ -52,6 +53,7 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("attach", attach::main),
     ("attr", attr::main),
     ("compat", compat::main),
+    ("descriptors", descriptors::main),
     ("destroy", destroy::main),
     ("escape", escape::main),
     ("executed", executed::main),
@@ -87,6 +89,7 @@ const ROLES: &[fn() -> Option<ExitCode>] = &[
     crew::resume_after_exec,
     step::act,
     allowance::act,
+    descriptors::act,
     executed::act,
     inherit::act,
     privileges::act,

@@ -10,10 +10,13 @@ mod exhausted;
 mod held;
 mod range;
 
-use jaula_tests::ktap::{CaseResult, Chosen, Suite};
+use jaula_tests::descriptor::{wait_for_end, Owner, Status, ALL};
+use jaula_tests::ktap::{CaseResult, Chosen, Context, Suite};
+use jaula_tests::sys::{jailfd, Errno};
 use jaula_tests::sysv::Family;
-use jaula_tests::{check, wait};
+use jaula_tests::{check, check_eq, wait};
 use range::Range;
+use std::os::fd::AsRawFd;
 use std::process::ExitCode;
 
 pub fn main(chosen: &Chosen) -> ExitCode {
@@ -31,6 +34,10 @@ pub fn main(chosen: &Chosen) -> ExitCode {
             move || held::is_held(held::by_object(family)?),
         );
     }
+    suite.case(
+        "a descriptor of a jail that has ended is of none that comes later",
+        old_descriptor,
+    );
     suite.case("all numbers in use: ENOSPC", exhausted::no_number);
     suite.case(
         "a jail within a jail takes a number too: ENOSPC",
@@ -45,6 +52,36 @@ pub fn main(chosen: &Chosen) -> ExitCode {
         exhausted::no_room_is_lost,
     );
     suite.run(chosen)
+}
+
+/// Whether or not it holds the number, nothing is done through it to a jail that has the number later.
+fn old_descriptor() -> CaseResult {
+    let range = Range::of_this_boot()?;
+    let owner = Owner::new()?;
+    let old = owner.plain(ALL)?;
+    drop(owner);
+    wait_for_end(&old)?;
+    let told = Status::of(&old)?;
+    for _ in 0..3 * range.count() {
+        // Those of the jails before may be on their way back.
+        let later = wait::until_some("a number is free", || {
+            match jailfd::create_owned_jail(jailfd::OWN, 0) {
+                Err(Errno::ENOSPC) => Ok(None),
+                made => made.map(Some).context("create_owned_jail"),
+            }
+        })?;
+        let status = Status::of(&later)?;
+        check!(
+            (status.number, &status.created) != (told.number, &told.created),
+            "two jails are {} of {}",
+            told.number,
+            told.created
+        );
+        jailfd::destroy_jailfd(old.as_raw_fd(), 0).context("the old one")?;
+        check_eq!(Status::of(&later)?.state, "alive", "jail {}", status.number);
+        check_eq!(Status::of(&old)?, told, "what the old one tells");
+    }
+    Ok(())
 }
 
 /// Every round of all numbers is as long as the last, but where one is still on its way back, which is

@@ -5,7 +5,7 @@
 
 use jaula_tests::ktap::{CaseResult, Chosen, Suite};
 use jaula_tests::sys::process::{self, Ended};
-use jaula_tests::sys::{ids, jail as call, Errno};
+use jaula_tests::sys::{ids, jail as call, jailfd, Errno};
 use jaula_tests::sysv::{Family, Object, PATHS};
 use jaula_tests::{check, check_eq, jail};
 use std::process::{Command, ExitCode};
@@ -34,6 +34,22 @@ pub fn main(chosen: &Chosen) -> ExitCode {
             check_eq!(got, Err(Errno::EOPNOTSUPP), "attach_jail({number})");
             let got = call::destroy_jail(number);
             check_eq!(got, Err(Errno::EOPNOTSUPP), "destroy_jail({number})");
+        }
+        Ok(())
+    });
+    suite.case("the calls about descriptors give EOPNOTSUPP", || {
+        for number in [1, 0, -1, i32::MAX] {
+            let not_enabled = Err(Errno::EOPNOTSUPP);
+            let got = jailfd::open_jail(jailfd::OWN, number.into(), 0).map(drop);
+            check_eq!(got, not_enabled, "open_jail({number})");
+            let got = jailfd::create_owned_jail(number, 0).map(drop);
+            check_eq!(got, not_enabled, "create_owned_jail({number})");
+            let got = jailfd::attach_jailfd(number, 0);
+            check_eq!(got, not_enabled, "attach_jailfd({number})");
+            let got = jailfd::destroy_jailfd(number, 0);
+            check_eq!(got, not_enabled, "destroy_jailfd({number})");
+            let got = jailfd::disown_jail(number, 0);
+            check_eq!(got, not_enabled, "disown_jail({number})");
         }
         Ok(())
     });

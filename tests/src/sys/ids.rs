@@ -194,6 +194,22 @@ pub fn no_new_privileges() -> Result<bool> {
     checked(unsafe { libc::prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) }).map(|set| set == 1)
 }
 
+/// Sets `no_new_privs` on the caller, for good.
+pub fn set_no_new_privileges() -> Result<()> {
+    // SAFETY: this operation takes integers and touches no memory.
+    checked(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }).map(drop)
+}
+
+/// Sets how many descriptors the caller may have.
+pub fn limit_descriptors(count: libc::rlim_t) -> Result<()> {
+    let limit = libc::rlimit {
+        rlim_cur: count,
+        rlim_max: count,
+    };
+    // SAFETY: the struct outlives the call.
+    checked(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }).map(drop)
+}
+
 /// Sets both limits on the memory that the caller may lock, in bytes.
 pub fn limit_locked_memory(bytes: libc::rlim_t) -> Result<()> {
     let limit = libc::rlimit {

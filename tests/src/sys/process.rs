@@ -244,6 +244,12 @@ pub fn end_with_parent() -> Result<()> {
     checked(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) }).map(drop)
 }
 
+/// Takes [`end_with_parent`] back.
+pub fn outlive_parent() -> Result<()> {
+    // SAFETY: this operation takes a signal, 0 for none, and touches no memory.
+    checked(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, 0, 0, 0, 0) }).map(drop)
+}
+
 /// Makes the caller the parent of what its children leave behind.
 pub fn adopt_orphans() -> Result<()> {
     // SAFETY: this operation takes an integer and touches no memory.

@@ -2,38 +2,11 @@
 
 //! The callers of destroy_jail, and a jail that takes its time to end.
 
-use jaula_tests::inmate::{wait_for_ever, Inmate};
+use jaula_tests::inmate::reluctant;
 use jaula_tests::ktap::{CaseResult, Context, Failure};
 use jaula_tests::sys::process::{self, Ended};
-use jaula_tests::sys::{jail as call, trace, Errno, Result as SysResult};
-use jaula_tests::{check, check_eq, jailfs, procfs, wait};
-
-/// A jail that does not end before the caller has waited for a process in it, which is returned: the
-/// first process of a PID namespace waits for all others in it, and one that is traced goes when
-/// its tracer has waited for it.
-fn reluctant() -> Result<(Inmate, libc::pid_t), Failure> {
-    let inmate = Inmate::start(|| {
-        let flags = libc::CLONE_NEWPID | libc::SIGCHLD;
-        process::clone(flags, || {
-            let _ = process::fork(|| wait_for_ever());
-            wait_for_ever()
-        })
-        .map(drop)
-        .context("clone(CLONE_NEWPID)")
-    })?;
-    let child = only_child(inmate.pid)?;
-    let grandchild = only_child(child)?;
-    trace::seize(grandchild, 0).context("PTRACE_SEIZE")?;
-    Ok((inmate, grandchild))
-}
-
-fn only_child(pid: libc::pid_t) -> Result<libc::pid_t, Failure> {
-    let path = format!("/proc/{pid}/task/{pid}/children");
-    wait::until_some(&format!("{path} names one child"), || {
-        let text = std::fs::read_to_string(&path).context(&path)?;
-        Ok(text.trim().parse().ok())
-    })
-}
+use jaula_tests::sys::{jail as call, Errno, Result as SysResult};
+use jaula_tests::{check, check_eq, jail, jailfs, procfs, wait};
 
 fn wait_until_dying(number: i64) -> CaseResult {
     wait::until(&format!("jail {number} is dying"), || {
@@ -53,7 +26,7 @@ fn destroyer(number: i64) -> Result<libc::pid_t, Failure> {
 }
 
 pub fn interrupted() -> CaseResult {
-    let (inmate, traced) = reluctant()?;
+    let (inmate, traced) = reluctant(jail::enter)?;
     let destroyer = destroyer(inmate.number)?;
     wait_until_dying(inmate.number)?;
     check_eq!(process::try_wait(destroyer), Ok(None), "before the signal");
@@ -84,7 +57,7 @@ pub fn interrupted() -> CaseResult {
 }
 
 pub fn several() -> CaseResult {
-    let (inmate, traced) = reluctant()?;
+    let (inmate, traced) = reluctant(jail::enter)?;
     let destroyers = (0..6)
         .map(|_| destroyer(inmate.number))
         .collect::<Result<Vec<_>, _>>()?;
@@ -100,7 +73,7 @@ pub fn several() -> CaseResult {
 }
 
 pub fn no_entry() -> CaseResult {
-    let (inmate, traced) = reluctant()?;
+    let (inmate, traced) = reluctant(jail::enter)?;
     let destroyer = destroyer(inmate.number)?;
     wait_until_dying(inmate.number)?;
     // This process traces one of the jail's, and could not enter any.
