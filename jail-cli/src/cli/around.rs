@@ -64,11 +64,6 @@ pub struct Around {
 }
 
 impl Around {
-    /// Whether there is nothing of it by default.
-    pub fn is_plain(&self) -> bool {
-        self.plain
-    }
-
     /// All of it, but for `without`.
     pub fn isolation(self, without: Vec<Part>) -> Isolation {
         Isolation {

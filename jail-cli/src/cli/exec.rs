@@ -46,11 +46,6 @@ pub struct Exec {
 }
 
 impl Exec {
-    /// Whether jaula is to be protected from what it runs.
-    pub fn is_protected(&self) -> bool {
-        self.inside.is_protected()
-    }
-
     /// Runs it and returns the exit status of the command.
     pub fn run(self) -> Result<u8, Failure> {
         let jail = Admin::open()?.find(&self.jail)?;

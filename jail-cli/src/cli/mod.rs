@@ -111,9 +111,6 @@ enum Command {
 impl Cli {
     /// Does what is asked for and returns the exit status.
     pub fn run(self) -> Result<u8, Failure> {
-        if self.enters_jails() {
-            jaula::launch::protect()?;
-        }
         match self.command {
             Some(Command::Number) => {
                 output::print(&format!("{}\n", jaula::get_jailnumber()?))?;
@@ -135,18 +132,6 @@ impl Cli {
             Some(Command::Completion(completion)) => completion.run(),
             Some(Command::Rootfs(rootfs)) => rootfs.run(),
             None => self.run.run(),
-        }
-    }
-
-    /// Whether this process, or what it forks, is to enter a jail, and nothing is said against
-    /// its being protected from it.
-    fn enters_jails(&self) -> bool {
-        match &self.command {
-            None => self.run.is_protected(),
-            Some(Command::Run(run)) => run.is_protected(),
-            Some(Command::Exec(exec)) => exec.is_protected(),
-            Some(Command::Up(_)) => true,
-            _ => false,
         }
     }
 }

@@ -94,8 +94,7 @@ pub struct Inside {
 
     /// Leave out part of what is put around the command by default
     ///
-    /// program: jaula executes itself from where nobody can write it; mounts: a mount namespace of
-    /// its own, in which ROOT is all there is; proc: a /proc that shows the jail alone, and dev: a
+    /// mounts: a mount namespace of its own, in which ROOT is all there is; proc: a /proc that shows the jail alone, and dev: a
     /// small /dev, where ROOT has such directories; seccomp: a filter of system calls;
     /// no-new-privs; capabilities: that they are cut to what the jail may use; rlimits; umask;
     /// session: one of its own, where no standard descriptor is a terminal.
@@ -132,13 +131,6 @@ struct Limits {
     max_children: Option<Setting>,
 }
 
-impl Inside {
-    /// Whether jaula is to be protected from what it runs.
-    pub fn is_protected(&self) -> bool {
-        !self.without.contains(&Part::Program)
-    }
-}
-
 impl Limits {
     fn settings(self) -> Vec<Setting> {
         let counts = [
@@ -157,11 +149,6 @@ impl Limits {
 }
 
 impl Run {
-    /// Whether jaula is to be protected from what it runs.
-    pub fn is_protected(&self) -> bool {
-        self.root.is_some() && !self.around.is_plain() && self.inside.is_protected()
-    }
-
     /// Runs it and returns the exit status of its first process; at once, where that is not
     /// waited for.
     pub fn run(self) -> Result<u8, Failure> {

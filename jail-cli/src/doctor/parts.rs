@@ -33,7 +33,7 @@ fn mount_calls() -> Finding {
         false => Finding::missing(
             check,
             "not all are there",
-            "jails get no mounts of their own on this kernel: --without program,mounts",
+            "jails get no mounts of their own on this kernel: --without mounts",
         ),
     }
 }

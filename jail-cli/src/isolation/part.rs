@@ -11,8 +11,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "&'static str")]
 pub enum Part {
-    /// That jaula executes itself from where nobody can write it.
-    Program,
     /// Mounts of its own, with the root directory as the only root there is.
     Mounts,
     /// A /proc that shows the jail alone, where the root has such a directory.
@@ -35,8 +33,7 @@ pub enum Part {
 
 impl Part {
     /// All of them, in the order in which they are put around a command.
-    pub const ALL: [Part; 10] = [
-        Part::Program,
+    pub const ALL: [Part; 9] = [
         Part::Mounts,
         Part::Proc,
         Part::Dev,
@@ -51,7 +48,6 @@ impl Part {
     /// What users call it.
     pub fn name(self) -> &'static str {
         match self {
-            Part::Program => "program",
             Part::Mounts => "mounts",
             Part::Proc => "proc",
             Part::Dev => "dev",

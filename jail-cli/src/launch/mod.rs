@@ -14,7 +14,6 @@ mod exec;
 mod gate;
 pub mod log;
 mod place;
-mod program;
 mod report;
 mod seccomp;
 mod start;
@@ -27,7 +26,6 @@ use std::path::PathBuf;
 
 pub use error::{LaunchError, EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
 pub use place::{Existing, NewJail, Place, RootChoice};
-pub use program::protect;
 pub use supervise::Ending;
 pub use world::{knows_hidepid, Inodes};
 

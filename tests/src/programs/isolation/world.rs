@@ -3,13 +3,11 @@
 //! The mounts, /proc and /dev.
 
 use super::place::Place;
-use jaula_tests::ktap::{CaseResult, Context, Suite};
+use jaula_tests::ktap::{Context, Suite};
 use jaula_tests::launch::{failed, jaula, run, FAILED};
 use jaula_tests::{check, check_eq};
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
-use std::process::Stdio;
 
 /// Mount points in a jail: where, and what kind.
 const MOUNTS: &str = "cut -d ' ' -f 2,3 /proc/mounts | tail -n +2";
@@ -131,38 +129,4 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
         let count = fs::read_dir(place.root()).context("the root")?.count() + 2;
         place.expect(&["--user", "root"], script, &count.to_string())
     });
-    for (options, expected) in [
-        (&[][..], Some(libc::EROFS)),
-        (&["--without", "program"], None),
-    ] {
-        let name = format!("jaula's own program is read-only: {}", options.join(" "));
-        suite.case(&name, move || changed(place, options, expected));
-    }
-}
-
-/// Tries to change the file that a launcher runs from by the way that whoever is in the jail has
-/// when that is executed there, /proc/PID/exe, and checks what comes of it.
-fn changed(place: &Place, options: &[&str], expected: Option<i32>) -> CaseResult {
-    let root = place.root();
-    let sleep = [&root, "--", "/bin/sh", "-c", "echo ready; exec sleep 1000"];
-    let mut child = jaula(&[&["--quiet"], options, &sleep].concat())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("starting jaula")?;
-    let mut line = String::new();
-    if let Some(stdout) = &mut child.stdout {
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .context("hearing from the jail")?;
-    }
-    let path = format!("/proc/{}/exe", child.id());
-    // To what it is, so that nothing is changed where that is possible.
-    let mode = fs::metadata(&path).context(&path)?.permissions();
-    let changed = fs::set_permissions(&path, mode);
-    child.kill().context("kill")?;
-    child.wait().context("wait")?;
-    check_eq!(line, "ready\n", "what the command says");
-    let errno = changed.err().and_then(|error| error.raw_os_error());
-    check_eq!(errno, expected, "chmod({path})");
-    Ok(())
 }
