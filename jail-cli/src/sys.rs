@@ -6,7 +6,7 @@
 //! [`Result`]. What the calls promise is written in `docs/abi.md`.
 
 use std::ffi::{c_int, c_long, c_uint};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
@@ -190,34 +190,28 @@ pub fn exit_now(status: u8) -> ! {
     unsafe { libc::_exit(c_int::from(status)) }
 }
 
-/// Closes every descriptor from 3 up but `keep`, which becomes number 3 and is closed on exec.
-///
-/// For a child about to execute something: `released` are the other descriptors the caller
-/// owns; objects of its parent that own descriptors must not be used or dropped afterwards.
-pub fn close_all_but(keep: OwnedFd, released: OwnedFd) -> Result<OwnedFd, Errno> {
-    const KEPT: c_int = 3;
-    let _ = released.into_raw_fd();
-    let keep = keep.into_raw_fd();
-    if keep != KEPT {
-        // SAFETY: dup3 works on numbers; whatever 3 was before belongs to nobody any more, as
-        // the contract above demands.
-        Errno::result(unsafe { libc::dup3(keep, KEPT, libc::O_CLOEXEC) })?;
-    }
-    // SAFETY: close_range works on numbers, and by the contract nobody uses these again.
-    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, KEPT + 1, c_uint::MAX, 0) })?;
-    // SAFETY: 3 is open, and nobody else owns it: the owner of `keep` gave it up above.
-    Ok(unsafe { OwnedFd::from_raw_fd(KEPT) })
-}
-
 /// Closes every descriptor from 3 up but those of `kept`.
 ///
 /// For a child that never returns to what its parent was doing: other objects that own
 /// descriptors must not be used or dropped afterwards.
 pub fn close_all_except(kept: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    close_from(3, kept)
+}
+
+/// Closes every descriptor but those of `kept`, the standard ones included.
+///
+/// As [`close_all_except`].
+pub fn close_everything_but(kept: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    close_from(0, kept)
+}
+
+fn close_from(mut first: c_uint, kept: &[BorrowedFd<'_>]) -> Result<(), Errno> {
     let mut kept: Vec<c_uint> = kept.iter().map(|kept| kept.as_raw_fd() as c_uint).collect();
     kept.sort_unstable();
-    let mut first: c_uint = 3;
-    for kept in kept.into_iter().filter(|&kept| kept >= 3) {
+    for kept in kept {
+        if kept < first {
+            continue;
+        }
         if first < kept {
             close_range(first, kept - 1)?;
         }
@@ -227,8 +221,7 @@ pub fn close_all_except(kept: &[BorrowedFd<'_>]) -> Result<(), Errno> {
 }
 
 fn close_range(first: c_uint, last: c_uint) -> Result<(), Errno> {
-    // SAFETY: close_range works on numbers, and by the contract of `close_all_except`, its only
-    // caller, nobody uses these again.
+    // SAFETY: close_range works on numbers, and by the contract of its callers nobody uses these again.
     Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }).map(drop)
 }
 
@@ -330,7 +323,19 @@ pub fn last_signal() -> c_int {
     libc::SIGRTMAX()
 }
 
-/// A signal that [`wait_for_signal`] took.
+/// Sends a signal, by its number, to a process (kill(2)).
+pub fn send_signal(process: Pid, signal: c_int) -> Result<(), Errno> {
+    // SAFETY: the call takes numbers alone.
+    Errno::result(unsafe { libc::kill(process.as_raw(), signal) }).map(drop)
+}
+
+/// Sends a signal, by its number, to a process group (killpg(3)).
+pub fn send_signal_to_group(group: Pid, signal: c_int) -> Result<(), Errno> {
+    // SAFETY: the call takes numbers alone.
+    Errno::result(unsafe { libc::killpg(group.as_raw(), signal) }).map(drop)
+}
+
+/// A signal that was waited for.
 pub struct Received {
     /// Which signal it was.
     pub signal: c_int,

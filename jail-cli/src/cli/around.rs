@@ -4,7 +4,9 @@
 
 use clap::Args;
 
-use jaula::isolation::{Bind, Isolation, NewNamespaces, Part, Permission, Rlimit, Tmpfs, UMASK};
+use jaula::isolation::{
+    Bind, Init, Isolation, NewNamespaces, Part, Permission, Rlimit, Tmpfs, UMASK,
+};
 
 /// What is put around it.
 #[derive(Debug, Args)]
@@ -61,6 +63,14 @@ pub struct Around {
     /// Process ids of its own; a first process outside of the jail looks after the command
     #[arg(long)]
     new_pid: bool,
+
+    /// With --new-pid, which is the first process: jaula, or none but the command itself
+    ///
+    /// jaula: one outside of the jail, which waits for orphans and passes signals on. none: the
+    /// command, which has to do that and gets no signals that it does not handle: systemd, s6,
+    /// busybox init.
+    #[arg(long, value_name = "jaula|none", requires = "new_pid")]
+    init: Option<Init>,
 }
 
 impl Around {
@@ -79,6 +89,7 @@ impl Around {
                 new_uts: self.new_uts,
                 hostname: self.hostname,
                 new_pid: self.new_pid,
+                init: self.init.unwrap_or_default(),
             },
             allow: self.allow,
             rlimit: self.rlimit,

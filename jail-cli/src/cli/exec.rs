@@ -82,6 +82,7 @@ impl Exec {
             isolation,
             workdir: workdir.or_else(|| noted?.workdir.clone()),
             noted: jail.record.map(Box::new),
+            tty: false,
             quiet: self.quiet,
         };
         Ok(launch.run()?.status())

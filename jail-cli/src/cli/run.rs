@@ -170,6 +170,7 @@ impl Run {
             isolation,
             workdir: self.inside.workdir,
             noted: None,
+            tty: false,
             quiet: self.quiet,
         };
         if self.detach {

@@ -57,6 +57,33 @@ pub struct NewNamespaces {
     pub hostname: Option<String>,
     /// Process ids.
     pub new_pid: bool,
+    /// What the first process among these is.
+    pub init: Init,
+}
+
+/// The first process of a namespace of process ids.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Init {
+    /// One of jaula's, outside of the jail, that waits for orphans and passes signals on.
+    #[default]
+    Jaula,
+    /// None but the command itself, which is to do that, as an init does.
+    None,
+}
+
+impl std::str::FromStr for Init {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "jaula" => Ok(Init::Jaula),
+            "none" => Ok(Init::None),
+            _ => Err(format!(
+                "there is no first process {text:?}; there are jaula, none"
+            )),
+        }
+    }
 }
 
 impl Default for Isolation {
@@ -118,6 +145,13 @@ impl Isolation {
             return Err(
                 "a hostname can only be given where the jail has one of its own \
                         (new-uts)"
+                    .into(),
+            );
+        }
+        if self.new.init == Init::None && !self.new.new_pid {
+            return Err(
+                "the command can only be the first process where the jail has process ids \
+                        of its own (new-pid)"
                     .into(),
             );
         }

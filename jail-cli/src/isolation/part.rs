@@ -29,11 +29,13 @@ pub enum Part {
     Umask,
     /// A session of its own, for what does not run on a terminal.
     Session,
+    /// A terminal of its own, for what runs on one.
+    Pty,
 }
 
 impl Part {
     /// All of them, in the order in which they are put around a command.
-    pub const ALL: [Part; 9] = [
+    pub const ALL: [Part; 10] = [
         Part::Mounts,
         Part::Proc,
         Part::Dev,
@@ -43,6 +45,7 @@ impl Part {
         Part::Rlimits,
         Part::Umask,
         Part::Session,
+        Part::Pty,
     ];
 
     /// What users call it.
@@ -57,6 +60,7 @@ impl Part {
             Part::Rlimits => "rlimits",
             Part::Umask => "umask",
             Part::Session => "session",
+            Part::Pty => "pty",
         }
     }
 

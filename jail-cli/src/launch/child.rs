@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 use std::ffi::c_int;
 use std::io::{stderr, stdin, stdout, Write};
+use std::os::fd::{AsFd, IntoRawFd};
 use std::path::Path;
 
 use caps::CapsHashSet;
@@ -18,10 +19,14 @@ use nix::unistd::{
     setsid, Gid, Uid,
 };
 
+use super::control::MonitorEnd;
 use super::door::Door;
 use super::exec::execute;
 use super::gate::Closed;
+use super::monitor::{self, Lead};
+use super::pty::{self, Pty};
 use super::report::Reporter;
+use super::start::OwnTerminal;
 use super::world::{self, World};
 use super::{seccomp, terminal, LaunchError, Plan};
 use crate::isolation::{Isolation, Part, Rlimit};
@@ -38,6 +43,12 @@ pub struct Parent {
     pub lends_terminal: bool,
     /// Whether the child gets a session of its own.
     pub apart: bool,
+    /// Whether a monitor stays between the two.
+    pub monitored: bool,
+    /// What the launcher is told who the command is by.
+    pub control: Option<MonitorEnd>,
+    /// The terminal that the jail gets.
+    pub terminal: Option<OwnTerminal>,
 }
 
 /// Becomes what `plan` says; never returns.
@@ -49,7 +60,7 @@ pub fn run(
     mut reporter: Reporter,
 ) -> ! {
     let path = root.path().to_owned();
-    let failure = match enter(&plan, (root, world), &parent, gate, &mut reporter) {
+    let failure = match enter(&plan, (root, world), parent, gate, &mut reporter) {
         Ok(never) => match never {},
         Err(error) => error,
     };
@@ -64,7 +75,7 @@ pub fn run(
 fn enter(
     plan: &Plan,
     (root, world): (Root, World),
-    parent: &Parent,
+    parent: Parent,
     gate: Closed,
     reporter: &mut Reporter,
 ) -> Result<Infallible, LaunchError> {
@@ -91,13 +102,25 @@ fn enter(
     }
     refuse_directories().map_err(at("checking standard input, output and error"))?;
     let isolation = &plan.isolation;
-    let needs_init = world.needs_init(isolation);
     let inodes = world
         .enter(isolation, &root)
         .map_err(at("making its world"))?;
-    if needs_init {
-        world::init::begin().map_err(at("starting the first process of its namespace"))?;
+    let own = parent.terminal.as_ref();
+    let pty = own.map(|own| own_terminal(own, &plan.user));
+    let pty = pty.transpose().map_err(at("making its terminal"))?;
+    if let Some(control) = parent.control {
+        let master = pty.as_ref().map(|pty| &pty.master);
+        let lead = pty.as_ref().zip(own).map(|(pty, own)| Lead {
+            slave: &pty.slave,
+            foreground: own.foreground,
+        });
+        if parent.monitored {
+            monitor::begin(&control, lead).map_err(at("starting its monitor"))?;
+        }
+        let told = control.hello(master.map(AsFd::as_fd));
+        told.map_err(|error| at("telling who it is")(error.to_string()))?;
     }
+    drop(pty);
 
     let step = match plan.place.is_new() {
         true => "entering a new jail",
@@ -105,26 +128,11 @@ fn enter(
     };
     parent.door.enter().map_err(at(step))?;
     let number = parent.door.number;
-    if let Some(inodes) = inodes {
-        let told = reporter.world(inodes);
-        told.map_err(|error| at("reporting its namespaces")(error.to_string()))?;
-    }
-    reporter
-        .number(number)
-        .map_err(|error| at("reporting its number")(error.to_string()))?;
-    match gate.wait() {
-        Ok(true) => {}
-        Ok(false) => return Err(at("waiting for its launcher")("it has given up".into())),
-        Err(error) => return Err(at("waiting for its launcher")(error.to_string())),
-    }
+    drop(parent.door);
     if !isolation.has(Part::Mounts) {
         change_root(&root).map_err(at("entering the root"))?;
     }
-    let close = |keep| sys::close_all_but(keep, root.into_directory());
-    reporter
-        .relocate(close)
-        .map_err(reason)
-        .map_err(at("close_range"))?;
+    close_all_but(reporter, &gate, root).map_err(at("close_range"))?;
     verify_root(identity).map_err(at("verifying the root"))?;
 
     if isolation.has(Part::Rlimits) {
@@ -156,12 +164,43 @@ fn enter(
             .map_err(|errno| format!("{}: {}", shown(workdir), reason(errno)))
             .map_err(at("changing to the working directory"))?;
     }
+    if let Some(inodes) = inodes {
+        let told = reporter.world(inodes);
+        told.map_err(|error| at("reporting its namespaces")(error.to_string()))?;
+    }
+    reporter
+        .number(number)
+        .map_err(|error| at("reporting its number")(error.to_string()))?;
+    match gate.wait() {
+        Ok(true) => {}
+        Ok(false) => return Err(at("waiting for its launcher")("it has given up".into())),
+        Err(error) => return Err(at("waiting for its launcher")(error.to_string())),
+    }
     if plan.announce && plan.place.is_new() {
         // That nobody reads standard error is no reason not to run.
         let _ = writeln!(stderr(), "jaula: jail {number} at {}", shown(&path));
     }
     reset_signals(&plan.keep_ignored).map_err(at("resetting signals"))?;
     Err(execute(&plan.argv, &plan.environment))
+}
+
+/// Makes a terminal of the jail's own that of the calling process. Where the jail has no place for
+/// one, it has no name there.
+fn own_terminal(own: &OwnTerminal, user: &User) -> Result<Pty, String> {
+    let terminals = match pty::terminals() {
+        Some(terminals) => terminals,
+        None => world::terminals().map_err(|why| Part::Pty.missing(why))?,
+    };
+    let pty = Pty::open(&terminals, Uid::from_raw(user.uid))?;
+    pty::adopt(pty.slave.as_fd(), own.which).map_err(reason)?;
+    Ok(pty)
+}
+
+/// Closes all that is open of the host's.
+fn close_all_but(reporter: &Reporter, gate: &Closed, root: Root) -> Result<(), String> {
+    // By its number, with the others.
+    let _ = root.into_directory().into_raw_fd();
+    sys::close_all_except(&[reporter.descriptor(), gate.descriptor()]).map_err(reason)
 }
 
 /// A directory open as a standard descriptor would be a way out of the root, by fchdir(2).

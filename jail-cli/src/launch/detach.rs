@@ -104,9 +104,8 @@ fn begin(plan: Plan, root: Root, reporter: &Reporter) -> Result<Begun, LaunchErr
         let path = path.as_path();
         move |errno: Errno| LaunchError::about(path, format!("{what}: {}", reason(errno)))
     };
-    let mut kept = vec![root.directory()];
-    kept.extend(reporter.descriptor());
-    sys::close_all_except(&kept).map_err(failed("close_range"))?;
+    sys::close_all_except(&[root.directory(), reporter.descriptor()])
+        .map_err(failed("close_range"))?;
     chdir("/").map_err(failed("chdir to /"))?;
     let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
         .map_err(failed("opening /dev/null"))?;

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
@@ -33,6 +34,11 @@ impl Gate {
 }
 
 impl Closed {
+    /// The descriptor that it waits at.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
     /// Waits until it is open; `false` where it never will be.
     pub fn wait(mut self) -> io::Result<bool> {
         let mut byte = [0];

@@ -6,16 +6,23 @@
 //! and executes the shell or command. [`Launch::detach`] has a supervisor wait in its place.
 
 mod child;
+mod control;
 mod detach;
 mod diagnose;
 mod door;
+mod ending;
 mod error;
 mod exec;
 mod gate;
 pub mod log;
+mod monitor;
+mod outer;
 mod place;
+mod pty;
+mod relay;
 mod report;
 mod seccomp;
+mod signals;
 mod start;
 mod supervise;
 mod terminal;
@@ -24,9 +31,9 @@ mod world;
 use std::ffi::{c_int, OsString};
 use std::path::PathBuf;
 
+pub use ending::Ending;
 pub use error::{LaunchError, EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
 pub use place::{Existing, NewJail, Place, RootChoice};
-pub use supervise::Ending;
 pub use world::{knows_hidepid, Inodes};
 
 use crate::environment::{Environment, Variable};
@@ -60,6 +67,8 @@ pub struct Launch {
     /// What is noted about a jail that exists: its namespaces are joined where a process of it is
     /// left in them and the root is the same, and made once more where not.
     pub noted: Option<Box<Record>>,
+    /// Whether a detached one gets a terminal.
+    pub tty: bool,
     /// Says nothing but errors.
     pub quiet: bool,
 }
@@ -77,6 +86,7 @@ struct Plan {
     workdir: Option<PathBuf>,
     namespaces: Option<Inodes>,
     announce: bool,
+    tty: bool,
     detached: bool,
     keep_ignored: Vec<c_int>,
 }
@@ -169,6 +179,7 @@ impl Launch {
             workdir: self.workdir,
             namespaces,
             announce: !self.quiet,
+            tty: self.tty,
             detached: false,
             keep_ignored: Vec::new(),
         };

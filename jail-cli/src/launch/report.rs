@@ -2,12 +2,13 @@
 
 //! What the child tells its parent before it executes something.
 //!
-//! Over a pipe that is closed on exec: perhaps in which namespaces it is, at most one number, then either a failure or, when
-//! something is executed, nothing but the end.
+//! Over a pipe that is closed on exec: perhaps in which namespaces it is, at most one number, when it
+//! is ready to execute something in that jail, then either a failure or, when something is executed,
+//! nothing but the end.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -30,9 +31,7 @@ const FAILURE: u8 = b'F';
 const WORLD: u8 = b'W';
 
 /// The end the child writes to.
-///
-/// `None` only where moving it failed; then nothing can be said any more.
-pub struct Reporter(Option<File>);
+pub struct Reporter(File);
 
 /// Says whether to wait on; a text where not.
 pub type Watch<'a> = &'a mut dyn FnMut() -> Result<(), String>;
@@ -53,7 +52,7 @@ pub fn channel() -> io::Result<(Reporter, Listener)> {
         world: None,
         rest: Vec::new(),
     };
-    Ok((Reporter(Some(write.into())), listener))
+    Ok((Reporter(write.into()), listener))
 }
 
 impl Reporter {
@@ -66,14 +65,13 @@ impl Reporter {
 
     /// Whether nobody reads any more what is said.
     pub fn is_deaf(&self) -> bool {
-        let Some(file) = &self.0 else { return true };
-        let mut there = [PollFd::new(file.as_fd(), PollFlags::empty())];
+        let mut there = [PollFd::new(self.0.as_fd(), PollFlags::empty())];
         let polled = poll(&mut there, 0u8);
         let found = there[0].revents().unwrap_or(PollFlags::empty());
         polled.is_err() || found.contains(PollFlags::POLLERR)
     }
 
-    /// Says in which jail the child is.
+    /// Says in which jail the child is, where it needs nothing more but to be let go on.
     pub fn number(&mut self, number: JailNumber) -> io::Result<()> {
         let mut record = vec![NUMBER];
         record.extend(number.get().to_ne_bytes());
@@ -87,26 +85,13 @@ impl Reporter {
         self.write(&record)
     }
 
-    /// The descriptor of the end, where there still is one.
-    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.0.as_ref().map(File::as_fd)
-    }
-
-    /// Moves the end to the descriptor that `to` makes of it.
-    pub fn relocate(
-        &mut self,
-        to: impl FnOnce(OwnedFd) -> Result<OwnedFd, Errno>,
-    ) -> Result<(), Errno> {
-        let file = self.0.take().ok_or(Errno::EBADF)?;
-        self.0 = Some(to(file.into())?.into());
-        Ok(())
+    /// The descriptor of the end.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 
     fn write(&mut self, record: &[u8]) -> io::Result<()> {
-        match &mut self.0 {
-            Some(file) => file.write_all(record),
-            None => Err(Errno::EBADF.into()),
-        }
+        self.0.write_all(record)
     }
 }
 

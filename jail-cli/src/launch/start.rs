@@ -2,6 +2,7 @@
 
 //! From the fork to the moment at which something runs in the jail.
 
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
@@ -9,15 +10,20 @@ use nix::sched::{setns, unshare, CloneFlags};
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::{getpid, Pid};
 
+use super::control::{self, LauncherEnd};
 use super::door::{Door, Owner};
+use super::ending::{is_stopped, Ending};
 use super::gate::{self, Gate};
 use super::place::{end_jail, forget, Admission, Admitted, Place};
+use super::pty::Which;
+use super::relay::Relay;
 use super::report::{self, Listener, Watch};
-use super::supervise::{is_stopped, supervise, Ending, Signals};
+use super::signals::Signals;
+use super::supervise::{of_command, supervise};
 use super::terminal::{self, Terminal};
 use super::world::{Inodes, World};
 use super::{child, LaunchError, Plan};
-use crate::isolation::Part;
+use crate::isolation::{Init, Part};
 use crate::jail::{get_jailnumber, JailNumber};
 use crate::jails::JailInfo;
 use crate::process::ProcessId;
@@ -34,6 +40,12 @@ pub(super) struct Running {
     terminal: Option<Terminal>,
     /// Whether the child has a session of its own.
     apart: bool,
+    /// What looks after the command, where that is not the child itself.
+    control: Option<LauncherEnd>,
+    /// Between the caller's terminal and that of the jail's own.
+    relay: Option<Relay>,
+    /// The terminal of the jail's own, where the caller has none.
+    pub master: Option<OwnedFd>,
     place: Place,
     /// The jail.
     pub number: JailNumber,
@@ -71,17 +83,39 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
     let noted_root = plan.noted_root(&root)?;
     // Whether there are jails at all is said without the rest.
     get_jailnumber().map_err(|error| LaunchError::failed(error.to_string()))?;
-    let signals = Signals::block().map_err(failed("blocking signals"))?;
-    plan.keep_ignored = signals.ignored().to_vec();
     let mut terminal = Terminal::of_caller();
-    let apart = plan.isolation.has(Part::Session) && !terminal::is_used();
+    let own = plan.own_terminal(terminal.is_some());
+    let relayed = own.as_ref().filter(|_| !plan.detached);
+    let signals = Signals::block(relayed.is_some()).map_err(failed("blocking signals"))?;
+    plan.keep_ignored = signals.ignored().to_vec();
+    let is_separate = plan.isolation.has(Part::Session) && !terminal::is_used();
+    let apart = is_separate || own.is_some();
+    if own.is_some() {
+        terminal = None;
+    }
     let (world, entry) = plan.world()?;
+    let is_first = world.has_first_process(&plan.isolation);
+    let monitored = match plan.isolation.new.init {
+        Init::Jaula => is_first || relayed.is_some(),
+        Init::None => relayed.is_some() && !is_first,
+    };
+    let (control, command) = match monitored || own.is_some() {
+        true => {
+            let (launcher, monitor) = control::channel()
+                .map_err(|error| LaunchError::about(&path, format!("sockets: {error}")))?;
+            (Some(launcher), Some(monitor))
+        }
+        false => (None, None),
+    };
     let (door, mut owner) =
         Door::open(&plan.place).map_err(|why| LaunchError::about(&path, why))?;
     let parent = child::Parent {
         door,
         lends_terminal: terminal.is_some(),
         apart,
+        monitored,
+        control: command,
+        terminal: own.clone(),
     };
 
     let forked = fork_into(&world, &plan).map_err(|why| LaunchError::about(&path, why))?;
@@ -91,12 +125,14 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
             drop(gate);
             // Whoever is in the jail must not own it.
             drop(owner);
+            drop(control);
             child::run(plan, (root, world), parent, closed, reporter)
         }
         sys::Fork::Parent(child) => child,
     };
     // The other ends must close with the child for the report to end.
-    drop((reporter, closed, root, world));
+    drop((reporter, closed, root, world, parent.control));
+    let number = parent.door.number;
     if let Some(terminal) = &mut terminal {
         terminal.lent();
     }
@@ -105,17 +141,20 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
     match admit(
         &plan,
         noted_root,
-        child,
+        (child, control.as_ref(), own.as_ref()),
         (listener, &mut watch),
         (gate, entry),
         &mut owner,
     ) {
-        Ok((number, record)) => Ok(Running {
+        Ok((number, record, relay, master)) => Ok(Running {
             path,
             child,
             signals,
             terminal,
             apart,
+            control: control.filter(|_| monitored),
+            relay,
+            master,
             place: plan.place,
             number,
             record,
@@ -124,12 +163,13 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
         Err(error) => {
             // It may be stopped, and then would never end by itself.
             let _ = kill(child, Signal::SIGKILL);
+            drop(control);
             let ending = supervise(child, &signals, &mut terminal, apart);
             give_back(&mut terminal, &ending);
             if plan.place.is_new() {
                 // What went wrong first is what is told. The door has kept the number from being
                 // another's.
-                let _ = end_jail(parent.door.number);
+                let _ = end_jail(number);
             }
             Err(error)
         }
@@ -140,7 +180,7 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
 /// one, and the caller stays in the one it is in.
 fn fork_into(world: &World, plan: &Plan) -> Result<sys::Fork, String> {
     let fork = || sys::fork().map_err(|errno| format!("fork: {}", reason(errno)));
-    let new = world.needs_init(&plan.isolation);
+    let new = world.has_first_process(&plan.isolation);
     if !new && !world.leads_children(&plan.isolation) {
         return fork();
     }
@@ -163,16 +203,19 @@ fn fork_into(world: &World, plan: &Plan) -> Result<sys::Fork, String> {
     Ok(forked)
 }
 
-/// Hears which jail the child has entered, sees to it, lets the child go on, and waits until it
-/// has executed something.
+/// What an admission has come to: the jail, what is noted about it, and the terminal of its own.
+type Started = (JailNumber, Option<Record>, Option<Relay>, Option<OwnedFd>);
+
+/// Hears that the child is in its jail and ready, sees to the jail, lets the child go on, and waits
+/// until it has executed something.
 fn admit(
     plan: &Plan,
     root: Option<RootDirectory>,
-    child: Pid,
+    (child, control, own): (Pid, Option<&LauncherEnd>, Option<&OwnTerminal>),
     (mut listener, watch): (Listener, Watch<'_>),
     (gate, entry): (Gate, Option<Entry>),
     owner: &mut Option<Owner>,
-) -> Result<(JailNumber, Option<Record>), LaunchError> {
+) -> Result<Started, LaunchError> {
     let about = |why: String| LaunchError::about(&plan.path, why);
     let unreadable = |why| about(format!("waiting for the child that enters the jail: {why}"));
     let too_early = || about("the child ended before it could enter a jail".into());
@@ -180,8 +223,22 @@ fn admit(
         let failure = listener.failure(watch).map_err(unreadable)?;
         return Err(failure.unwrap_or_else(too_early));
     };
+    let hello = control.map(LauncherEnd::hello).transpose();
+    let hello = hello.map_err(|why| about(format!("hearing from the command: {why}")))?;
+    let command = hello.as_ref().map_or(child, |hello| hello.command);
+    let mut master = hello.and_then(|hello| hello.master);
+    let relay = match (
+        own.filter(|_| !plan.detached),
+        master.take_if(|_| !plan.detached),
+    ) {
+        (Some(own), Some(master)) => {
+            let relay = Relay::new(own.which, own.foreground, master);
+            Some(relay.map_err(|errno| about(format!("its terminal: {}", reason(errno))))?)
+        }
+        _ => None,
+    };
     let world = listener.world();
-    let note = |jail: &JailInfo| plan.record(jail, child, root.as_ref(), world);
+    let note = |jail: &JailInfo| plan.record(jail, command, root.as_ref(), world);
     let admission = Admission {
         place: &plan.place,
         note: &note,
@@ -207,7 +264,7 @@ fn admit(
     // A child that has ended meanwhile says why in its report.
     let _ = gate.open();
     match listener.failure(watch) {
-        Ok(None) => Ok((number, record)),
+        Ok(None) => Ok((number, record, relay, master)),
         result => {
             if let Some(record) = &record {
                 let _ = forget(record);
@@ -219,7 +276,7 @@ fn admit(
 
 /// Whether there is reason to wait on for what the child reports.
 fn watch(child: Pid, signals: &Signals, was_stopped: &mut bool) -> Result<(), String> {
-    if let Some(signal) = signals.take_forwarded().map_err(reason)? {
+    if let Some(signal) = signals.take_ending().map_err(reason)? {
         return Err(format!("{signal} came before anything was executed"));
     }
     // Whoever is in the jail can do that to it, and would hold up the caller for ever. Seen once,
@@ -244,8 +301,15 @@ impl Running {
     /// Waits until the process has ended that was started; then ends what is left of a new jail,
     /// unless it is to be kept.
     pub fn wait(mut self) -> Waited {
-        let ending = supervise(self.child, &self.signals, &mut self.terminal, self.apart);
+        let ending = match self.relay.take() {
+            Some(relay) => relay.run(self.child, self.control.take(), &self.signals),
+            None => supervise(self.child, &self.signals, &mut self.terminal, self.apart),
+        };
         give_back(&mut self.terminal, &ending);
+        let ending = ending.map(|ending| match &self.control {
+            Some(control) => of_command(control, ending),
+            None => ending,
+        });
         let about = |why: String| LaunchError::about(&self.path, why);
         // From here on, a signal ends this process and not the end of the jail.
         drop(self.signals);
@@ -272,7 +336,33 @@ impl Running {
     }
 }
 
+/// A terminal that a jail has of its own.
+#[derive(Clone, Debug)]
+pub(super) struct OwnTerminal {
+    /// Which standard descriptors of the command it is.
+    pub which: Which,
+    /// Whether the command begins in the foreground of it.
+    pub foreground: bool,
+}
+
 impl Plan {
+    /// The terminal that the jail gets, where it gets one: for what the caller has on one, which
+    /// is `alone` there, or has not.
+    fn own_terminal(&self, alone: bool) -> Option<OwnTerminal> {
+        if self.detached {
+            return self.tty.then_some(OwnTerminal {
+                which: [true; 3],
+                foreground: true,
+            });
+        }
+        let which = terminal::used();
+        let is_used = which.contains(&true);
+        (self.isolation.has(Part::Pty) && is_used).then_some(OwnTerminal {
+            which,
+            foreground: alone,
+        })
+    }
+
     /// The world that the child is to enter.
     ///
     /// Two that find none left in a jail must not make one each: the second waits here, until what

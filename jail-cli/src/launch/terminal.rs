@@ -8,9 +8,8 @@
 //! Otherwise, in a pipeline say, the first process stays in the group of the launcher, so that
 //! the terminal treats them as the one job that they are.
 //!
-//! The terminal is shared with the host's session rather than relayed over a pseudo-terminal:
-//! what can be typed and seen is the same either way, and nothing stands between. What is
-//! shared that way could be written to with TIOCSTI, as if typed on the host, where the
+//! That is for who asks to share it: [`super::relay`] keeps it from the jail. What is shared
+//! could be written to with TIOCSTI, as if typed on the host, where the
 //! `dev.tty.legacy_tiocsti` switch still allows that; see [`can_type_into_terminal`].
 
 use std::fs;
@@ -20,6 +19,8 @@ use nix::errno::Errno;
 use nix::sys::signal::{killpg, Signal};
 use nix::sys::termios::{tcgetattr, tcsetattr, SetArg, Termios};
 use nix::unistd::{getpgrp, tcgetpgrp, tcsetpgrp, Pid};
+
+use super::pty::Which;
 
 /// The terminal of a launch that has one to itself.
 ///
@@ -95,9 +96,18 @@ impl Terminal {
     }
 }
 
+/// Which standard descriptors are a terminal.
+pub fn used() -> Which {
+    [
+        stdin().is_terminal(),
+        stdout().is_terminal(),
+        stderr().is_terminal(),
+    ]
+}
+
 /// Whether a standard descriptor is a terminal.
 pub fn is_used() -> bool {
-    stdin().is_terminal() || stdout().is_terminal() || stderr().is_terminal()
+    used().contains(&true)
 }
 
 /// Puts the calling process, a child just forked, in a group of its own in the foreground.

@@ -11,7 +11,9 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use crate::environment::Variable;
-use crate::isolation::{Bind, Isolation, NewNamespaces, Part, Permission, Rlimit, Tmpfs, UMASK};
+use crate::isolation::{
+    Bind, Init, Isolation, NewNamespaces, Part, Permission, Rlimit, Tmpfs, UMASK,
+};
 use crate::jails::{JailName, Key, Setting};
 use crate::user::UserSpec;
 
@@ -89,6 +91,9 @@ pub struct Description {
     /// Whether it has process ids of its own.
     #[serde(default)]
     pub new_pid: bool,
+    /// What the first process among these is.
+    #[serde(default)]
+    pub init: Init,
     /// Which must run before it is started.
     #[serde(default)]
     pub depends: Vec<JailName>,
@@ -116,6 +121,7 @@ impl Description {
                 new_uts: self.new_uts,
                 hostname: self.hostname.clone(),
                 new_pid: self.new_pid,
+                init: self.init,
             },
             allow: self.allow.clone(),
             rlimit: self.rlimits.clone(),

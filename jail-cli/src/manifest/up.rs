@@ -157,6 +157,7 @@ fn launch(name: &JailName, description: &Description, root: &Path) -> Launch {
         isolation: description.isolation(),
         workdir: description.workdir.clone(),
         noted: None,
+        tty: false,
         quiet: true,
     }
 }

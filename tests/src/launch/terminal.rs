@@ -28,9 +28,13 @@ impl Terminal {
     /// Starts the command.
     pub fn start(command: &mut Command) -> Result<Terminal, Failure> {
         let (master, slave) = tty::open().context("openpty")?;
-        let leader = process::fork(|| match tty::take_over(&slave) {
-            Ok(()) => lead(command),
-            Err(_) => 255,
+        let leader = process::fork(|| {
+            // Else it would never hang up.
+            tty::forget(&master);
+            match tty::take_over(&slave) {
+                Ok(()) => lead(command),
+                Err(_) => 255,
+            }
         })
         .context("fork")?;
         Ok(Terminal {
@@ -87,6 +91,42 @@ impl Terminal {
         wait::until("the command has the terminal", || {
             let job = self.foreground()?;
             Ok(job != shell && treats_by_default(job, &[libc::SIGTSTP, libc::SIGINT])?)
+        })
+    }
+
+    /// Waits until a process of this name is in the foreground of a terminal, whichever that is, and
+    /// can be stopped and interrupted from there; its number.
+    pub fn wait_for_foreground(&self, name: &str) -> Result<libc::pid_t, Failure> {
+        wait::until_some("the command has its terminal", || {
+            let is_it = |pid: &libc::pid_t| {
+                // What ends meanwhile is not it.
+                let group = procfs::stat(*pid, 5).ok();
+                group.is_some()
+                    && group == procfs::stat(*pid, 8).ok()
+                    && procfs::name(*pid).is_ok_and(|found| found == name)
+                    && treats_by_default(*pid, &[libc::SIGTSTP, libc::SIGINT]).unwrap_or(false)
+            };
+            Ok(procfs::processes()?.into_iter().find(is_it))
+        })
+    }
+
+    /// The session leader.
+    pub fn leader(&self) -> libc::pid_t {
+        self.leader
+    }
+
+    /// Changes its size.
+    pub fn resize(&self, rows: u16, columns: u16) -> CaseResult {
+        tty::resize(self.master.as_fd(), rows, columns).context("TIOCSWINSZ")
+    }
+
+    /// Hangs up.
+    pub fn hang_up(self) -> CaseResult {
+        drop(self.master);
+        wait::until("the session leader has ended", || {
+            process::try_wait(self.leader)
+                .map(|ended| ended.is_some())
+                .context("waiting for the session leader")
         })
     }
 

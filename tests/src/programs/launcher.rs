@@ -4,6 +4,7 @@
 //! messages, signals and the terminal.
 
 mod inside;
+mod pty;
 mod refused;
 mod signals;
 mod status;
@@ -29,5 +30,6 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     refused::add(&mut suite, &root);
     signals::add(&mut suite, &root);
     terminal::add(&mut suite);
+    pty::add(&mut suite);
     suite.run(chosen)
 }

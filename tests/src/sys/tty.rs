@@ -37,6 +37,25 @@ pub fn take_over(terminal: &OwnedFd) -> Result<()> {
     Ok(())
 }
 
+/// Closes the master side in a process that has been forked, where nobody uses or drops it again.
+pub fn forget(master: &OwnedFd) {
+    // SAFETY: the descriptor is this process's own copy, and by the contract nobody uses it again.
+    let _ = unsafe { libc::close(master.as_raw_fd()) };
+}
+
+/// Changes the size of the terminal that `master` is the master side of.
+pub fn resize(master: BorrowedFd<'_>, rows: u16, columns: u16) -> Result<()> {
+    let size = libc::winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: the descriptor is open for as long as the borrow, and the structure outlives the call,
+    // which reads it.
+    checked(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSWINSZ, &size) }).map(drop)
+}
+
 /// The foreground process group of the terminal that `file` is a side of.
 pub fn foreground(file: BorrowedFd<'_>) -> Result<libc::pid_t> {
     // SAFETY: the descriptor is open for as long as the borrow.

@@ -30,11 +30,13 @@ const LINKS: [(&str, &str); 5] = [
     ("ptmx", "pts/ptmx"),
 ];
 
+/// Where devices work: here, and where the terminals are. In a jail nobody makes others.
+const NODES_WORK: MountAttrFlags =
+    MountAttrFlags::MOUNT_ATTR_NOSUID.union(MountAttrFlags::MOUNT_ATTR_NOEXEC);
+
 /// Mounts it on `place`. The umask must be empty.
 pub fn mount(place: &OwnedFd) -> Result<(), String> {
-    // Devices work on this and on that of the terminals; in a jail nobody makes others.
-    let closed = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    let directory = filesystem("tmpfs", &[("mode", "0755"), ("size", "1m")], closed)?;
+    let directory = filesystem("tmpfs", &[("mode", "0755"), ("size", "1m")], NODES_WORK)?;
     let open = Mode::from_bits_truncate(0o666);
     for (name, major, minor) in NODES {
         mknodat(
@@ -51,11 +53,15 @@ pub fn mount(place: &OwnedFd) -> Result<(), String> {
             .map_err(|errno| format!("making /dev/{name}: {}", reason(errno)))?;
     }
     attach(&directory, place)?;
-    let terminals = [("mode", "0620"), ("ptmxmode", "0666")];
-    let terminals = filesystem("devpts", &terminals, closed)?;
-    attach(&terminals, &below(&directory, "pts")?)?;
+    attach(&terminals()?, &below(&directory, "pts")?)?;
     let memory = filesystem("tmpfs", &[("mode", "1777")], CLOSED)?;
     attach(&memory, &below(&directory, "shm")?)
+}
+
+/// A new file system of terminals, nowhere yet.
+pub fn terminals() -> Result<OwnedFd, String> {
+    let options = [("mode", "0620"), ("ptmxmode", "0666")];
+    filesystem("devpts", &options, NODES_WORK)
 }
 
 /// Makes a directory, and opens it.

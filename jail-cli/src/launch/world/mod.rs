@@ -8,11 +8,11 @@
 //! left, and what is mounted goes to the directory that was opened.
 
 mod devices;
-pub(super) mod init;
 mod mounts;
 mod namespaces;
 mod pivot;
 
+pub(super) use devices::terminals;
 pub use mounts::knows_hidepid;
 pub use namespaces::Inodes;
 pub(super) use namespaces::Joined;
@@ -45,8 +45,8 @@ impl World {
         Ok(joined.map_or(World::New, World::Joined))
     }
 
-    /// Whether the first process in it must be one that looks after the others.
-    pub fn needs_init(&self, isolation: &Isolation) -> bool {
+    /// Whether what is forked for it is the first process of a namespace of process ids.
+    pub fn has_first_process(&self, isolation: &Isolation) -> bool {
         matches!(self, World::New) && isolation.new.new_pid
     }
 

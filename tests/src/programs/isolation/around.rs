@@ -198,10 +198,9 @@ fn job_control(place: &Place) -> CaseResult {
     let mut terminal =
         Terminal::start(Command::new("jaula").args(["--quiet", "--new-pid", &root]))?;
     terminal.ready()?;
-    let shell = terminal.foreground()?;
     for (key, answer) in [("\u{3}", "^C"), ("\u{1a}", "Stopped")] {
         terminal.send("sleep 1000\r")?;
-        terminal.wait_for_job(shell)?;
+        terminal.wait_for_foreground("sleep")?;
         terminal.send(key)?;
         terminal.expect(answer)?;
         terminal.ready()?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! An interactive shell in a root made from the template: job control on its terminal.
+//! An interactive shell in a root made from the template, on the terminal of the caller: job control.
 
 use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
 use jaula_tests::launch::{complaint, jaula, run, Terminal};
@@ -33,7 +33,7 @@ pub fn add(suite: &mut Suite) {
         Ok(())
     });
     suite.case(
-        "the shell of the jail is in the terminal's foreground",
+        "--without pty: the shell of the jail is in the terminal's foreground",
         || {
             let (_root, mut terminal) = shell()?;
             terminal.send("echo pid:$$:\r")?;
@@ -56,7 +56,7 @@ pub fn add(suite: &mut Suite) {
         },
     );
     suite.case(
-        "interrupting reaches what the shell runs, and not the shell",
+        "--without pty: interrupting reaches what the shell runs, and not the shell",
         || {
             let (_root, mut terminal) = shell()?;
             start_sleeping(&mut terminal)?;
@@ -65,7 +65,7 @@ pub fn add(suite: &mut Suite) {
             quit(terminal, 7)
         },
     );
-    suite.case("stopping and going on", || {
+    suite.case("--without pty: stopping and going on", || {
         let (_root, mut terminal) = shell()?;
         let shell = start_sleeping(&mut terminal)?;
         terminal.send("\u{1a}")?;
@@ -78,7 +78,7 @@ pub fn add(suite: &mut Suite) {
         terminal.ready()?;
         quit(terminal, 7)
     });
-    suite.case("the end of input ends the shell", || {
+    suite.case("--without pty: the end of input ends the shell", || {
         let (_root, mut terminal) = shell()?;
         terminal.ready()?;
         terminal.send("\u{4}")?;
@@ -88,10 +88,10 @@ pub fn add(suite: &mut Suite) {
 }
 
 /// A root made by `jaula rootfs build`, removed when dropped.
-struct Built(PathBuf);
+pub(super) struct Built(pub PathBuf);
 
 impl Built {
-    fn new() -> Result<Built, Failure> {
+    pub fn new() -> Result<Built, Failure> {
         let path = std::env::temp_dir().join(format!("launcher-built-{}", process::pid()));
         let output = Command::new("jaula")
             .args(["rootfs", "build", "--template", "minimal"])
@@ -116,7 +116,11 @@ impl Drop for Built {
 
 fn shell() -> Result<(Built, Terminal), Failure> {
     let root = Built::new()?;
-    let mut terminal = Terminal::start(Command::new("jaula").arg(&root.0))?;
+    let mut terminal = Terminal::start(
+        Command::new("jaula")
+            .args(["--without", "pty"])
+            .arg(&root.0),
+    )?;
     terminal.ready()?;
     Ok((root, terminal))
 }

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The caller's terminal, while a jail has one of its own that is relayed to it.
+
+use std::io::{stderr, stdin, stdout};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::unistd::{getpgrp, tcgetpgrp};
+use rustix::termios::{tcgetattr, tcsetattr, OptionalActions, Termios};
+
+use super::pty::Which;
+
+/// The caller's terminal.
+pub struct Outer {
+    which: Which,
+    /// Its modes before anything was changed.
+    pub modes: Option<Termios>,
+    is_raw: bool,
+}
+
+impl Outer {
+    /// The one that those standard descriptors are.
+    pub fn new(which: Which) -> Self {
+        let mut outer = Outer {
+            which,
+            modes: None,
+            is_raw: false,
+        };
+        outer.modes = outer.with_input(|terminal| tcgetattr(terminal)).ok();
+        outer
+    }
+
+    /// Does something with what is typed at.
+    pub fn with_input<T>(&self, act: impl FnOnce(BorrowedFd<'_>) -> T) -> T {
+        match self.which {
+            [true, ..] => act(stdin().as_fd()),
+            [false, ..] => self.with_output(act),
+        }
+    }
+
+    /// Does something with what is shown on.
+    pub fn with_output<T>(&self, act: impl FnOnce(BorrowedFd<'_>) -> T) -> T {
+        match self.which {
+            [_, true, _] => act(stdout().as_fd()),
+            [_, false, true] => act(stderr().as_fd()),
+            [_, false, false] => act(stdin().as_fd()),
+        }
+    }
+
+    /// Whether what is typed is for the launcher's group.
+    pub fn is_ours(&self) -> bool {
+        match self.with_input(|terminal| tcgetpgrp(terminal)) {
+            Ok(group) => group == getpgrp(),
+            // It is not that of the launcher's session, which has no job control then.
+            Err(errno) => errno == Errno::ENOTTY,
+        }
+    }
+
+    /// Hands on what is typed as it is.
+    pub fn make_raw(&mut self) {
+        let Some(modes) = self.modes.as_ref().filter(|_| !self.is_raw) else {
+            return;
+        };
+        let mut raw = modes.clone();
+        raw.make_raw();
+        let set = |terminal: BorrowedFd<'_>| tcsetattr(terminal, OptionalActions::Drain, &raw);
+        self.is_raw = self.with_input(set).is_ok();
+    }
+
+    /// Sets the modes back to what they were.
+    pub fn restore(&mut self) {
+        if let Some(modes) = self.modes.as_ref().filter(|_| self.is_raw) {
+            // A terminal that has gone meanwhile has no modes to restore.
+            let set = |terminal: BorrowedFd<'_>| tcsetattr(terminal, OptionalActions::Drain, modes);
+            let _ = self.with_input(set);
+        }
+        self.is_raw = false;
+    }
+}
+
+impl Drop for Outer {
+    fn drop(&mut self) {
+        self.restore();
+    }
+}
