@@ -6,6 +6,7 @@ use std::io::{stderr, stdin, stdout};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
+use nix::poll::{poll, PollFd, PollFlags};
 use nix::unistd::{getpgrp, tcgetpgrp};
 use rustix::termios::{tcgetattr, tcsetattr, OptionalActions, Termios};
 
@@ -54,6 +55,25 @@ impl Outer {
             Ok(group) => group == getpgrp(),
             // It is not that of the launcher's session, which has no job control then.
             Err(errno) => errno == Errno::ENOTTY,
+        }
+    }
+
+    /// Whether something can be read from it: the end of it, where it has hung up.
+    pub fn has_input(&self) -> bool {
+        self.with_input(|terminal| {
+            let mut ready = [PollFd::new(terminal, PollFlags::POLLIN)];
+            matches!(poll(&mut ready, 0u8), Ok(1..))
+        })
+    }
+
+    /// Whether its modes are as they were, so that nobody has prepared it for himself: a pager, say.
+    pub fn is_unchanged(&self) -> bool {
+        let modes = self.with_input(|terminal| tcgetattr(terminal));
+        match (modes, &self.modes) {
+            (Ok(now), Some(before)) => {
+                now.input_modes == before.input_modes && now.local_modes == before.local_modes
+            }
+            _ => false,
         }
     }
 

@@ -5,9 +5,11 @@
 //! A launch that has the caller's terminal to itself puts that into raw mode: what is typed goes
 //! in as it is, and the jail's terminal makes of it what any terminal does. Otherwise, in a
 //! pipeline say, somebody else may be reading there. Then the command begins in the background of
-//! its terminal, and what it shows is all that is relayed, until it wants to read.
+//! its terminal, and what it shows is all that is relayed, until it reads, or until a line has been
+//! typed that nobody takes: a command that polls before it reads is not stopped for that.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg, OFlag};
@@ -32,6 +34,8 @@ const CHUNK: usize = 4096;
 const LAST_WORDS: usize = 1 << 20;
 /// How often a terminal is looked at that nobody in the jail has open, in milliseconds.
 const INTERVAL: u8 = 100;
+/// How long somebody else may take to read what has been typed.
+const CLAIM: Duration = Duration::from_millis(200);
 
 /// A terminal of the jail's own, and the caller's.
 pub struct Relay {
@@ -43,6 +47,8 @@ pub struct Relay {
     is_interactive: bool,
     /// Whether nobody had the slave side open when it was read last.
     is_idle: bool,
+    /// Since when there is something typed that nobody has read, where it is not the command's.
+    unread: Option<Instant>,
     typed: Vec<u8>,
     shown: Vec<u8>,
 }
@@ -77,6 +83,7 @@ impl Relay {
             wants_input: foreground,
             is_interactive: false,
             is_idle: false,
+            unread: None,
             typed: Vec::new(),
             shown: Vec::new(),
         };
@@ -113,6 +120,7 @@ impl Relay {
                 self.handle(&received, &command)?;
             }
             self.carry();
+            self.claim(&command)?;
         };
         self.show_last_words();
         self.outer.restore();
@@ -245,8 +253,10 @@ impl Relay {
                         false if flags.is_empty() => {}
                         false => wanted.push(PollFd::new(master.as_fd(), flags)),
                     }
-                    if self.is_interactive && self.typed.is_empty() {
-                        wanted.push(PollFd::new(input, readable));
+                    match (self.is_interactive, self.unread) {
+                        (true, _) if !self.typed.is_empty() => {}
+                        (true, _) | (false, None) => wanted.push(PollFd::new(input, readable)),
+                        (false, Some(_)) => limit = INTERVAL.into(),
                     }
                     if !self.shown.is_empty() {
                         wanted.push(PollFd::new(output, PollFlags::POLLOUT));
@@ -280,20 +290,34 @@ impl Relay {
         self.show();
     }
 
-    fn take_typed(&mut self) {
-        let mut buffer = [0; CHUNK];
-        let taken = self.outer.with_input(|input| {
-            let mut ready = [PollFd::new(input, PollFlags::POLLIN)];
-            match poll(&mut ready, 0u8) {
-                Ok(1..) => Some(read(input, &mut buffer)),
-                _ => None,
+    /// Has what is typed be the command's when nobody else has taken it for a while.
+    fn claim(&mut self, command: &Command) -> Result<(), Errno> {
+        let is_waiting = !self.is_interactive && self.master.is_some() && self.outer.has_input();
+        self.unread = match self.unread.filter(|_| is_waiting) {
+            None => is_waiting.then(Instant::now),
+            Some(since) if since.elapsed() < CLAIM => Some(since),
+            Some(_) => {
+                if self.outer.is_ours() && self.outer.is_unchanged() {
+                    self.wants_input = true;
+                    self.resume(command)?;
+                }
+                None
             }
-        });
+        };
+        Ok(())
+    }
+
+    fn take_typed(&mut self) {
+        if !self.outer.has_input() {
+            return;
+        }
+        let mut buffer = [0; CHUNK];
+        let taken = self.outer.with_input(|input| read(input, &mut buffer));
         match taken {
-            None | Some(Err(Errno::EAGAIN | Errno::EINTR)) => {}
-            Some(Ok(length)) if length > 0 => self.typed.extend_from_slice(&buffer[..length]),
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            Ok(length) if length > 0 => self.typed.extend_from_slice(&buffer[..length]),
             // The end of a terminal in raw mode is that of the terminal.
-            Some(_) => self.hang_up(),
+            _ => self.hang_up(),
         }
     }
 

@@ -152,6 +152,20 @@ pub fn add(suite: &mut Suite) {
         },
     );
     suite.case(
+        "in a pipeline, what somebody else reads does not go in",
+        || {
+            let root = Built::new()?;
+            let path = root.0.display().to_string();
+            let script =
+                format!("jaula --quiet {path} -- sleep 2 | sh -c 'read x </dev/tty; echo its-$x'");
+            let mut terminal = Terminal::start(Command::new("sh").args(["-c", &script]))?;
+            terminal.send("word\r")?;
+            terminal.expect("its-word")?;
+            check_eq!(terminal.finish()?, 0, "the exit status");
+            Ok(())
+        },
+    );
+    suite.case(
         "standard input that is no terminal is read as it is",
         || {
             let root = Built::new()?;
