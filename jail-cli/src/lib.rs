@@ -13,6 +13,7 @@
 //! ```
 
 pub mod admin;
+pub mod console;
 pub mod doctor;
 pub mod environment;
 mod error;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use jaula::admin::Admin;
-use jaula::isolation::Isolation;
+use jaula::isolation::{Isolation, Part};
 use jaula::jails::JailId;
 use jaula::launch::{Launch, Place, RootChoice};
 use jaula::user::UserSpec;
@@ -69,6 +69,11 @@ impl Exec {
             Some(record) => record.isolation.clone(),
             None => Isolation::foreign(),
         };
+        // Whether it gets a terminal of its own is its own affair.
+        let of_terminals = [Part::Pty, Part::Session];
+        isolation
+            .without
+            .retain(|part| !of_terminals.contains(part));
         isolation.without.extend(self.inside.without);
         let workdir = self.inside.workdir;
         let noted = jail.record.as_ref();

@@ -4,6 +4,7 @@
 
 mod around;
 mod completion;
+mod console;
 mod doctor;
 mod end;
 mod exec;
@@ -63,6 +64,9 @@ enum Command {
     /// Run a shell or command in a jail that exists
     Exec(exec::Exec),
 
+    /// Attach to the terminal of a detached jail
+    Console(console::Console),
+
     /// Ask the first process of a jail to end, then end the jail
     Stop(end::Stop),
 
@@ -119,6 +123,7 @@ impl Cli {
             Some(Command::Run(run)) => run.run(),
             Some(Command::Ls(ls)) => ls.run(),
             Some(Command::Exec(exec)) => exec.run(),
+            Some(Command::Console(console)) => console.run(),
             Some(Command::Stop(stop)) => stop.run(),
             Some(Command::Rm(rm)) => rm.run(),
             Some(Command::Ps(ps)) => ps.run(),

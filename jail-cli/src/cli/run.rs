@@ -63,6 +63,12 @@ pub struct Run {
     #[arg(short, long, help_heading = "Jail")]
     detach: bool,
 
+    /// Give a detached jail a terminal, which "jaula console" attaches to
+    ///
+    /// What it shows is in "jaula logs" as well, as it is shown.
+    #[arg(short, long, requires = "detach", help_heading = "Jail")]
+    tty: bool,
+
     /// Keep the jail when its first process has ended, until "jaula stop" or "jaula rm"
     #[arg(short, long, help_heading = "Jail")]
     keep: bool,
@@ -97,7 +103,7 @@ pub struct Inside {
     /// mounts: a mount namespace of its own, in which ROOT is all there is; proc: a /proc that shows the jail alone, and dev: a
     /// small /dev, where ROOT has such directories; seccomp: a filter of system calls;
     /// no-new-privs; capabilities: that they are cut to what the jail may use; rlimits; umask;
-    /// session: one of its own, where no standard descriptor is a terminal.
+    /// session: one of its own, where no standard descriptor is a terminal; pty: a terminal of its own.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub without: Vec<Part>,
 }
@@ -170,7 +176,7 @@ impl Run {
             isolation,
             workdir: self.inside.workdir,
             noted: None,
-            tty: false,
+            tty: self.tty,
             quiet: self.quiet,
         };
         if self.detach {

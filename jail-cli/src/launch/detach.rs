@@ -21,9 +21,10 @@ use super::place::change;
 use super::report::{self, Reporter};
 use super::start::{start, Running};
 use super::{Ending, LaunchError, Plan};
+use crate::console::{Console, Served};
 use crate::jail::JailNumber;
 use crate::root::Root;
-use crate::state::Record;
+use crate::state::{Record, Store};
 use crate::sys;
 use crate::text::reason;
 
@@ -82,7 +83,13 @@ fn run(plan: Plan, root: Root, mut reporter: Reporter) -> ! {
             let _ = reporter.failure(&error);
             sys::exit_now(1)
         }
-        Ok((running, record, output, log)) => {
+        Ok(Begun {
+            running,
+            record,
+            output,
+            log,
+            console,
+        }) => {
             if let Err(error) = reporter.number(running.number) {
                 let why = format!("telling its number: {error}");
                 let _ = reporter.failure(&LaunchError::about(&path, why));
@@ -90,13 +97,22 @@ fn run(plan: Plan, root: Root, mut reporter: Reporter) -> ! {
                 sys::exit_now(1)
             }
             drop(reporter);
-            watch(running, &record, output, log);
+            watch(running, &record, (output, log), console);
             sys::exit_now(0)
         }
     }
 }
 
-type Begun = (Running, Record, File, Log);
+/// A jail that runs, and what its supervisor has to see to.
+struct Begun {
+    running: Running,
+    record: Record,
+    /// What it prints, for its log.
+    output: File,
+    log: Log,
+    /// Its terminal, where it has one.
+    console: Option<Served>,
+}
 
 fn begin(plan: Plan, root: Root, reporter: &Reporter) -> Result<Begun, LaunchError> {
     let path = plan.path.clone();
@@ -114,8 +130,7 @@ fn begin(plan: Plan, root: Root, reporter: &Reporter) -> Result<Begun, LaunchErr
     dup2_stdin(&null).map_err(redirect)?;
     dup2_stdout(&input).map_err(redirect)?;
     dup2_stderr(&input).map_err(redirect)?;
-    drop(input);
-    let running = start(plan, root)?;
+    let mut running = start(plan, root)?;
     // From here on the jail alone has the other end of the pipe.
     let alone = dup2_stdout(null.as_fd()).and_then(|()| dup2_stderr(null.as_fd()));
     let log = running
@@ -123,28 +138,53 @@ fn begin(plan: Plan, root: Root, reporter: &Reporter) -> Result<Begun, LaunchErr
         .clone()
         .ok_or(Errno::ENOENT.desc().to_owned());
     let log = log.and_then(|record| Ok((Log::create(&record)?, record)));
-    match (alone, log) {
-        (Ok(()), Ok((log, record))) => Ok((running, record, output.into(), log)),
-        (Err(errno), _) => {
+    let console = running.take_terminal().map(|master| {
+        // In place of the jail, whose output it takes from the terminal.
+        let served = Console::new(master, &Store::default(), running.number);
+        served.and_then(|console| console.serve(input.into()))
+    });
+    match (alone, log, console.transpose()) {
+        (Ok(()), Ok((log, record)), Ok(console)) => Ok(Begun {
+            running,
+            record,
+            output: output.into(),
+            log,
+            console,
+        }),
+        (Err(errno), ..) => {
             running.abandon();
             Err(redirect(errno))
         }
-        (_, Err(why)) => {
+        (_, Err(why), _) => {
             running.abandon();
             Err(LaunchError::about(&path, format!("its log: {why}")))
+        }
+        (.., Err(error)) => {
+            running.abandon();
+            Err(LaunchError::about(&path, format!("its console: {error}")))
         }
     }
 }
 
 /// Waits for the jail, writing its log meanwhile.
-fn watch(running: Running, record: &Record, mut output: File, mut log: Log) {
+fn watch(
+    running: Running,
+    record: &Record,
+    (mut output, mut log): (File, Log),
+    console: Option<Served>,
+) {
     let (done, ended) = mpsc::channel();
     let writer = std::thread::spawn(move || {
         log.write_all_of(&mut output);
         // Nobody listens any more when the supervisor has waited long enough.
         let _ = done.send(());
     });
-    let ending = running.wait().ending;
+    let drain = || {
+        if let Some(console) = console {
+            console.drain();
+        }
+    };
+    let ending = running.wait_and_drain(drain).ending;
     if record.keep {
         note(record, &ending);
         // It goes on printing.

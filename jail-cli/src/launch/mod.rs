@@ -16,13 +16,13 @@ mod exec;
 mod gate;
 pub mod log;
 mod monitor;
-mod outer;
+pub(crate) mod outer;
 mod place;
 mod pty;
 mod relay;
 mod report;
 mod seccomp;
-mod signals;
+pub(crate) mod signals;
 mod start;
 mod supervise;
 mod terminal;
@@ -44,6 +44,10 @@ use crate::root::Root;
 use crate::state::Record;
 use crate::user::{User, UserSpec};
 use start::start;
+
+/// What a terminal is taken for that is attached to later, from whichever one: nearly all of them
+/// do what that one does.
+const TERM: &str = "xterm";
 
 /// What to launch.
 #[derive(Clone, Debug)]
@@ -138,8 +142,9 @@ impl Launch {
     ///
     /// As [`Launch::run`].
     pub fn detach(self) -> Result<JailNumber, LaunchError> {
-        // There is no terminal.
-        let (mut plan, root) = self.prepare(None)?;
+        // The caller's terminal is not the one that it gets.
+        let term = self.tty.then(|| OsString::from(TERM));
+        let (mut plan, root) = self.prepare(term)?;
         plan.detached = true;
         plan.announce = false;
         detach::detach(plan, root)

@@ -24,7 +24,7 @@ use super::control::{Gone, MonitorEnd, Request};
 use super::ending::{any_change, Change};
 use super::signals::Inbox;
 use super::EXIT_FAILED;
-use crate::sys;
+use crate::sys::{self, Received};
 use crate::text::reason;
 
 /// The terminal of a session that the monitor leads.
@@ -104,10 +104,7 @@ impl Monitor<'_> {
             ];
             let _ = poll(&mut ready, PollTimeout::NONE);
             while let Ok(Some(received)) = inbox.next() {
-                if received.from_process && received.signal != libc::SIGCHLD {
-                    // One that has ended meanwhile is waited for next.
-                    let _ = sys::send_signal(self.command, received.signal);
-                }
+                self.pass_on(&received);
             }
             loop {
                 match self.control.request() {
@@ -117,6 +114,20 @@ impl Monitor<'_> {
                 }
             }
         }
+    }
+
+    fn pass_on(&self, received: &Received) {
+        // What has ended meanwhile is waited for next.
+        let _ = match received.signal {
+            libc::SIGCHLD => Ok(()),
+            signal if received.from_process => sys::send_signal(self.command, signal),
+            // That its terminal has hung up is told to the leader of a session alone.
+            libc::SIGHUP if self.lead.is_some() => {
+                sys::send_signal_to_group(self.command, libc::SIGHUP)
+                    .and_then(|()| sys::send_signal_to_group(self.command, libc::SIGCONT))
+            }
+            _ => Ok(()),
+        };
     }
 
     /// Takes all that has happened to children; with which status to end, where the command has.

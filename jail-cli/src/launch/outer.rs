@@ -88,6 +88,12 @@ impl Outer {
         self.is_raw = self.with_input(set).is_ok();
     }
 
+    /// Does so once more, after somebody else has changed that.
+    pub fn make_raw_again(&mut self) {
+        self.is_raw = false;
+        self.make_raw();
+    }
+
     /// Sets the modes back to what they were.
     pub fn restore(&mut self) {
         if let Some(modes) = self.modes.as_ref().filter(|_| self.is_raw) {

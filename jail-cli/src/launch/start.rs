@@ -19,7 +19,7 @@ use super::pty::Which;
 use super::relay::Relay;
 use super::report::{self, Listener, Watch};
 use super::signals::Signals;
-use super::supervise::{of_command, supervise};
+use super::supervise::{of_command, supervise, supervise_monitor};
 use super::terminal::{self, Terminal};
 use super::world::{Inodes, World};
 use super::{child, LaunchError, Plan};
@@ -45,7 +45,9 @@ pub(super) struct Running {
     /// Between the caller's terminal and that of the jail's own.
     relay: Option<Relay>,
     /// The terminal of the jail's own, where the caller has none.
-    pub master: Option<OwnedFd>,
+    master: Option<OwnedFd>,
+    /// Whether that has been taken, to be served.
+    serves_terminal: bool,
     place: Place,
     /// The jail.
     pub number: JailNumber,
@@ -96,8 +98,8 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
     let (world, entry) = plan.world()?;
     let is_first = world.has_first_process(&plan.isolation);
     let monitored = match plan.isolation.new.init {
-        Init::Jaula => is_first || relayed.is_some(),
-        Init::None => relayed.is_some() && !is_first,
+        Init::Jaula => is_first || own.is_some(),
+        Init::None => own.is_some() && !is_first,
     };
     let (control, command) = match monitored || own.is_some() {
         true => {
@@ -155,6 +157,7 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
             control: control.filter(|_| monitored),
             relay,
             master,
+            serves_terminal: false,
             place: plan.place,
             number,
             record,
@@ -298,12 +301,40 @@ fn give_back(terminal: &mut Option<Terminal>, ending: &Result<Ending, Errno>) {
 }
 
 impl Running {
+    /// The master side of its terminal, where it has one that the caller has to serve: it must
+    /// then be waited for by [`Self::wait_and_drain`].
+    pub fn take_terminal(&mut self) -> Option<OwnedFd> {
+        let master = self.master.take();
+        self.serves_terminal |= master.is_some();
+        master
+    }
+
     /// Waits until the process has ended that was started; then ends what is left of a new jail,
     /// unless it is to be kept.
-    pub fn wait(mut self) -> Waited {
-        let ending = match self.relay.take() {
-            Some(relay) => relay.run(self.child, self.control.take(), &self.signals),
-            None => supervise(self.child, &self.signals, &mut self.terminal, self.apart),
+    pub fn wait(self) -> Waited {
+        self.wait_and_drain(|| {})
+    }
+
+    /// The same, where it has a terminal that somebody else has the master side of: `drain` is
+    /// called when the process has ended and before its terminal goes.
+    pub fn wait_and_drain(mut self, drain: impl FnOnce()) -> Waited {
+        let ending = match (self.relay.take(), self.serves_terminal) {
+            (Some(relay), _) => relay.run(self.child, self.control.take(), &self.signals),
+            (None, true) => {
+                let told = self
+                    .control
+                    .as_ref()
+                    .map(|control| supervise_monitor(control, &self.signals).inspect(|_| drain()));
+                // A monitor stays until it hears that.
+                drop(self.control.take());
+                let child = supervise(self.child, &self.signals, &mut None, true);
+                match told {
+                    Some(Ok(Some(ending))) => Ok(ending),
+                    Some(Err(errno)) => Err(errno),
+                    Some(Ok(None)) | None => child,
+                }
+            }
+            (None, false) => supervise(self.child, &self.signals, &mut self.terminal, self.apart),
         };
         give_back(&mut self.terminal, &ending);
         let ending = ending.map(|ending| match &self.control {

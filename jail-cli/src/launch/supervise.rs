@@ -2,10 +2,13 @@
 
 //! The launcher after the fork: passes signals in, and the way it ended out.
 
+use std::os::fd::AsFd;
+
 use nix::errno::Errno;
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use nix::unistd::Pid;
 
-use super::control::LauncherEnd;
+use super::control::{Gone, LauncherEnd, Request};
 use super::ending::{change_of, Change, Ending};
 use super::signals::{comes_from_terminals, Signals};
 use super::terminal::Terminal;
@@ -38,6 +41,41 @@ pub fn supervise(
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno),
             },
+        }
+    }
+}
+
+/// Waits for the command that a monitor looks after, passing signals on; how it has ended, where the
+/// monitor lives to tell.
+///
+/// # Errors
+///
+/// As signalfd(2) and poll(2).
+pub fn supervise_monitor(
+    control: &LauncherEnd,
+    signals: &Signals,
+) -> Result<Option<Ending>, Errno> {
+    let inbox = signals.descriptor()?;
+    loop {
+        match control.change() {
+            Ok(Some(Change::Ended(ending))) => return Ok(Some(ending)),
+            // Nobody sits at its terminal who could be told.
+            Ok(Some(Change::Stopped(_))) => continue,
+            Ok(None) => {}
+            Err(Gone) => return Ok(None),
+        }
+        let mut ready = [control.as_fd(), inbox.as_fd()]
+            .map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN));
+        match poll(&mut ready, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+        while let Some(received) = inbox.next()? {
+            match received.signal {
+                libc::SIGCHLD => {}
+                signal if received.from_process => control.ask(Request::Signal(signal)),
+                _ => {}
+            }
         }
     }
 }

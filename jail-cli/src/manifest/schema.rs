@@ -46,6 +46,9 @@ pub struct Description {
     /// Variables added to the environment.
     #[serde(default, deserialize_with = "variables")]
     pub environment: Vec<Variable>,
+    /// Whether it has a terminal, to attach to.
+    #[serde(default)]
+    pub tty: bool,
     /// Whether it outlives its first process.
     #[serde(default)]
     pub keep: bool,

@@ -157,7 +157,7 @@ fn launch(name: &JailName, description: &Description, root: &Path) -> Launch {
         isolation: description.isolation(),
         workdir: description.workdir.clone(),
         noted: None,
-        tty: false,
+        tty: description.tty,
         quiet: true,
     }
 }

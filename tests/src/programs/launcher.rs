@@ -3,6 +3,7 @@
 //! `jaula` as an administrator sees it: each step from within the jail, the exit status, the
 //! messages, signals and the terminal.
 
+mod console;
 mod inside;
 mod pty;
 mod refused;
@@ -31,5 +32,6 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     signals::add(&mut suite, &root);
     terminal::add(&mut suite);
     pty::add(&mut suite);
+    console::add(&mut suite);
     suite.run(chosen)
 }

@@ -296,6 +296,7 @@ fn stops() -> CaseResult {
     terminal.send("echo still-$((40+2))\r")?;
     terminal.expect("still-42")?;
     terminal.send("fg\r")?;
+    terminal.expect("exec sleep 4715")?;
     terminal.wait_for_foreground("sleep")?;
     terminal.send("\u{3}")?;
     // What is typed before is the command's.
