@@ -33,6 +33,7 @@ mod privileges;
 mod random;
 mod reach_down;
 mod report;
+mod reported;
 mod storms;
 mod stress;
 mod tracing;
@@ -75,6 +76,7 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("random", random::main),
     ("reach_down", reach_down::main),
     ("report", report::main),
+    ("reported", reported::main),
     ("storms", storms::main),
     ("stress", stress::main),
     ("tracing", tracing::main),
@@ -93,6 +95,7 @@ const ROLES: &[fn() -> Option<ExitCode>] = &[
     executed::act,
     inherit::act,
     privileges::act,
+    reported::act_as_withpty,
     tracing::act,
 ];
 
