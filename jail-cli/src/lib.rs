@@ -12,6 +12,9 @@
 //! # Ok::<(), jaula::JailError>(())
 //! ```
 
+// These panic where nobody reads what they print: `complain!` does not.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 pub mod admin;
 pub mod console;
 pub mod doctor;

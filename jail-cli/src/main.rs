@@ -2,6 +2,9 @@
 
 //! `jaula`: runs something in a jail of its own.
 
+// These panic where nobody reads what they print: `complain!` does not.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 mod cli;
 
 use std::process::ExitCode;
@@ -16,7 +19,7 @@ fn main() -> ExitCode {
     // A caller that ignores it passes that on, and nothing started here could be waited for.
     if let Err(errno) = sys::default_action(libc::SIGCHLD) {
         // It can only be refused for a number that is no signal.
-        eprintln!("jaula: warning: the action of SIGCHLD: {}", reason(errno));
+        jaula::complain!("jaula: warning: the action of SIGCHLD: {}", reason(errno));
     }
     let result = match Cli::try_parse() {
         Ok(cli) => cli.run(),

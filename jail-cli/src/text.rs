@@ -4,8 +4,23 @@
 
 use std::ffi::OsStr;
 use std::fmt::{self, Write};
+use std::io::{self, Write as _};
 
 use nix::errno::Errno;
+
+/// Prints a line to standard error, as `eprintln!` does, and goes on where nobody reads it any
+/// more: what is under way must not be left half done for that.
+#[macro_export]
+macro_rules! complain {
+    ($($text:tt)*) => {
+        $crate::text::to_stderr(&format!("{}\n", format_args!($($text)*)))
+    };
+}
+
+/// Prints to standard error, if that can be printed to.
+pub fn to_stderr(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
 
 /// Shows a path or name with its control characters escaped.
 ///

@@ -23,7 +23,7 @@ impl Admin {
         if let Some(record) = &jail.record {
             // Whatever it says to that, the jail is to end.
             if let Err(errno) = ask(record.first_process, time) {
-                eprintln!(
+                crate::complain!(
                     "jaula: warning: jail {}: asking process {} to end: {}",
                     record.number,
                     record.first_process.pid,

@@ -9,6 +9,7 @@ use clap::Args;
 use jaula::admin::Admin;
 use jaula::console::{attach, Escape, Left};
 use jaula::jails::JailId;
+use jaula::text::to_stderr;
 
 use super::Failure;
 
@@ -49,14 +50,16 @@ impl Console {
         let admin = Admin::open()?;
         let number = admin.find(&self.jail)?.info.number;
         if !self.quiet {
-            eprintln!(
+            jaula::complain!(
                 "jaula: console of jail {number}; {} lets go of it",
                 self.escape
             );
         }
         let mut tell = |bytes| {
             if !self.quiet {
-                eprint!("\r\njaula: {bytes} bytes were not shown, this terminal is too slow\r\n");
+                to_stderr(&format!(
+                    "\r\njaula: {bytes} bytes were not shown, this terminal is too slow\r\n"
+                ));
             }
         };
         match attach(admin.store(), number, self.escape, &mut tell) {
@@ -69,7 +72,7 @@ impl Console {
 
     fn say(&self, what: &str) -> Result<u8, Failure> {
         if !self.quiet {
-            eprintln!("\njaula: {}: {what}", self.jail);
+            jaula::complain!("\njaula: {}: {what}", self.jail);
         }
         Ok(0)
     }

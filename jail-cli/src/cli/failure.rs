@@ -35,7 +35,7 @@ impl Failure {
                 } else {
                     "jaula:"
                 };
-                eprintln!("{name} {message}");
+                jaula::complain!("{name} {message}");
                 *status
             }
         }

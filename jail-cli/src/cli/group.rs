@@ -55,20 +55,20 @@ impl Group {
         admin.store().alone(&self.file, || {
             if !self.quiet {
                 let path = shown(&self.file);
-                eprintln!("jaula: {path}: waiting for another jaula that works on it");
+                jaula::complain!("jaula: {path}: waiting for another jaula that works on it");
             }
         })
     }
 
     fn tell(&self, name: &JailName, event: &Event) {
         let text = match event {
-            Event::Failed(why) => return eprintln!("jaula: {name}: {why}"),
+            Event::Failed(why) => return jaula::complain!("jaula: {name}: {why}"),
             _ if self.quiet => return,
             Event::Built => "its root was built".to_owned(),
             Event::Started(number) => format!("started, jail {number}"),
             Event::Running(number) => format!("runs already, jail {number}"),
             Event::Stopped(number) => format!("stopped, was jail {number}"),
         };
-        eprintln!("jaula: {name}: {text}");
+        jaula::complain!("jaula: {name}: {text}");
     }
 }

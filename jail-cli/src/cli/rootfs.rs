@@ -77,7 +77,7 @@ impl Build {
         };
         let summary = build(&template, &self.target, &options).map_err(Failure::failed)?;
         if !self.quiet {
-            eprintln!(
+            jaula::complain!(
                 "jaula: {}: built from {}: {} files ({:.1} MiB), {} symbolic links",
                 self.target.display(),
                 self.template,

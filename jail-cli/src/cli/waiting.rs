@@ -6,6 +6,8 @@ use std::io::{stderr, IsTerminal};
 use std::sync::mpsc::{channel, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use jaula::text::to_stderr;
+
 /// How long one waits without wondering.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -21,11 +23,12 @@ pub fn patiently<T>(what: &str, work: impl FnOnce() -> T) -> T {
             let start = Instant::now();
             let mut told = false;
             while waiting.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-                eprint!("\r\x1b[Kjaula: {what}: {} s", start.elapsed().as_secs());
+                let seconds = start.elapsed().as_secs();
+                to_stderr(&format!("\r\x1b[Kjaula: {what}: {seconds} s"));
                 told = true;
             }
             if told {
-                eprint!("\r\x1b[K");
+                to_stderr("\r\x1b[K");
             }
         });
         let result = work();

@@ -67,7 +67,7 @@ pub fn run(
     let status = failure.status();
     if reporter.failure(&failure).is_err() {
         // The parent is gone or deaf: say it where it can still be seen.
-        eprintln!("jaula: {}: {failure}", shown(&path));
+        crate::complain!("jaula: {}: {failure}", shown(&path));
     }
     sys::exit_now(status)
 }

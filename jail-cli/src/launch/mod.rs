@@ -112,7 +112,7 @@ impl Launch {
         let (plan, root) = self.prepare(std::env::var_os("TERM"))?;
         let types = !plan.isolation.has(Part::Seccomp);
         if plan.announce && types && terminal::can_type_into_terminal() {
-            eprintln!(
+            crate::complain!(
                 "jaula: warning: what runs in the jail can type into this terminal as if it were \
                  you; \"sysctl dev.tty.legacy_tiocsti=0\" prevents it"
             );
@@ -126,7 +126,7 @@ impl Launch {
         });
         if let Err(error) = tidied {
             // How the command ended is told by the exit status all the same.
-            eprintln!("jaula: {error}");
+            crate::complain!("jaula: {error}");
         }
         waited.ending
     }

@@ -254,7 +254,7 @@ fn admit(
         Admitted::Unnoted => None,
         Admitted::Unseen(why) => {
             if plan.announce {
-                eprintln!("jaula: warning: the jail is not noted: {why}");
+                crate::complain!("jaula: warning: the jail is not noted: {why}");
             }
             None
         }
