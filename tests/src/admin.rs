@@ -141,10 +141,8 @@ impl Detached {
 
     /// Waits until it has printed this.
     pub fn has_printed(&self, part: &str) -> CaseResult {
-        let log = format!("{STATE}/{}/log", self.number);
         wait::until(&format!("the log has {part:?}"), || {
-            let text = fs::read(&log).context(&log)?;
-            Ok(String::from_utf8_lossy(&text).contains(part))
+            Ok(succeed(&["logs", &self.text()])?.contains(part))
         })
     }
 

@@ -20,8 +20,10 @@ where the kernel shows its jails; securityfs must be mounted on
 .IR /run/jaula/ NUMBER
 what jaula has noted about a jail that it has started:
 .I record.json
-and, for a detached one, its
-.IR log .
+and, for a detached one, what it printed
+.RI ( log- N)
+and when
+.RI ( times- N).
 The kernel is always right where the two disagree. Removing it hides no jail, but
 .B jaula exec
 then needs

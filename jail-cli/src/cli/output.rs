@@ -3,6 +3,11 @@
 //! What is asked for, on standard output.
 
 use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 
 use super::Failure;
 
@@ -13,6 +18,28 @@ pub fn print(text: &str) -> Result<(), Failure> {
             Err(Failure::failed(format!("standard output: {error}")))
         }
         _ => Ok(()),
+    }
+}
+
+/// Waits so long, or until `other` can be read; whether somebody still reads what is printed.
+///
+/// Who prints nothing for a while does not hear from a write that nobody does.
+pub fn wait(time: Duration, other: Option<BorrowedFd<'_>>) -> Result<bool, Failure> {
+    let stdout = io::stdout();
+    // What is an error or the end of a connection is told unasked.
+    let mut waited = vec![PollFd::new(stdout.as_fd(), PollFlags::empty())];
+    waited.extend(other.map(|other| PollFd::new(other, PollFlags::POLLIN)));
+    let deadline = Instant::now() + time;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // Longer than poll(2) takes is waited for in parts.
+        let part = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut waited, part) {
+            Ok(0) if left.is_zero() => return Ok(true),
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) => return Ok(!waited[0].any().unwrap_or(true)),
+            Err(errno) => return Err(Failure::failed(format!("poll: {errno}"))),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use clap::Args;
 use jaula::environment::Variable;
 use jaula::isolation::Part;
 use jaula::jails::{JailName, Key, Setting, Value};
-use jaula::launch::{Launch, NewJail, Place, RootChoice};
+use jaula::launch::{log, Launch, NewJail, Place, RootChoice};
 use jaula::user::UserSpec;
 
 use super::around::Around;
@@ -72,6 +72,26 @@ pub struct Run {
     /// Keep the jail when its first process has ended, until "jaula stop" or "jaula rm"
     #[arg(short, long, help_heading = "Jail")]
     keep: bool,
+
+    /// Where what a detached jail prints goes: kept, for "jaula logs", or journald
+    ///
+    /// In the journal each line is an entry with the number and the name of the jail in its fields
+    /// JAULA_JAIL and JAULA_NAME.
+    #[arg(
+        long,
+        value_name = "DESTINATION",
+        default_value = "kept",
+        requires = "detach",
+        help_heading = "Jail"
+    )]
+    log: log::Destination,
+
+    /// How much of what was printed last can be read at any time; K, M and G stand for powers of
+    /// 1024
+    ///
+    /// Twice as much is kept at most, in memory, and a quarter of that for the times.
+    #[arg(long, value_name = "BYTES", default_value = "1M", requires = "detach", value_parser = log::size, help_heading = "Jail")]
+    log_size: u64,
 
     #[command(flatten)]
     around: Around,
@@ -168,6 +188,10 @@ impl Run {
                 settings,
                 keep: self.keep,
                 after_stop_due: false,
+                log: log::Settings {
+                    destination: self.log,
+                    size: self.log_size,
+                },
             }),
             user: self.user,
             shell: self.inside.shell,

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{stdout, IsTerminal};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -25,7 +24,7 @@ pub struct Stats {
     #[arg(value_name = "JAIL")]
     jail: Option<JailId>,
 
-    /// Show them again and again, until interrupted
+    /// Show them again and again, until interrupted or nobody reads them any more
     #[arg(short, long)]
     watch: bool,
 
@@ -72,10 +71,10 @@ impl Stats {
                 };
                 output::print(&format!("{clear}{}", table(&usage).text()))?;
             }
-            if !self.watch {
+            let interval = Duration::from_secs(self.interval.into());
+            if !self.watch || !output::wait(interval, None)? {
                 return Ok(0);
             }
-            sleep(Duration::from_secs(self.interval.into()));
         }
     }
 }

@@ -145,6 +145,7 @@ impl Launch {
         // The caller's terminal is not the one that it gets.
         let term = self.tty.then(|| OsString::from(TERM));
         let (mut plan, root) = self.prepare(term)?;
+        plan.place.log().check().map_err(LaunchError::failed)?;
         plan.detached = true;
         plan.announce = false;
         detach::detach(plan, root)

@@ -12,6 +12,7 @@ use crate::jails::{Created, JailInfo, JailName, Jails, Setting};
 use crate::root::Root;
 use crate::state::{Entry, Record, RootDirectory, Store};
 
+use super::log;
 use super::world::Inodes;
 
 /// The directory that becomes the root.
@@ -50,6 +51,8 @@ pub struct NewJail {
     pub keep: bool,
     /// Whether a command is to be run on the host when it has ended, which is noted.
     pub after_stop_due: bool,
+    /// What is done with what it prints, where it is detached.
+    pub log: log::Settings,
 }
 
 impl NewJail {
@@ -91,6 +94,13 @@ impl Place {
 
     pub(super) fn is_new(&self) -> bool {
         matches!(self, Place::New(_))
+    }
+
+    pub(super) fn log(&self) -> log::Settings {
+        match self {
+            Place::New(new) => new.log,
+            Place::Existing(_) => log::Settings::default(),
+        }
     }
 
     pub(super) fn is_after_stop_due(&self) -> bool {

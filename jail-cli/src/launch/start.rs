@@ -443,6 +443,7 @@ impl Plan {
             supervisor: ProcessId::of(getpid().as_raw())?,
             first_process: ProcessId::of(child.as_raw())?,
             after_stop_due: self.place.is_after_stop_due(),
+            log: self.place.log(),
             isolation: self.isolation.clone(),
             workdir: self.workdir.clone(),
             namespaces,

@@ -15,6 +15,7 @@ use crate::isolation::{
     Bind, Init, Isolation, NewNamespaces, Part, Permission, Rlimit, Tmpfs, UMASK,
 };
 use crate::jails::{JailName, Key, Setting};
+use crate::launch::log;
 use crate::user::UserSpec;
 
 #[derive(Deserialize)]
@@ -52,6 +53,12 @@ pub struct Description {
     /// Whether it outlives its first process.
     #[serde(default)]
     pub keep: bool,
+    /// Where what it prints goes.
+    #[serde(default, deserialize_with = "destination")]
+    pub log: log::Destination,
+    /// How many bytes of that can be read at any time.
+    #[serde(default = "usual_log_size", deserialize_with = "log_size")]
+    pub log_size: u64,
     /// How much it may have of what.
     #[serde(default, deserialize_with = "limits")]
     pub limits: Vec<Setting>,
@@ -109,6 +116,14 @@ pub struct Description {
 }
 
 impl Description {
+    /// What is done with what it prints.
+    pub fn log(&self) -> log::Settings {
+        log::Settings {
+            destination: self.log,
+            size: self.log_size,
+        }
+    }
+
     /// What is put around the command.
     pub fn isolation(&self) -> Isolation {
         Isolation {
@@ -234,6 +249,22 @@ fn rlimits<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Rlimit>, D::Error> 
         .map(limit)
         .collect::<Result<_, _>>()
         .map_err(D::Error::custom)
+}
+
+fn destination<'de, D: Deserializer<'de>>(from: D) -> Result<log::Destination, D::Error> {
+    String::deserialize(from)?.parse().map_err(D::Error::custom)
+}
+
+fn log_size<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    let text = match Amount::deserialize(from)? {
+        Amount::Number(number) => number.to_string(),
+        Amount::Text(text) => text,
+    };
+    log::size(&text).map_err(D::Error::custom)
+}
+
+fn usual_log_size() -> u64 {
+    log::SIZE
 }
 
 fn usual_umask() -> u32 {

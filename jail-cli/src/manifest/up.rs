@@ -149,6 +149,7 @@ fn launch(name: &JailName, description: &Description, root: &Path) -> Launch {
                 .collect(),
             keep: description.keep,
             after_stop_due: description.hooks.after_stop.is_some(),
+            log: description.log(),
         }),
         user: description.user.clone(),
         shell: description.shell.clone(),

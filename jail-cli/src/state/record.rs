@@ -12,7 +12,7 @@ use super::{bytes, failed};
 use crate::isolation::Isolation;
 use crate::jail::JailNumber;
 use crate::jails::{Created, JailName};
-use crate::launch::{Ending, Inodes};
+use crate::launch::{log, Ending, Inodes};
 use crate::process::ProcessId;
 use crate::root::{Identity, Root};
 use crate::text::shown;
@@ -108,6 +108,9 @@ pub struct Record {
     /// Whether a command is still to be run on the host when the jail has ended.
     #[serde(default)]
     pub after_stop_due: bool,
+    /// What is done with what it prints, where it is detached.
+    #[serde(default)]
+    pub log: log::Settings,
     /// What was put around the command.
     #[serde(default = "Isolation::plain")]
     pub isolation: Isolation,

@@ -36,6 +36,7 @@ pub(super) fn record(of: u32, created: u32) -> Record {
         supervisor: process,
         first_process: process,
         after_stop_due: false,
+        log: Default::default(),
         isolation: crate::isolation::Isolation::default(),
         workdir: None,
         namespaces: None,

@@ -2,14 +2,14 @@
 
 //! `jaula logs`: what a detached jail has printed, as far as it is kept.
 
-use jaula_tests::admin::{output, runs, succeed, Detached, ROOT};
-use jaula_tests::ktap::{fail, CaseResult, Context, Suite};
-use jaula_tests::launch::{failed, jaula, FAILED};
-use jaula_tests::sys::{process, tree};
-use jaula_tests::{check, check_eq, wait};
-use std::fs::OpenOptions;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::Stdio;
+mod following;
+mod journald;
+mod keeping;
+
+use jaula_tests::admin::{output, succeed, Detached, ROOT};
+use jaula_tests::ktap::{fail, Failure, Suite};
+use jaula_tests::launch::{complaint, failed, jaula, FAILED};
+use jaula_tests::{check, check_eq};
 
 pub fn add(suite: &mut Suite<'_>) {
     suite.case("logs: standard output and error, in order", || {
@@ -30,69 +30,47 @@ pub fn add(suite: &mut Suite<'_>) {
         }
         Ok(())
     });
-    suite.case("logs --follow: until the jail has ended", || {
-        let pipe = format!("{ROOT}/tmp/pipe-{}", process::pid());
-        tree::make_pipe(&pipe).context(&pipe)?;
-        let inside = &pipe[ROOT.len()..];
-        let script = format!("while read -r line; do echo $line; done < {inside}; echo none");
-        let jail = Detached::start(&[], &script)?;
-        let mut child = jaula(&["logs", "--follow", &jail.text()])
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("starting jaula")?;
-        let stdout = child.stdout.take();
-        let mut log = BufReader::new(stdout.ok_or_else(|| fail("no standard output"))?);
-        // Opens when the jail does. Nothing is said before what was said last is shown.
-        let mut mouth = OpenOptions::new().write(true).open(&pipe).context(&pipe)?;
-        let mut shown = |expected: &str| -> CaseResult {
-            let mut line = String::new();
-            log.read_line(&mut line).context("reading the log")?;
-            check_eq!(line, expected, "the log");
-            Ok(())
-        };
-        for line in ["1\n", "2\n", "3\n"] {
-            mouth.write_all(line.as_bytes()).context(&pipe)?;
-            shown(line)?;
-        }
-        drop(mouth);
-        shown("none\n")?;
-        let mut rest = String::new();
-        log.read_to_string(&mut rest).context("reading the log")?;
-        check_eq!(rest, "", "the rest of the log");
-        let status = child.wait().context("waiting for jaula")?;
-        check_eq!(status.code(), Some(0), "the exit status");
-        check!(!jail.exists()?, "it goes on");
-        std::fs::remove_file(&pipe).context(&pipe)
-    });
-    suite.case("logs --follow ends where nobody reads it any more", || {
-        let jail = Detached::start(&[], "while :; do echo line; sleep 0.1; done")?;
-        let mut child = jaula(&["logs", "--follow", &jail.text()])
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("starting jaula")?;
-        drop(child.stdout.take());
-        let status = child.wait().context("waiting for jaula")?;
-        check_eq!(status.code(), Some(0), "its exit status");
+    suite.case("logs --tail, --since and --timestamps", || {
+        let script = "echo one; echo two; sleep 3; echo three; printf four";
+        let jail = Detached::start(&[], script)?;
+        jail.ended()?;
+        let number = jail.text();
+        let logs = |options: &[&str]| succeed(&[&["logs", &number], options].concat());
+        check_eq!(logs(&["--tail", "2"])?, "three\nfour", "the last two lines");
+        check_eq!(logs(&["-n", "0"])?, "", "the last no lines");
+        check_eq!(
+            logs(&["-n", "99", "-f"])?,
+            "one\ntwo\nthree\nfour",
+            "all lines"
+        );
+        check_eq!(
+            logs(&["--since", "1h"])?,
+            "one\ntwo\nthree\nfour",
+            "the last hour"
+        );
+        let stamped = logs(&["--timestamps"])?;
+        let lines: Vec<(&str, &str)> = stamped
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .collect();
+        let words: Vec<&str> = lines.iter().map(|(_, word)| *word).collect();
+        check_eq!(
+            words,
+            ["one", "two", "three", "four"],
+            "the lines of {stamped}"
+        );
+        check!(lines[1].0 < lines[2].0, "the times of {stamped}");
+        check_eq!(
+            logs(&["--since", lines[2].0])?,
+            "three\nfour",
+            "since {}",
+            lines[2].0
+        );
+        check_eq!(logs(&["--since", lines[2].0, "-n", "1"])?, "four", "both");
+        let refused = output(&mut jaula(&["logs", &number, "--since", "noon"]))?;
+        check!(complaint(&refused).contains("--since"), "{refused:?}");
         Ok(())
     });
-    suite.case(
-        "logs: no more is kept than two MiB, the last of what was printed",
-        || {
-            let script =
-                "i=0; while [ $i -lt 5 ]; do head -c 1048576 /bin/busybox; i=$((i+1)); done; \
-                      echo; echo the end";
-            let jail = Detached::start(&[], script)?;
-            jail.ended()?;
-            let kept = output(&mut jaula(&["logs", &jail.text()]))?.stdout;
-            check!(kept.ends_with(b"\nthe end\n"), "the end is missing");
-            check!(
-                (1 << 20..(2 << 20) + (128 << 10)).contains(&kept.len()),
-                "{} bytes are kept",
-                kept.len()
-            );
-            Ok(())
-        },
-    );
     suite.case("logs: a jail that was not detached has none", || {
         let options = [
             "run",
@@ -109,28 +87,21 @@ pub fn add(suite: &mut Suite<'_>) {
         failed(&refused, FAILED, &["silent", "--detach"])?;
         succeed(&["rm", "silent"]).map(drop)
     });
-    suite.case(
-        "logs: those of the last 20 that have ended are kept",
-        || {
-            succeed(&["rm", "--all"])?;
-            let mut jails = Vec::new();
-            for _ in 0..25 {
-                let jail = Detached::start(&[], "echo here")?;
-                let supervisor = jail.noted_process("supervisor")?;
-                jail.ended()?;
-                // As long as that runs, the log is not removed.
-                wait::until("its supervisor has ended", || Ok(!runs(supervisor)))?;
-                jails.push(jail);
-            }
-            let kept = jaula_tests::admin::noted()?;
-            check!(
-                (20..=21).contains(&kept.len()),
-                "{} are kept: {kept:?}",
-                kept.len()
-            );
-            let last = jails.last().map(|jail| jail.number).unwrap_or_default();
-            check!(kept.contains(&last), "the last one is not: {kept:?}");
-            Ok(())
-        },
-    );
+    following::add(suite);
+    keeping::add(suite);
+    journald::add(suite);
+}
+
+/// How many bytes are said to be missing.
+fn missing(said: &str) -> Result<usize, Failure> {
+    let number = |line: &str| {
+        let line = line.strip_prefix("jaula: ")?;
+        let line = line.strip_suffix(" bytes are missing here")?;
+        line.rsplit(' ').next()?.parse::<usize>().ok()
+    };
+    let numbers: Option<Vec<usize>> = said.lines().map(number).collect();
+    let numbers = numbers.filter(|numbers| !numbers.is_empty());
+    let numbers =
+        numbers.ok_or_else(|| fail(format!("it does not say what is missing: {said:?}")))?;
+    Ok(numbers.into_iter().sum())
 }
