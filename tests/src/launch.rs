@@ -6,7 +6,7 @@ mod probe;
 mod root;
 mod terminal;
 
-pub use probe::{act_as_probe, Seen};
+pub use probe::{act_as_probe, forwarded_signals, Seen};
 pub use root::Root;
 pub use terminal::Terminal;
 

@@ -209,7 +209,7 @@ impl Relay {
         match received.signal {
             libc::SIGCHLD => Ok(()),
             libc::SIGCONT => self.resume(command),
-            libc::SIGWINCH => {
+            libc::SIGWINCH if !received.from_process => {
                 self.copy_size();
                 Ok(())
             }

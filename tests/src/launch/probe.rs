@@ -162,9 +162,29 @@ fn list<T: AsRef<[u32]>>(value: Result<T, Errno>) -> String {
     }
 }
 
+/// The signals that a launcher forwards, whoever sends them.
+pub fn forwarded_signals() -> impl Iterator<Item = i32> {
+    const NOT_CAUGHT: [i32; 2] = [libc::SIGKILL, libc::SIGSTOP];
+    const ITS_OWN: [i32; 5] = [
+        libc::SIGCHLD,
+        libc::SIGPIPE,
+        libc::SIGURG,
+        libc::SIGTTIN,
+        libc::SIGTTOU,
+    ];
+    const JOB_CONTROL: [i32; 2] = [libc::SIGCONT, libc::SIGTSTP];
+    // The C library keeps the first real-time ones to itself.
+    (1..32)
+        .chain(libc::SIGRTMIN()..=libc::SIGRTMAX())
+        .filter(|signal| {
+            let others = [&NOT_CAUGHT[..], &ITS_OWN, &JOB_CONTROL];
+            !others.concat().contains(signal)
+        })
+}
+
 /// Waits for one of the signals that the launcher forwards; the exit status tells which.
 fn say_signal() -> ExitCode {
-    let forwarded = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
+    let forwarded: Vec<i32> = forwarded_signals().collect();
     if signal::block(&forwarded).is_err() {
         return ExitCode::from(254);
     }

@@ -119,6 +119,20 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
         let script = "for i in /proc/[0-9]*; do echo ${i#/proc/}; done";
         place.expect(&["--new-pid"], script, "2")
     });
+    suite.case("--init none: the command is the first process", move || {
+        let options = ["--new-pid", "--init", "none"];
+        place.expect(&options, "echo $$", "1")?;
+        let script = "for i in /proc/[0-9]*; do echo ${i#/proc/}; done";
+        place.expect(&options, script, "1")?;
+        // Orphans are its own to wait for, and end with it.
+        let script = "(sleep 4711 >&2 &); sleep 0.2; cut -d' ' -f4 /proc/$(pidof sleep)/stat";
+        place.expect(&options, script, "1")?;
+        for pid in procfs::processes()? {
+            let command = procfs::command(pid);
+            check!(command != ["sleep", "4711"], "process {pid} is left");
+        }
+        Ok(())
+    });
     for status in [0, 3, 255] {
         suite.case(
             &format!("--new-pid: exit status {status} is passed on"),

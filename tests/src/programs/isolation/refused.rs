@@ -74,6 +74,9 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
         &["--umask", "8"],
         &["--rlimit", "files=1"],
         &["--hostname", "inside"],
+        &["--init", "none"],
+        &["--new-pid", "--init", "systemd"],
+        &["--tty"],
     ] {
         suite.case(&format!("wrong usage: {}", options.join(" ")), move || {
             let root = place.root();
