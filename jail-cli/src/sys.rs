@@ -233,7 +233,18 @@ pub fn restrict_mounts(tree: BorrowedFd<'_>, attributes: u64) -> Result<(), Errn
         propagation: 0,
         userns_fd: 0,
     };
-    let flags = libc::AT_EMPTY_PATH | libc::AT_RECURSIVE;
+    set_mount_attributes(tree, &attributes, true)
+}
+
+fn set_mount_attributes(
+    tree: BorrowedFd<'_>,
+    attributes: &libc::mount_attr,
+    recursive: bool,
+) -> Result<(), Errno> {
+    let flags = match recursive {
+        true => libc::AT_EMPTY_PATH | libc::AT_RECURSIVE,
+        false => libc::AT_EMPTY_PATH,
+    };
     // SAFETY: the path is a string that ends, the structure lives over the call, and its size is
     // given; the kernel only reads both.
     Errno::result(unsafe {
@@ -242,11 +253,27 @@ pub fn restrict_mounts(tree: BorrowedFd<'_>, attributes: u64) -> Result<(), Errn
             tree.as_raw_fd(),
             c"".as_ptr(),
             flags,
-            &attributes,
+            attributes,
             std::mem::size_of::<libc::mount_attr>(),
         )
     })
     .map(drop)
+}
+
+/// Has a mount, and all below it where `recursive`, show ids as `namespace` maps them (mount_setattr(2),
+/// MOUNT_ATTR_IDMAP).
+pub fn map_mounts(
+    tree: BorrowedFd<'_>,
+    namespace: BorrowedFd<'_>,
+    recursive: bool,
+) -> Result<(), Errno> {
+    let attributes = libc::mount_attr {
+        attr_set: libc::MOUNT_ATTR_IDMAP,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: u64::try_from(namespace.as_raw_fd()).map_err(|_| Errno::EBADF)?,
+    };
+    set_mount_attributes(tree, &attributes, recursive)
 }
 
 /// Puts a filter of system calls on the calling process for good (seccomp(2)).

@@ -5,7 +5,7 @@
 use clap::Args;
 
 use jaula::isolation::{
-    Bind, Init, Isolation, NewNamespaces, Part, Permission, Rlimit, Tmpfs, UMASK,
+    Bind, Ids, Init, Isolation, NewNamespaces, Part, Permission, Rlimit, Tmpfs, UMASK,
 };
 
 /// What is put around it.
@@ -71,6 +71,15 @@ pub struct Around {
     /// busybox init.
     #[arg(long, value_name = "jaula|none", requires = "new_pid")]
     init: Option<Init>,
+
+    /// Users and groups of its own: COUNT ids of the host, from BASE on, that nobody else has
+    ///
+    /// In the jail and on its disk they are counted from 0 as ever. With "auto" the ids are a free
+    /// block of those that /etc/subuid and /etc/subgid give to "jaula", or of 1879048192 to
+    /// 2147352575. A capability then counts over nothing but what is the jail's own. The file systems
+    /// of ROOT and of what is shown by --bind must be able to map ids.
+    #[arg(long, value_name = "auto|BASE[:COUNT]")]
+    ids: Option<Ids>,
 }
 
 impl Around {
@@ -91,6 +100,7 @@ impl Around {
                 new_pid: self.new_pid,
                 init: self.init.unwrap_or_default(),
             },
+            ids: self.ids,
             allow: self.allow,
             rlimit: self.rlimit,
             umask: self.umask.unwrap_or(UMASK),

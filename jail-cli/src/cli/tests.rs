@@ -152,8 +152,11 @@ fn a_jail_is_run_with_a_name_and_limits() {
             "--new-uts",
             "--hostname",
             "a",
+            "--ids",
+            "100000:1000",
             "/srv/jail",
         ],
+        &["run", "--ids", "auto", "/srv/jail"],
         &["exec", "web", "--workdir", "/tmp", "--without", "seccomp"],
         &["set", "web", "allow=+chroot,-kill"],
     ] {
@@ -187,6 +190,8 @@ fn a_jail_is_run_with_a_name_and_limits() {
         &["run", "--workdir", "tmp", "/srv/jail"],
         &["run", "--rlimit", "files=3", "/srv/jail"],
         &["run", "--umask", "0999", "/srv/jail"],
+        &["run", "--ids", "1000", "/srv/jail"],
+        &["run", "--ids", "all", "/srv/jail"],
         &["set", "web", "allow=everything"],
     ] {
         assert!(parse(arguments).is_err(), "{arguments:?}");

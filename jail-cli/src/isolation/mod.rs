@@ -6,6 +6,7 @@
 //! what is run in it later finds the same.
 
 pub(crate) mod filter;
+mod ids;
 mod mounts;
 mod part;
 mod permission;
@@ -14,6 +15,7 @@ mod rlimit;
 use serde::{Deserialize, Serialize};
 
 pub use filter::{Denied, Reason, DENIED};
+pub use ids::{Block, Ids};
 pub use mounts::{Bind, Tmpfs};
 pub use part::Part;
 pub use permission::{Permission, Permissions};
@@ -35,6 +37,8 @@ pub struct Isolation {
     /// Namespaces that are not shared with the host.
     #[serde(flatten)]
     pub new: NewNamespaces,
+    /// Users and groups that are nobody else's.
+    pub ids: Option<Ids>,
     /// What the jail may do beyond the default.
     pub allow: Vec<Permission>,
     /// Limits of each process.
@@ -93,6 +97,7 @@ impl Default for Isolation {
             bind: Vec::new(),
             tmpfs: Vec::new(),
             new: NewNamespaces::default(),
+            ids: None,
             allow: Vec::new(),
             rlimit: Vec::new(),
             umask: UMASK,
@@ -134,6 +139,7 @@ impl Isolation {
             let asked = [
                 (!self.bind.is_empty(), "a bind mount"),
                 (!self.tmpfs.is_empty(), "a tmpfs"),
+                (self.ids.is_some(), "a block of ids"),
             ];
             if let Some((_, what)) = asked.iter().find(|(is_asked, _)| *is_asked) {
                 return Err(format!(
@@ -203,6 +209,7 @@ mod tests {
                 new_net: true,
                 ..NewNamespaces::default()
             },
+            ids: Some("100000".parse().expect("a block")),
             allow: vec!["chroot".parse().expect("a permission")],
             rlimit: vec!["nofile=10:20".parse().expect("a limit")],
             umask: 0o27,

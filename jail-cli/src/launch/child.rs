@@ -27,7 +27,7 @@ use super::monitor::{self, Lead};
 use super::pty::{self, Pty};
 use super::report::Reporter;
 use super::start::OwnTerminal;
-use super::world::{self, World};
+use super::world::{self, UserNamespace, World};
 use super::{seccomp, terminal, LaunchError, Plan};
 use crate::isolation::{Isolation, Part, Rlimit};
 use crate::root::{Identity, Root};
@@ -39,6 +39,8 @@ use crate::{privilege, sys};
 pub struct Parent {
     /// By what the jail is entered.
     pub door: Door,
+    /// What users there are in the jail, where they are its own.
+    pub user_namespace: Option<UserNamespace>,
     /// Whether it lends the child its terminal.
     pub lends_terminal: bool,
     /// Whether the child gets a session of its own.
@@ -103,10 +105,11 @@ fn enter(
     refuse_directories().map_err(at("checking standard input, output and error"))?;
     let isolation = &plan.isolation;
     let inodes = world
-        .enter(isolation, &root)
+        .enter(isolation, &root, parent.user_namespace.as_ref())
         .map_err(at("making its world"))?;
     let own = parent.terminal.as_ref();
-    let pty = own.map(|own| own_terminal(own, &plan.user));
+    let users = parent.user_namespace.as_ref();
+    let pty = own.map(|own| own_terminal(own, &plan.user, users));
     let pty = pty.transpose().map_err(at("making its terminal"))?;
     if let Some(control) = parent.control {
         let master = pty.as_ref().map(|pty| &pty.master);
@@ -132,7 +135,7 @@ fn enter(
     if !isolation.has(Part::Mounts) {
         change_root(&root).map_err(at("entering the root"))?;
     }
-    close_all_but(reporter, &gate, root).map_err(at("close_range"))?;
+    close_all_but(reporter, &gate, users, root).map_err(at("close_range"))?;
     verify_root(identity).map_err(at("verifying the root"))?;
 
     if isolation.has(Part::Rlimits) {
@@ -140,6 +143,10 @@ fn enter(
     }
     if isolation.has(Part::Umask) {
         umask(Mode::from_bits_truncate(isolation.umask));
+    }
+    if let Some(users) = users {
+        // What only the host's root may do is done.
+        users.join().map_err(at("joining its user namespace"))?;
     }
     if isolation.has(Part::Seccomp) {
         // Nothing that comes is refused by it, and later it would take no_new_privs.
@@ -186,21 +193,36 @@ fn enter(
 
 /// Makes a terminal of the jail's own that of the calling process. Where the jail has no place for
 /// one, it has no name there.
-fn own_terminal(own: &OwnTerminal, user: &User) -> Result<Pty, String> {
+fn own_terminal(
+    own: &OwnTerminal,
+    user: &User,
+    users: Option<&UserNamespace>,
+) -> Result<Pty, String> {
     let terminals = match pty::terminals() {
         Some(terminals) => terminals,
-        None => world::terminals().map_err(|why| Part::Pty.missing(why))?,
+        None => world::terminals(users).map_err(|why| Part::Pty.missing(why))?,
     };
-    let pty = Pty::open(&terminals, Uid::from_raw(user.uid))?;
+    let owner = match users {
+        None => user.uid,
+        Some(users) => users.on_host(user.uid)?,
+    };
+    let pty = Pty::open(&terminals, Uid::from_raw(owner))?;
     pty::adopt(pty.slave.as_fd(), own.which).map_err(reason)?;
     Ok(pty)
 }
 
 /// Closes all that is open of the host's.
-fn close_all_but(reporter: &Reporter, gate: &Closed, root: Root) -> Result<(), String> {
+fn close_all_but(
+    reporter: &Reporter,
+    gate: &Closed,
+    users: Option<&UserNamespace>,
+    root: Root,
+) -> Result<(), String> {
     // By its number, with the others.
     let _ = root.into_directory().into_raw_fd();
-    sys::close_all_except(&[reporter.descriptor(), gate.descriptor()]).map_err(reason)
+    let mut kept = vec![reporter.descriptor(), gate.descriptor()];
+    kept.extend(users.map(AsFd::as_fd));
+    sys::close_all_except(&kept).map_err(reason)
 }
 
 /// A directory open as a standard descriptor would be a way out of the root, by fchdir(2).

@@ -14,6 +14,7 @@ mod ending;
 mod error;
 mod exec;
 mod gate;
+mod ids;
 pub mod log;
 mod monitor;
 pub(crate) mod outer;
@@ -89,6 +90,7 @@ struct Plan {
     permissions: Permissions,
     workdir: Option<PathBuf>,
     namespaces: Option<Inodes>,
+    user_namespace: Option<u64>,
     announce: bool,
     tty: bool,
     detached: bool,
@@ -184,6 +186,7 @@ impl Launch {
             permissions,
             workdir: self.workdir,
             namespaces,
+            user_namespace: None,
             announce: !self.quiet,
             tty: self.tty,
             detached: false,

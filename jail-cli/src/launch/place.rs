@@ -125,6 +125,8 @@ pub(super) struct Admission<'a> {
     pub must_be_noted: bool,
     /// The new namespaces that the child is in.
     pub world: Option<Inodes>,
+    /// The user namespace that it is to join.
+    pub user_namespace: Option<u64>,
     /// Where that is to be noted about a jail that exists.
     pub entry: Option<&'a Entry>,
 }
@@ -164,6 +166,7 @@ impl Admission<'_> {
         match entry.read() {
             Ok(mut record) if record.created == jail.created => {
                 record.namespaces = Some(world);
+                record.user_namespace = self.user_namespace;
                 entry.write(&record)
             }
             _ => Ok(()),
@@ -203,7 +206,7 @@ fn see(jails: &Jails, number: JailNumber) -> Result<JailInfo, String> {
 }
 
 /// Whether the kernel has the jail that `record` is about; so it counts where it cannot be told.
-fn is_alive(jails: &Jails, record: &Record) -> bool {
+pub(super) fn is_alive(jails: &Jails, record: &Record) -> bool {
     match jails.get(record.number) {
         Ok(Some(jail)) => jail.created == record.created,
         Ok(None) => false,

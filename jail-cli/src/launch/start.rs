@@ -96,6 +96,7 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
         terminal = None;
     }
     let (world, entry) = plan.world()?;
+    let user_namespace = plan.user_namespace()?;
     let is_first = world.has_first_process(&plan.isolation);
     let monitored = match plan.isolation.new.init {
         Init::Jaula => is_first || own.is_some(),
@@ -113,6 +114,7 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
         Door::open(&plan.place).map_err(|why| LaunchError::about(&path, why))?;
     let parent = child::Parent {
         door,
+        user_namespace,
         lends_terminal: terminal.is_some(),
         apart,
         monitored,
@@ -245,8 +247,10 @@ fn admit(
     let admission = Admission {
         place: &plan.place,
         note: &note,
-        must_be_noted: plan.detached,
+        // Else its ids would be given to others.
+        must_be_noted: plan.detached || plan.user_namespace.is_some(),
         world,
+        user_namespace: plan.user_namespace,
         entry: entry.as_ref(),
     };
     let record = match admission.admit(number).map_err(about)? {
@@ -447,6 +451,7 @@ impl Plan {
             isolation: self.isolation.clone(),
             workdir: self.workdir.clone(),
             namespaces,
+            user_namespace: self.user_namespace,
             ended: None,
         })
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::environment::Variable;
 use crate::isolation::{
-    Bind, Init, Isolation, NewNamespaces, Part, Permission, Rlimit, Tmpfs, UMASK,
+    Bind, Ids, Init, Isolation, NewNamespaces, Part, Permission, Rlimit, Tmpfs, UMASK,
 };
 use crate::jails::{JailName, Key, Setting};
 use crate::launch::log;
@@ -104,6 +104,9 @@ pub struct Description {
     /// What the first process among these is.
     #[serde(default)]
     pub init: Init,
+    /// Users and groups that are nobody else's.
+    #[serde(default)]
+    pub ids: Option<Ids>,
     /// Which must run before it is started.
     #[serde(default)]
     pub depends: Vec<JailName>,
@@ -141,6 +144,7 @@ impl Description {
                 new_pid: self.new_pid,
                 init: self.init,
             },
+            ids: self.ids,
             allow: self.allow.clone(),
             rlimit: self.rlimits.clone(),
             umask: self.umask,

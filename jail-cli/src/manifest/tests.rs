@@ -74,7 +74,7 @@ fn everything_is_read() {
 fn what_is_around_a_command_is_as_on_the_command_line() {
     let text = "[jail.a]\nroot='/a'\nwithout=['seccomp','dev']\nallow=['chroot']\n\
                 bind=['/s:/d:ro']\ntmpfs=['/tmp:size=1M']\nworkdir='/d'\numask=0o077\n\
-                rlimits={nofile=5,cpu='1:max'}\nnew-net=true\nnew-uts=true\nhostname='h'\n";
+                rlimits={nofile=5,cpu='1:max'}\nnew-net=true\nnew-uts=true\nhostname='h'\nids='100000:2000'\n";
     let manifest = Manifest::parse(text, Path::new("/")).expect("valid");
     let (_, jail) = manifest.order().next().expect("a jail");
     let isolation = jail.isolation();
@@ -84,6 +84,8 @@ fn what_is_around_a_command_is_as_on_the_command_line() {
     let limits: Vec<String> = isolation.rlimit.iter().map(ToString::to_string).collect();
     assert_eq!(limits, ["cpu=1:max", "nofile=5:5"]);
     assert!(isolation.new.new_net && !isolation.new.new_pid);
+    let ids = isolation.ids.map(|ids| ids.to_string());
+    assert_eq!(ids.as_deref(), Some("100000:2000"));
     for wrong in [
         "plain=true\ntmpfs=['/tmp']",
         "hostname='h'",
@@ -92,6 +94,8 @@ fn what_is_around_a_command_is_as_on_the_command_line() {
         "rlimits={files=1}",
         "bind=['a:b']",
         "umask=0o1000",
+        "ids='1000'",
+        "plain=true\nids='auto'",
     ] {
         let text = format!("[jail.a]\nroot='/a'\n{wrong}\n");
         assert!(Manifest::parse(&text, Path::new("/")).is_err(), "{wrong}");

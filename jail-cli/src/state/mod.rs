@@ -14,6 +14,7 @@
 mod alone;
 mod bytes;
 mod entry;
+mod ids;
 mod record;
 
 use std::fs::{self, DirBuilder, Permissions};

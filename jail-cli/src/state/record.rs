@@ -120,6 +120,9 @@ pub struct Record {
     /// The namespaces that it was given: the inodes by which the kernel knows them.
     #[serde(default)]
     pub namespaces: Option<Inodes>,
+    /// The same for its user namespace, where it has ids of its own.
+    #[serde(default)]
+    pub user_namespace: Option<u64>,
     /// How that process ended, where it has.
     pub ended: Option<Ended>,
 }

@@ -40,6 +40,7 @@ pub(super) fn record(of: u32, created: u32) -> Record {
         isolation: crate::isolation::Isolation::default(),
         workdir: None,
         namespaces: None,
+        user_namespace: None,
         ended: None,
     }
 }

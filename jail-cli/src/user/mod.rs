@@ -23,7 +23,7 @@ const LIMIT: u64 = 1 << 20;
 /// A user as the jail knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// The user id, in the host's numbering: a jail has no user namespace.
+    /// The user id, as it is counted in the jail: that of the host, unless the jail has ids of its own.
     pub uid: u32,
     /// The group id.
     pub gid: u32,

@@ -9,12 +9,13 @@ mod calls;
 mod doctor;
 mod exec;
 mod guide;
+mod ids;
 mod parts;
 mod place;
 mod refused;
 mod world;
 
-use jaula_tests::ktap::{Chosen, Suite};
+use jaula_tests::ktap::{Chosen, Failure, Suite};
 use jaula_tests::launch::Root;
 use place::Place;
 use std::process::ExitCode;
@@ -22,9 +23,11 @@ use std::process::ExitCode;
 pub use calls::act_as_caller;
 
 pub fn main(chosen: &Chosen) -> ExitCode {
-    let (place, root) = match Place::new().and_then(|place| Ok((place, Root::new()?))) {
+    let made = || Ok((Place::new()?, Root::new()?, ids::Disk::new()?));
+    let (place, root, disk) = match made() {
         Ok(made) => made,
         Err(failure) => {
+            let failure: Failure = failure;
             println!("Bail out! No root directory for the jails: {failure}");
             return ExitCode::FAILURE;
         }
@@ -35,6 +38,7 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     calls::add(&mut suite, &place);
     around::add(&mut suite, &place);
     exec::add(&mut suite, &place);
+    ids::add(&mut suite, &disk);
     refused::add(&mut suite, &place);
     doctor::add(&mut suite);
     guide::add(&mut suite);

@@ -188,6 +188,16 @@ pub fn set_namespace(file: &std::fs::File, kind: c_int) -> Result<()> {
     checked(unsafe { libc::setns(file.as_raw_fd(), kind) }).map(drop)
 }
 
+/// The user that owns a user namespace (ioctl_ns(2)).
+pub fn owner_of_namespace(file: &std::fs::File) -> Result<u32> {
+    use std::os::fd::AsRawFd;
+    const NS_GET_OWNER_UID: u32 = 0xb704;
+    let mut owner = 0u32;
+    // SAFETY: the descriptor is open for as long as the borrow, and the call writes one number.
+    checked(unsafe { libc::ioctl(file.as_raw_fd(), NS_GET_OWNER_UID as _, &raw mut owner) })?;
+    Ok(owner)
+}
+
 /// Whether `no_new_privs` is set on the caller.
 pub fn no_new_privileges() -> Result<bool> {
     // SAFETY: this operation takes zeros and returns a value.

@@ -24,6 +24,22 @@ pub fn proc(at: &Path) -> Result<()> {
     .map(drop)
 }
 
+/// Mounts an empty file system in memory.
+pub fn tmpfs(at: &Path) -> Result<()> {
+    let target = CString::new(at.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: the strings end with a null byte and outlive the call; without data there are defaults.
+    checked(unsafe {
+        libc::mount(
+            c"tmpfs".as_ptr(),
+            target.as_ptr(),
+            c"tmpfs".as_ptr(),
+            0,
+            std::ptr::null(),
+        )
+    })
+    .map(drop)
+}
+
 /// Unmounts what is mounted there, as soon as nobody uses it any more.
 pub fn unmount(at: &Path) -> Result<()> {
     let target = CString::new(at.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;

@@ -2,7 +2,7 @@
 
 //! The /dev of a jail: the devices that reach nothing, terminals of its own, shared memory.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::fcntl::{openat, OFlag};
 use nix::sys::stat::{makedev, mkdirat, mknodat, Mode, SFlag};
@@ -10,6 +10,7 @@ use nix::unistd::symlinkat;
 use rustix::mount::MountAttrFlags;
 
 use super::mounts::{attach, filesystem, CLOSED};
+use super::UserNamespace;
 use crate::text::reason;
 
 /// Devices: the name, the major and the minor number.
@@ -35,7 +36,7 @@ const NODES_WORK: MountAttrFlags =
     MountAttrFlags::MOUNT_ATTR_NOSUID.union(MountAttrFlags::MOUNT_ATTR_NOEXEC);
 
 /// Mounts it on `place`. The umask must be empty.
-pub fn mount(place: &OwnedFd) -> Result<(), String> {
+pub fn mount(place: &OwnedFd, users: Option<&UserNamespace>) -> Result<(), String> {
     let directory = filesystem("tmpfs", &[("mode", "0755"), ("size", "1m")], NODES_WORK)?;
     let open = Mode::from_bits_truncate(0o666);
     for (name, major, minor) in NODES {
@@ -53,14 +54,25 @@ pub fn mount(place: &OwnedFd) -> Result<(), String> {
             .map_err(|errno| format!("making /dev/{name}: {}", reason(errno)))?;
     }
     attach(&directory, place)?;
-    attach(&terminals()?, &below(&directory, "pts")?)?;
+    let terminals = terminals(users)?;
+    attach(&terminals, &below(&directory, "pts")?)?;
     let memory = filesystem("tmpfs", &[("mode", "1777")], CLOSED)?;
-    attach(&memory, &below(&directory, "shm")?)
+    attach(&memory, &below(&directory, "shm")?)?;
+    if let Some(users) = users {
+        for tree in [&directory, &terminals, &memory] {
+            users.give(tree.as_fd())?;
+        }
+    }
+    Ok(())
 }
 
 /// A new file system of terminals, nowhere yet.
-pub fn terminals() -> Result<OwnedFd, String> {
-    let options = [("mode", "0620"), ("ptmxmode", "0666")];
+pub fn terminals(users: Option<&UserNamespace>) -> Result<OwnedFd, String> {
+    let mut options = vec![("mode", "0620"), ("ptmxmode", "0666")];
+    // That of who makes one, which may be the host's root, would be nobody's in the jail.
+    let group = users.map(|users| users.on_host(0)).transpose()?;
+    let group = group.map(|group| group.to_string());
+    options.extend(group.as_deref().map(|group| ("gid", group)));
     filesystem("devpts", &options, NODES_WORK)
 }
 

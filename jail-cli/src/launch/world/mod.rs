@@ -11,11 +11,13 @@ mod devices;
 mod mounts;
 mod namespaces;
 mod pivot;
+mod user_namespace;
 
 pub(super) use devices::terminals;
 pub use mounts::knows_hidepid;
 pub use namespaces::Inodes;
 pub(super) use namespaces::Joined;
+pub(super) use user_namespace::{mapped_ids, UserNamespace};
 
 use super::LaunchError;
 use crate::isolation::{Isolation, Part};
@@ -58,18 +60,23 @@ impl World {
     /// Enters it; the namespaces that the process is in then.
     ///
     /// Where the jail has mounts of its own, the root of the process is `root` afterwards.
-    pub fn enter(self, isolation: &Isolation, root: &Root) -> Result<Option<Inodes>, String> {
+    pub fn enter(
+        self,
+        isolation: &Isolation,
+        root: &Root,
+        users: Option<&UserNamespace>,
+    ) -> Result<Option<Inodes>, String> {
         match self {
             World::Joined(joined) => joined.enter().map(|()| None),
             World::New => {
                 // What is mounted later is cloned from here, in whichever namespace that is.
                 nix::unistd::fchdir(root.directory()).map_err(crate::text::reason)?;
-                namespaces::separate(isolation)?;
+                namespaces::separate(isolation, users)?;
                 let inodes = namespaces::has_own(isolation)
                     .then(Inodes::own)
                     .transpose()?;
                 if isolation.has(Part::Mounts) {
-                    mounts::make(isolation, root)?;
+                    mounts::make(isolation, root, users)?;
                 }
                 Ok(inodes)
             }

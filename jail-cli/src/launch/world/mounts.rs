@@ -16,7 +16,7 @@ use rustix::mount::{
     OpenTreeFlags,
 };
 
-use super::{devices, pivot};
+use super::{devices, pivot, UserNamespace};
 use crate::isolation::{Bind, Isolation, Part, Tmpfs};
 use crate::root::{Identity, Root};
 use crate::sys;
@@ -31,7 +31,11 @@ pub const CLOSED: MountAttrFlags =
 
 /// Makes the working directory, which is that of `root`, the root of this mount namespace, with
 /// all that is to be mounted in it, and nothing else.
-pub fn make(isolation: &Isolation, root: &Root) -> Result<(), String> {
+pub fn make(
+    isolation: &Isolation,
+    root: &Root,
+    users: Option<&UserNamespace>,
+) -> Result<(), String> {
     let no_mounts = |step: &'static str| {
         move |error: rustix::io::Errno| Part::Mounts.missing(format!("{step}: {}", why(error)))
     };
@@ -42,19 +46,28 @@ pub fn make(isolation: &Isolation, root: &Root) -> Result<(), String> {
     if Identity::from(fstat(&tree).map_err(reason)?) != root.identity() {
         return Err("the root is another directory now than the one asked for".into());
     }
+    if let Some(users) = users {
+        users
+            .map(tree.as_fd())
+            .map_err(|why| format!("the root: {why}"))?;
+    }
     let to_itself = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     move_mount(&tree, c"", AT_FDCWD, c".", to_itself)
         .map_err(no_mounts("mounting the root on itself"))?;
     fchdir(&tree).map_err(reason)?;
 
     let before = umask(Mode::empty());
-    let filled = fill(isolation, &tree);
+    let filled = fill(isolation, &tree, users);
     umask(before);
     filled?;
     pivot::pivot().map_err(|why| Part::Mounts.missing(why))
 }
 
-fn fill(isolation: &Isolation, root: &OwnedFd) -> Result<(), String> {
+fn fill(
+    isolation: &Isolation,
+    root: &OwnedFd,
+    users: Option<&UserNamespace>,
+) -> Result<(), String> {
     if isolation.has(Part::Proc) {
         if let Some(place) = place_for(root, Part::Proc)? {
             proc(&place).map_err(|why| Part::Proc.missing(format!("mounting /proc: {why}")))?;
@@ -62,15 +75,17 @@ fn fill(isolation: &Isolation, root: &OwnedFd) -> Result<(), String> {
     }
     if isolation.has(Part::Dev) {
         if let Some(place) = place_for(root, Part::Dev)? {
-            devices::mount(&place)
+            devices::mount(&place, users)
                 .map_err(|why| Part::Dev.missing(format!("mounting /dev: {why}")))?;
         }
     }
     for wanted in &isolation.tmpfs {
-        tmpfs(root, wanted).map_err(|why| format!("--tmpfs {}: {why}", shown(&text(wanted))))?;
+        tmpfs(root, wanted, users)
+            .map_err(|why| format!("--tmpfs {}: {why}", shown(&text(wanted))))?;
     }
     for wanted in &isolation.bind {
-        bind(root, wanted).map_err(|why| format!("--bind {}: {why}", shown(&text(wanted))))?;
+        bind(root, wanted, users)
+            .map_err(|why| format!("--bind {}: {why}", shown(&text(wanted))))?;
     }
     Ok(())
 }
@@ -118,7 +133,7 @@ pub fn knows_hidepid() -> Result<(), String> {
     filesystem("proc", &HIDING, CLOSED).map(drop)
 }
 
-fn tmpfs(root: &OwnedFd, wanted: &Tmpfs) -> Result<(), String> {
+fn tmpfs(root: &OwnedFd, wanted: &Tmpfs, users: Option<&UserNamespace>) -> Result<(), String> {
     let place = target(root, &wanted.target)?;
     if !is_directory(&place)? {
         return Err("it is no directory".into());
@@ -126,10 +141,14 @@ fn tmpfs(root: &OwnedFd, wanted: &Tmpfs) -> Result<(), String> {
     let size = wanted.size.map(|size| size.to_string());
     let mut options = vec![("mode", "1777")];
     options.extend(size.as_deref().map(|size| ("size", size)));
-    attach(&filesystem("tmpfs", &options, CLOSED)?, &place)
+    let tree = filesystem("tmpfs", &options, CLOSED)?;
+    if let Some(users) = users {
+        users.give(tree.as_fd())?;
+    }
+    attach(&tree, &place)
 }
 
-fn bind(root: &OwnedFd, wanted: &Bind) -> Result<(), String> {
+fn bind(root: &OwnedFd, wanted: &Bind, users: Option<&UserNamespace>) -> Result<(), String> {
     let source = shown(&wanted.source);
     let tree = clone(&wanted.source).map_err(|error| format!("{source}: {}", why(error)))?;
     let place = target(root, &wanted.target)?;
@@ -141,6 +160,11 @@ fn bind(root: &OwnedFd, wanted: &Bind) -> Result<(), String> {
         false => MountAttrFlags::empty(),
     };
     // Before it is to be seen anywhere.
+    if let Some(users) = users {
+        users
+            .map(tree.as_fd())
+            .map_err(|why| format!("{source}: {why}"))?;
+    }
     sys::restrict_mounts(tree.as_fd(), u64::from((CLOSED | read_only).bits()))
         .map_err(|errno| format!("closing it: {}", reason(errno)))?;
     attach(&tree, &place)

@@ -10,6 +10,7 @@ use nix::sys::stat::stat;
 use nix::unistd::sethostname;
 use serde::{Deserialize, Serialize};
 
+use super::UserNamespace;
 use crate::isolation::{Isolation, Part};
 use crate::jail::JailNumber;
 use crate::process::jailed;
@@ -46,13 +47,18 @@ pub fn has_own(isolation: &Isolation) -> bool {
     !own_kinds(isolation).is_empty()
 }
 
-/// Leaves the namespaces of the caller for new ones, and sets these up.
+/// Leaves the namespaces of the caller for new ones, of which `users` has some already, and sets these
+/// up.
 ///
 /// That of process ids is entered by being forked, before.
-pub fn separate(isolation: &Isolation) -> Result<(), String> {
+pub fn separate(isolation: &Isolation, users: Option<&UserNamespace>) -> Result<(), String> {
     let kinds = own_kinds(isolation) - CloneFlags::CLONE_NEWPID;
     for (name, flag) in KINDS.into_iter().filter(|(_, flag)| kinds.contains(*flag)) {
-        unshare(flag).map_err(|errno| {
+        let made = match users.and_then(|users| users.owned(flag)) {
+            Some(own) => setns(own, flag),
+            None => unshare(flag),
+        };
+        made.map_err(|errno| {
             let why = format!("making a new {name} namespace: {}", reason(errno));
             match flag {
                 CloneFlags::CLONE_NEWNS => Part::Mounts.missing(why),

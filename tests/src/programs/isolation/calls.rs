@@ -36,6 +36,9 @@ pub fn act_as_caller() -> Option<ExitCode> {
     if name.rsplit('/').next() != Some("caller") {
         return None;
     }
+    if let Some(code) = super::ids::act() {
+        return Some(code);
+    }
     for (name, number, second, _) in CALLS {
         say(name, refused_call(number, second).map(drop));
     }

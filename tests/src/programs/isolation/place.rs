@@ -18,8 +18,13 @@ pub struct Place {
 
 impl Place {
     pub fn new() -> Result<Place, Failure> {
+        let name = format!("isolation-{}", process::pid());
+        Place::at(std::env::temp_dir().join(name))
+    }
+
+    /// One at this path.
+    pub fn at(path: PathBuf) -> Result<Place, Failure> {
         let maker = process::pid();
-        let path = std::env::temp_dir().join(format!("isolation-{maker}"));
         let place = Place { path, maker };
         for directory in ["host", "host/below"] {
             let path = place.path.join(directory);
