@@ -5,6 +5,7 @@
 mod kernel;
 mod parts;
 mod surroundings;
+mod users;
 
 use serde::Serialize;
 
@@ -66,6 +67,7 @@ impl Finding {
 pub fn examine() -> Vec<Finding> {
     let mut findings = kernel::examine();
     findings.extend(parts::examine());
+    findings.extend(users::examine());
     findings.extend(surroundings::examine());
     findings
 }

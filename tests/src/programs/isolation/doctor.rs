@@ -7,6 +7,7 @@ use jaula_tests::ktap::{fail, Context, Suite};
 use jaula_tests::launch::jaula;
 use jaula_tests::sys::{ids, mount};
 use jaula_tests::{check, check_eq};
+use std::fs;
 use std::path::Path;
 
 pub fn add(suite: &mut Suite<'_>) {
@@ -21,6 +22,8 @@ pub fn add(suite: &mut Suite<'_>) {
             "hidepid",
             "seccomp",
             "cgroup",
+            "user namespaces",
+            "users of jails",
         ] {
             let is_there = said
                 .lines()
@@ -34,6 +37,30 @@ pub fn add(suite: &mut Suite<'_>) {
             found.iter().all(|finding| finding["state"] != "missing"),
             "{found:?}"
         );
+        Ok(())
+    });
+    suite.case("doctor: the host has the user that jails run as", || {
+        const FILE: &str = "/etc/passwd";
+        let before = fs::read(FILE).context(FILE)?;
+        for (line, expected) in [("", "ok"), ("alice:x:1000:1000::/:/bin/sh\n", "warning")] {
+            let others = String::from_utf8_lossy(&before);
+            let others = others.lines().filter(|line| !line.contains(":1000:"));
+            let kept: String = others.map(|line| format!("{line}\n")).collect();
+            fs::write(FILE, kept + line).context(FILE)?;
+            let said = output(&mut jaula(&["doctor"]));
+            fs::write(FILE, &before).context(FILE)?;
+            let said = text(&said?);
+            let found = said
+                .lines()
+                .find(|line| line.contains("  users of jails  "));
+            let found = found.ok_or_else(|| fail(format!("not a word about it: {said}")))?;
+            check!(found.starts_with(expected), "{found}");
+            check_eq!(found.contains("alice"), !line.is_empty(), "{found}");
+            check!(
+                said.contains("RLIMIT_NPROC") && said.contains("--ids"),
+                "{said}"
+            );
+        }
         Ok(())
     });
     suite.case("doctor: securityfs is not mounted", || {
