@@ -8,6 +8,31 @@
 
 use caps::Capability;
 
+/// The newest call that is known of each interface. Those above it are not there (ENOSYS), for nobody
+/// has looked at them; programs do without, as on an older kernel.
+///
+/// They are compared with the kernel's tables (`cargo xtask test`): one that is raised has all new
+/// calls looked at.
+#[cfg(target_arch = "x86_64")]
+pub const NEWEST_X86_64: u32 = 462;
+/// As `NEWEST_X86_64`.
+#[cfg(target_arch = "x86_64")]
+pub const NEWEST_I386: u32 = 462;
+/// As `NEWEST_X86_64`.
+#[cfg(target_arch = "arm")]
+pub const NEWEST_ARM: u32 = 462;
+
+/// Jaula's own calls, from the first to the last, which are above all others.
+#[cfg(any(target_arch = "x86_64", target_arch = "arm"))]
+pub const OWN: [u32; 2] = [
+    crate::sys::SYS_CREATE_NEWJAIL as u32,
+    crate::sys::SYS_DISOWN_JAIL as u32,
+];
+
+/// Those that 32-bit ARM has apart from all others (`__ARM_NR_*`), from the first to the last.
+#[cfg(target_arch = "arm")]
+pub const PRIVATE_ARM: [u32; 2] = [0x000f_0001, 0x000f_0006];
+
 /// Why a call is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {

@@ -283,6 +283,12 @@ impl<'a> Plan<'a> {
             takes::CHECK,
             |_| syscall_table::check(project, kernel),
         );
+        self.check_tree(
+            "series",
+            "docs::the_filter_knows_every_call",
+            takes::CHECK,
+            |_| syscall_table::check_filter(project, kernel),
+        );
         self.check(
             "series",
             "docs::what_reaches_the_host_is_told_alike",

@@ -3,7 +3,8 @@
 //! The tables of system calls in the documentation, against those of the kernel.
 //!
 //! As for hooks: a kernel that has a call more may have a way more from one process to another, and
-//! somebody has to look at it first.
+//! somebody has to look at it first. The launcher's filter lets none through above the newest that
+//! it knows, which is compared as well.
 
 use super::hook_table::{cells, is_name, read};
 use crate::kernel::Kernel;
@@ -18,6 +19,15 @@ const TABLES: [&str; 4] = [
     "arch/arm/tools/syscall.tbl",
     "scripts/syscall.tbl",
 ];
+/// Where the newest call of an interface is for the filter, and by which name there.
+const FILTER: &str = "jail-cli/src/isolation/filter.rs";
+const NEWEST: [(&str, &str); 3] = [
+    ("NEWEST_X86_64", TABLES[0]),
+    ("NEWEST_I386", TABLES[1]),
+    ("NEWEST_ARM", TABLES[2]),
+];
+/// Numbers from here on are no mainline call's: those of x32 are the last.
+const LEGACY_X32: u32 = 512;
 /// What this checks.
 const DOCUMENT: &str = "docs/syscalls.md";
 
@@ -37,6 +47,45 @@ pub fn check(project: &Project, kernel: &Kernel) -> Result<()> {
         bail!("{DOCUMENT}:\n{}", findings.join("\n"));
     }
     Ok(())
+}
+
+/// The filter knows the newest call of each interface, and no newer one.
+pub fn check_filter(project: &Project, kernel: &Kernel) -> Result<()> {
+    let filter = read(&project.root().join(FILTER))?;
+    let mut findings = Vec::new();
+    for (name, table) in NEWEST {
+        let known = constant(&filter, name).context(FILTER)?;
+        let newest = newest_in(&read(&kernel.tree.src().join(table))?).context(table)?;
+        if known != newest {
+            findings.push(format!(
+                "{name} is {known}, and the newest call in {table} is {newest}: look at those in \
+                 between, whether they belong on the list of what is refused"
+            ));
+        }
+    }
+    if !findings.is_empty() {
+        bail!("{FILTER}:\n{}", findings.join("\n"));
+    }
+    Ok(())
+}
+
+/// The number that a constant of this name is given in a Rust file.
+fn constant(text: &str, name: &str) -> Result<u32> {
+    let start = format!("pub const {name}: u32 = ");
+    let value = text.lines().find_map(|line| line.strip_prefix(&start));
+    let value = value.and_then(|value| value.strip_suffix(';'));
+    let value = value.with_context(|| format!("there is no: {start}…;"))?;
+    value.parse().with_context(|| format!("{name}: {value}"))
+}
+
+/// The largest number of a mainline call in one of the kernel's tables.
+fn newest_in(text: &str) -> Result<u32> {
+    let entries = text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default());
+    let numbers = entries.filter_map(|entry| entry.split_whitespace().next()?.parse::<u32>().ok());
+    let newest = numbers.filter(|number| *number < LEGACY_X32).max();
+    newest.context("no calls in it")
 }
 
 /// What the rows say of each call: which of its commands they are about, an empty text for all.
@@ -217,6 +266,19 @@ mod tests {
         );
         let mentioned = mentioned.replace("`exit`, ", "");
         one(KERNEL, &mentioned, "rt_sigqueueinfo: the kernel has it")
+    }
+
+    #[test]
+    fn the_newest_call_is_that_of_mainline() -> Result<()> {
+        assert_eq!(newest_in(KERNEL)?, 184);
+        let newer = format!("{KERNEL}463 common new_call\n512 x32 rt_sigaction\n");
+        assert_eq!(newest_in(&newer)?, 463);
+        assert!(newest_in("# 5 common read\n1000 common create_newjail\n").is_err());
+        let filter = "// pub const A: u32 = 1;\npub const AB: u32 = 2;\npub const A: u32 = 3;\n";
+        assert_eq!(constant(filter, "A")?, 3);
+        assert!(constant(filter, "B").is_err());
+        assert!(constant("pub const A: u32 = x;\n", "A").is_err());
+        Ok(())
     }
 
     #[test]
