@@ -3,10 +3,17 @@
 //! The environment a jail starts with: nothing of the caller's but TERM.
 
 use std::ffi::{CString, OsStr, OsString};
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 use std::str::FromStr;
 
+use crate::text::shown;
 use crate::user::User;
+
+/// The largest file of variables read, in bytes; what can be executed is no larger either.
+const FILE_LIMIT: u64 = 1 << 20;
 
 const ROOT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const USER_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -15,22 +22,79 @@ const USER_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
     /// The name, without `=`.
-    pub name: String,
+    pub name: OsString,
     /// The value.
     pub value: OsString,
+}
+
+impl Variable {
+    /// `NAME=VALUE`, whatever bytes both are.
+    ///
+    /// # Errors
+    ///
+    /// What is expected.
+    pub fn parse(text: &OsStr) -> Result<Self, String> {
+        let bytes = text.as_bytes();
+        let at = bytes.iter().position(|&byte| byte == b'=');
+        match at {
+            Some(at) if at > 0 && !bytes.contains(&0) => Ok(Variable {
+                name: OsStr::from_bytes(&bytes[..at]).to_owned(),
+                value: OsStr::from_bytes(&bytes[at + 1..]).to_owned(),
+            }),
+            _ => Err("expected NAME=VALUE".into()),
+        }
+    }
+
+    /// Those in a file: a line for each, as podman and docker have it.
+    ///
+    /// A name alone stands for what the caller has by that name, and for nothing where he has none.
+    /// Empty lines and those that begin with `#` are passed over. Nothing is unquoted.
+    ///
+    /// # Errors
+    ///
+    /// A text that names the file, and the line where one is wrong.
+    pub fn read_all(path: &Path) -> Result<Vec<Self>, String> {
+        let within = |error: String| format!("{}: {error}", shown(path));
+        let mut content = Vec::new();
+        let file = File::open(path).map_err(|error| within(error.to_string()))?;
+        let read = file.take(FILE_LIMIT + 1).read_to_end(&mut content);
+        read.map_err(|error| within(error.to_string()))?;
+        if content.len() as u64 > FILE_LIMIT {
+            return Err(within(format!("is larger than {FILE_LIMIT} bytes")));
+        }
+        Self::of_lines(&content, |name| std::env::var_os(name)).map_err(within)
+    }
+
+    fn of_lines(
+        content: &[u8],
+        of_caller: impl Fn(&OsStr) -> Option<OsString>,
+    ) -> Result<Vec<Self>, String> {
+        let mut variables = Vec::new();
+        for (number, line) in (1..).zip(content.split(|&byte| byte == b'\n')) {
+            let line = line.strip_suffix(b"\r").unwrap_or(line).trim_ascii_start();
+            if line.is_empty() || line.starts_with(b"#") {
+                continue;
+            }
+            let text = OsStr::from_bytes(line);
+            if !line.contains(&b'=') && !line.contains(&0) {
+                variables.extend(of_caller(text).map(|value| Variable {
+                    name: text.to_owned(),
+                    value,
+                }));
+                continue;
+            }
+            let variable = Self::parse(text);
+            variables.push(variable.map_err(|error| format!("line {number}: {error}"))?);
+        }
+        Ok(variables)
+    }
 }
 
 impl FromStr for Variable {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
-            Some((name, value)) if !name.is_empty() && !text.contains('\0') => Ok(Variable {
-                name: name.to_owned(),
-                value: value.into(),
-            }),
-            _ => Err("expected NAME=VALUE".into()),
-        }
+        Variable::parse(OsStr::new(text))
     }
 }
 
@@ -65,7 +129,8 @@ impl Environment {
         found.map(|variable| variable.value.as_os_str())
     }
 
-    fn set(&mut self, name: &str, value: &OsStr) {
+    fn set(&mut self, name: impl AsRef<OsStr>, value: &OsStr) {
+        let name = name.as_ref();
         self.0.retain(|variable| variable.name != name);
         self.0.push(Variable {
             name: name.to_owned(),
@@ -78,9 +143,9 @@ impl Environment {
     /// # Errors
     ///
     /// The name of a variable that has a NUL byte in it.
-    pub fn to_strings(&self) -> Result<Vec<CString>, String> {
+    pub fn to_strings(&self) -> Result<Vec<CString>, OsString> {
         let string = |variable: &Variable| {
-            let mut bytes = variable.name.clone().into_bytes();
+            let mut bytes = variable.name.clone().into_vec();
             bytes.push(b'=');
             bytes.extend_from_slice(variable.value.as_bytes());
             CString::new(bytes).map_err(|_| variable.name.clone())
@@ -108,6 +173,7 @@ mod tests {
         User {
             uid,
             gid: 5,
+            groups: Vec::new(),
             name: "bob".into(),
             home: "/home/bob".into(),
             shell: "/bin/sh".into(),
@@ -160,6 +226,43 @@ mod tests {
         for text in ["", "A", "=1", "A=\0"] {
             assert!(text.parse::<Variable>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn names_and_values_are_bytes() {
+        let variable = Variable::parse(OsStr::from_bytes(b"caf\xe9=\xff=\xe9")).expect("bytes");
+        assert_eq!(variable.name.as_bytes(), b"caf\xe9");
+        assert_eq!(variable.value.as_bytes(), b"\xff=\xe9");
+        let environment = Environment::new(&user(1), OsStr::new("/bin/sh"), None, &[variable]);
+        let strings = environment.to_strings().expect("no NUL");
+        let last = strings.last().expect("a variable");
+        assert_eq!(last.as_bytes(), b"caf\xe9=\xff=\xe9");
+    }
+
+    #[test]
+    fn a_file_has_a_variable_a_line() {
+        let of_caller = |name: &OsStr| (name == "TZ").then(|| OsString::from("UTC"));
+        let read = |content: &[u8]| Variable::of_lines(content, of_caller);
+        let content = b"# comment\n\nA=1\r\n  B= x \nTZ\nUNSET\nN=\xe9\"\nEMPTY=";
+        let read_back: Vec<Vec<u8>> = read(content)
+            .expect("variables")
+            .iter()
+            .map(|variable| [variable.name.as_bytes(), b"=", variable.value.as_bytes()].concat())
+            .collect();
+        let expected = [&b"A=1"[..], b"B= x ", b"TZ=UTC", b"N=\xe9\"", b"EMPTY="];
+        assert_eq!(read_back, expected);
+        for (content, line) in [(&b"A=1\n=2\n"[..], 2), (b"A=\0", 1), (b"\n\nA\0", 3)] {
+            let error = read(content).expect_err("no variable");
+            assert_eq!(error, format!("line {line}: expected NAME=VALUE"));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_missing_or_endless_is_named() {
+        let error = Variable::read_all(Path::new("/no/such")).expect_err("missing");
+        assert!(error.starts_with("/no/such: "), "{error}");
+        let error = Variable::read_all(Path::new("/dev/zero")).expect_err("endless");
+        assert_eq!(error, "/dev/zero: is larger than 1048576 bytes");
     }
 
     #[test]

@@ -2,7 +2,13 @@
 
 //! What the launcher needs to be allowed, and what is left of it inside.
 
+use std::ffi::c_int;
+
 use caps::{CapSet, Capability, CapsHashSet};
+use nix::errno::Errno;
+
+use crate::sys;
+use crate::text::reason;
 
 /// What the launcher cannot do without, and for which step.
 const NEEDED: [(Capability, &str); 5] = [
@@ -38,6 +44,7 @@ pub fn require() -> Result<(), String> {
 ///
 /// To be called while the process still has CAP_SETPCAP.
 pub fn limit(allowed: &CapsHashSet) -> Result<(), String> {
+    reset_securebits()?;
     for capability in read(CapSet::Bounding)?.difference(allowed) {
         caps::drop(None, CapSet::Bounding, *capability).map_err(|error| error.to_string())?;
     }
@@ -46,26 +53,67 @@ pub fn limit(allowed: &CapsHashSet) -> Result<(), String> {
     verify(CapSet::Bounding, allowed)
 }
 
-/// Gives up what user `uid` is not to have in a jail, once the process is that user: all but
-/// `allowed`, and all of it where that is not user 0.
-pub fn give_up(uid: u32, allowed: &CapsHashSet) -> Result<(), String> {
-    let allowed = match uid {
-        0 => allowed.clone(),
-        _ => CapsHashSet::new(),
-    };
-    let kept = read(CapSet::Permitted)?
-        .intersection(&allowed)
-        .copied()
-        .collect();
-    // Effective first: it can never hold more than permitted.
-    for set in [CapSet::Effective, CapSet::Permitted] {
-        caps::set(None, set, &kept).map_err(|error| error.to_string())?;
+/// Undoes what the caller has changed about what capabilities do (SECBIT_*), but for what is locked.
+fn reset_securebits() -> Result<(), String> {
+    /// Each is followed by the one that locks it.
+    const LOCKS: c_int = 0b1010_1010;
+    let there = nix_result(sys::inherited::securebits())?;
+    let locked = (there & LOCKS) | (there & (there & LOCKS) >> 1);
+    match there == locked {
+        true => Ok(()),
+        false => nix_result(sys::inherited::set_securebits(locked)),
     }
-    for set in [CapSet::Effective, CapSet::Permitted] {
-        verify(set, &allowed)?;
+}
+
+fn nix_result<T>(result: Result<T, Errno>) -> Result<T, String> {
+    result.map_err(|errno| format!("securebits: {}", reason(errno)))
+}
+
+/// Gives up what user `uid` is not to have in a jail, once the process is that user: all but
+/// `allowed`, and all but `ambient` where that is not user 0. Nothing of the latter counts yet.
+pub fn give_up(uid: u32, allowed: &CapsHashSet, ambient: &CapsHashSet) -> Result<(), String> {
+    let (effective, permitted) = match uid {
+        0 => (allowed.clone(), allowed.clone()),
+        _ => (CapsHashSet::new(), ambient.clone()),
+    };
+    let held = read(CapSet::Permitted)?;
+    let kept = |set: &CapsHashSet| held.intersection(set).copied().collect();
+    // Effective first: it can never hold more than permitted.
+    for (set, allowed) in [
+        (CapSet::Effective, &effective),
+        (CapSet::Permitted, &permitted),
+    ] {
+        caps::set(None, set, &kept(allowed)).map_err(|error| error.to_string())?;
+    }
+    for (set, allowed) in [
+        (CapSet::Effective, &effective),
+        (CapSet::Permitted, &permitted),
+    ] {
+        verify(set, allowed)?;
     }
     // An ambient capability is always inheritable too (capabilities(7)).
     verify(CapSet::Inheritable, &CapsHashSet::new())
+}
+
+/// Has whatever the process executes have these capabilities, which are permitted to it.
+///
+/// # Errors
+///
+/// Where one could not be had: then the process had it not to give.
+pub fn raise_ambient(ambient: &CapsHashSet) -> Result<(), String> {
+    if ambient.is_empty() {
+        return Ok(());
+    }
+    let error = |error: caps::errors::CapsError| error.to_string();
+    if let Some(missing) = ambient.difference(&read(CapSet::Permitted)?).next() {
+        return Err(format!("jaula itself does not have {missing}"));
+    }
+    caps::set(None, CapSet::Inheritable, ambient).map_err(error)?;
+    caps::set(None, CapSet::Ambient, ambient).map_err(error)?;
+    match read(CapSet::Ambient)? == *ambient {
+        true => Ok(()),
+        false => Err("they are not there although the kernel accepted them".into()),
+    }
 }
 
 fn verify(set: CapSet, allowed: &CapsHashSet) -> Result<(), String> {

@@ -75,6 +75,22 @@ impl Root {
         Root { path, ..self }
     }
 
+    /// Opens it once more by its path, among other mounts.
+    ///
+    /// # Errors
+    ///
+    /// Where that leads to another directory there.
+    pub(crate) fn open_again(&mut self) -> Result<(), String> {
+        let again = Root::open(&self.path)?;
+        match again.identity == self.identity {
+            true => {
+                *self = again;
+                Ok(())
+            }
+            false => Err("is another directory in the mounts of the jail".into()),
+        }
+    }
+
     /// Which directory it is.
     pub fn identity(&self) -> Identity {
         self.identity

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The raw system calls, and the only `unsafe` code of the crate.
+//! The raw system calls, and, here and below, the only `unsafe` code of the crate.
 //!
 //! Nothing here decides anything: each function makes one call and turns its result into a
 //! [`Result`]. What the calls promise is written in `docs/abi.md`.
+
+pub mod inherited;
 
 use std::ffi::{c_int, c_long, c_uint};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};

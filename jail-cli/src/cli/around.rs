@@ -5,7 +5,8 @@
 use clap::Args;
 
 use jaula::isolation::{
-    Bind, Ids, Init, Isolation, NewNamespaces, Part, Permission, Rlimit, Tmpfs, UMASK,
+    Bind, Credentials, Dropped, Ids, Init, Isolation, NewNamespaces, Part, Permission, Rlimit,
+    Tmpfs, UMASK,
 };
 
 /// What is put around it.
@@ -25,6 +26,12 @@ pub struct Around {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     allow: Vec<Permission>,
 
+    /// Let the jail do less than it may by default: these, by the same names, or "all"
+    ///
+    /// With "all" it may do no more than --allow says.
+    #[arg(long, value_name = "CAP", value_delimiter = ',')]
+    drop: Vec<Dropped>,
+
     /// Show SRC of the host as DST, which must exist in ROOT; with ":ro", nothing in it can be
     /// changed
     #[arg(long, value_name = "SRC:DST[:ro]")]
@@ -36,7 +43,10 @@ pub struct Around {
 
     /// Limit each process, as prlimit(1) does: nofile=256, cpu=60:90, as=1G
     ///
-    /// core is 0 unless given.
+    /// They are those of the command, and never of jaula. core is 1 unless given: neither files nor
+    /// a program of the host are given what is in memory when a program crashes. The others are what
+    /// a new system has: nofile=1024:524288, stack=8M:max, memlock=8M, msgqueue=819200, nice=0,
+    /// rtprio=0, nproc and sigpending half of kernel.threads-max, and no limit of the rest.
     #[arg(long, value_name = "NAME=SOFT[:HARD]")]
     rlimit: Vec<Rlimit>,
 
@@ -104,6 +114,11 @@ impl Around {
             allow: self.allow,
             rlimit: self.rlimit,
             umask: self.umask.unwrap_or(UMASK),
+            credentials: Credentials {
+                drop: self.drop,
+                ..Credentials::default()
+            },
+            inherit: Vec::new(),
         }
     }
 }

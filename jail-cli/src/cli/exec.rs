@@ -60,6 +60,7 @@ impl Exec {
                 )));
             }
         };
+        let is_other = self.user.is_some();
         let user = match (self.user, &jail.record) {
             (Some(user), _) => user,
             (None, Some(record)) => record.user.parse().map_err(Failure::failed)?,
@@ -69,12 +70,19 @@ impl Exec {
             Some(record) => record.isolation.clone(),
             None => Isolation::foreign(),
         };
+        let variables = self.inside.variables()?;
         // Whether it gets a terminal of its own is its own affair.
         let of_terminals = [Part::Pty, Part::Session];
         isolation
             .without
             .retain(|part| !of_terminals.contains(part));
         isolation.without.extend(self.inside.without);
+        if is_other {
+            // What the user of the jail was given is not every user's.
+            isolation.credentials.ambient.clear();
+            isolation.credentials.group_add.clear();
+        }
+        self.inside.process.add_to(&mut isolation);
         let workdir = self.inside.workdir;
         let noted = jail.record.as_ref();
         let launch = Launch {
@@ -82,7 +90,7 @@ impl Exec {
             place: Place::existing(&jail.info),
             user,
             shell: self.inside.shell,
-            variables: self.inside.setenv,
+            variables,
             command: self.command,
             isolation,
             workdir: workdir.or_else(|| noted?.workdir.clone()),

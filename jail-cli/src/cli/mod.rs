@@ -15,6 +15,7 @@ mod inspect;
 mod logs;
 mod ls;
 mod output;
+mod process;
 mod ps;
 mod rootfs;
 mod run;
@@ -62,7 +63,7 @@ enum Command {
     Ps(ps::Ps),
 
     /// Run a shell or command in a jail that exists
-    Exec(exec::Exec),
+    Exec(Box<exec::Exec>),
 
     /// Attach to the terminal of a detached jail
     Console(console::Console),
@@ -115,6 +116,7 @@ enum Command {
 impl Cli {
     /// Does what is asked for and returns the exit status.
     pub fn run(self) -> Result<u8, Failure> {
+        jaula::caller::settle();
         match self.command {
             Some(Command::Number) => {
                 output::print(&format!("{}\n", jaula::get_jailnumber()?))?;

@@ -2,9 +2,10 @@
 
 //! `jaula [run] ROOT [-- COMMAND]`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::Args;
 
 use jaula::environment::Variable;
@@ -14,6 +15,7 @@ use jaula::launch::{log, Launch, NewJail, Place, RootChoice};
 use jaula::user::UserSpec;
 
 use super::around::Around;
+use super::process::Process;
 use super::{output, Failure};
 
 /// What is launched, and how.
@@ -32,7 +34,8 @@ pub struct Run {
     /// Run as USER, which is looked up in ROOT/etc/passwd, or as user number UID
     ///
     /// GROUP is looked up in ROOT/etc/group. Without one, the group is the one of the entry in
-    /// passwd, or has the number of the user where there is none. Numbers need no entry.
+    /// passwd, or has the number of the user where there is none, and who has an entry is also in
+    /// the groups that name it as a member. Numbers need no entry. Each file may have 16 MiB.
     #[arg(
         short,
         long,
@@ -104,26 +107,37 @@ pub struct Run {
 #[derive(Debug, Args)]
 pub struct Inside {
     /// Shell as seen in the jail [default: the user's own in ROOT/etc/passwd, or /bin/sh]
-    #[arg(short, long, value_name = "PATH", value_parser = absolute)]
+    #[arg(short, long, value_name = "PATH", value_parser = absolute())]
     pub shell: Option<PathBuf>,
 
     /// Set a variable in the environment; can be given several times
     ///
     /// The environment has HOME, USER, USERNAME, LOGNAME, SHELL and PATH of the user, TERM as
     /// it is outside, and nothing else.
-    #[arg(short = 'e', long, value_name = "NAME=VALUE")]
-    pub setenv: Vec<Variable>,
+    #[arg(short = 'e', long, value_name = "NAME=VALUE", value_parser = variable())]
+    setenv: Vec<Variable>,
+
+    /// Set variables from a file with NAME=VALUE on each line; can be given several times
+    ///
+    /// NAME alone stands for the variable of the caller, where there is one. Lines that are empty or
+    /// begin with "#" are passed over, and nothing is unquoted. --setenv counts more.
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    env_file: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub process: Process,
 
     /// Start in DIR, as seen in the jail [default: /]
-    #[arg(short, long, value_name = "DIR", value_parser = absolute)]
+    #[arg(short, long, value_name = "DIR", value_parser = absolute())]
     pub workdir: Option<PathBuf>,
 
     /// Leave out part of what is put around the command by default
     ///
-    /// mounts: a mount namespace of its own, in which ROOT is all there is; proc: a /proc that shows the jail alone, and dev: a
-    /// small /dev, where ROOT has such directories; seccomp: a filter of system calls;
-    /// no-new-privs; capabilities: that they are cut to what the jail may use; rlimits; umask;
-    /// session: one of its own, where no standard descriptor is a terminal; pty: a terminal of its own.
+    /// mounts: a mount namespace of its own, in which ROOT is all there is; proc: a /proc that shows
+    /// the jail alone, and dev: a small /dev, where ROOT has such directories; seccomp: a filter of
+    /// system calls; no-new-privs; capabilities: that they are cut to what the jail may use; reset:
+    /// that what a process has of its caller is reset, see --inherit; rlimits; umask; session: one of
+    /// its own, where no standard descriptor is a terminal; pty: a terminal of its own, where one is.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub without: Vec<Part>,
 }
@@ -157,6 +171,18 @@ struct Limits {
     max_children: Option<Setting>,
 }
 
+impl Inside {
+    /// The variables to be set, those that count more last.
+    pub fn variables(&self) -> Result<Vec<Variable>, Failure> {
+        let mut variables = Vec::new();
+        for file in &self.env_file {
+            variables.extend(Variable::read_all(file).map_err(Failure::failed)?);
+        }
+        variables.extend(self.setenv.iter().cloned());
+        Ok(variables)
+    }
+}
+
 impl Limits {
     fn settings(self) -> Vec<Setting> {
         let counts = [
@@ -178,9 +204,11 @@ impl Run {
     /// Runs it and returns the exit status of its first process; at once, where that is not
     /// waited for.
     pub fn run(self) -> Result<u8, Failure> {
-        let isolation = self.around.isolation(self.inside.without);
+        let variables = self.inside.variables()?;
+        let mut isolation = self.around.isolation(self.inside.without);
+        self.inside.process.add_to(&mut isolation);
         let mut settings = self.limits.settings();
-        settings.extend(Setting::allow_more(&isolation.allow));
+        settings.extend(isolation.allowance());
         let launch = Launch {
             root: RootChoice::Path(self.root.unwrap_or_default()),
             place: Place::New(NewJail {
@@ -195,7 +223,7 @@ impl Run {
             }),
             user: self.user,
             shell: self.inside.shell,
-            variables: self.inside.setenv,
+            variables,
             command: self.command,
             isolation,
             workdir: self.inside.workdir,
@@ -211,11 +239,22 @@ impl Run {
     }
 }
 
-fn absolute(text: &str) -> Result<PathBuf, String> {
-    match text.starts_with('/') {
-        true => Ok(text.into()),
-        false => Err("expected an absolute path, as seen in the jail".into()),
-    }
+fn variable() -> impl TypedValueParser<Value = Variable> {
+    OsStringValueParser::new().try_map(|text| Variable::parse(&text))
+}
+
+fn absolute() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(|text| {
+        let path = PathBuf::from(text);
+        match path.is_absolute() && !contains_nul(path.as_os_str()) {
+            true => Ok(path),
+            false => Err("expected an absolute path, as seen in the jail"),
+        }
+    })
+}
+
+fn contains_nul(text: &OsStr) -> bool {
+    text.as_encoded_bytes().contains(&0)
 }
 
 #[cfg(test)]

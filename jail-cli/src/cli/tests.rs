@@ -159,6 +159,23 @@ fn a_jail_is_run_with_a_name_and_limits() {
         &["run", "--ids", "auto", "/srv/jail"],
         &["exec", "web", "--workdir", "/tmp", "--without", "seccomp"],
         &["set", "web", "allow=+chroot,-kill"],
+        &[
+            "run",
+            "--drop",
+            "kill,setfcap",
+            "--drop",
+            "all",
+            "--ambient",
+            "net_bind_service",
+            "--group-add",
+            "video,20",
+            "--inherit",
+            "affinity,rlimits",
+            "--env-file",
+            "web.env",
+            "/srv/jail",
+        ],
+        &["exec", "web", "--group-add", "7", "--inherit", "signals"],
     ] {
         let cli = parse(arguments).expect("a command line");
         assert!(cli.command.is_some(), "{arguments:?}");
@@ -193,7 +210,35 @@ fn a_jail_is_run_with_a_name_and_limits() {
         &["run", "--ids", "1000", "/srv/jail"],
         &["run", "--ids", "all", "/srv/jail"],
         &["set", "web", "allow=everything"],
+        &["run", "--drop", "everything", "/srv/jail"],
+        &["run", "--ambient", "all", "/srv/jail"],
+        &["run", "--group-add", "", "/srv/jail"],
+        &["run", "--inherit", "colour", "/srv/jail"],
     ] {
         assert!(parse(arguments).is_err(), "{arguments:?}");
     }
+}
+
+#[test]
+fn values_are_bytes() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+
+    let bytes = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+    let words = [
+        bytes(b"jaula"),
+        bytes(b"--setenv"),
+        bytes(b"N=\xe9"),
+        bytes(b"--workdir"),
+        bytes(b"/caf\xe9"),
+        bytes(b"--shell"),
+        bytes(b"/bin/\xff"),
+        bytes(b"--env-file"),
+        bytes(b"\xff"),
+        bytes(b"/srv/caf\xe9"),
+        bytes(b"echo"),
+        bytes(b"\xe9"),
+    ];
+    let cli = Cli::try_parse_from(words).expect("a command line");
+    assert_eq!(cli.run.command()[1], bytes(b"\xe9"));
 }

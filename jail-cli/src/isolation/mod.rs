@@ -5,8 +5,10 @@
 //! Here it is only said; [`crate::launch`] does it. What is said is kept with a jail, so that
 //! what is run in it later finds the same.
 
+mod credentials;
 pub(crate) mod filter;
 mod ids;
+mod inherited;
 mod mounts;
 mod part;
 mod permission;
@@ -14,11 +16,16 @@ mod rlimit;
 
 use serde::{Deserialize, Serialize};
 
+use crate::jails::Setting;
+
+pub use credentials::{Credentials, Dropped};
 pub use filter::{Denied, Reason, DENIED};
 pub use ids::{Block, Ids};
+pub use inherited::Inherited;
 pub use mounts::{Bind, Tmpfs};
 pub use part::Part;
 pub use permission::{Permission, Permissions};
+pub(crate) use rlimit::resources;
 pub use rlimit::Rlimit;
 
 /// The umask of a jail, unless another is asked for.
@@ -45,6 +52,11 @@ pub struct Isolation {
     pub rlimit: Vec<Rlimit>,
     /// Which permissions new files do not get.
     pub umask: u32,
+    /// Groups and capabilities.
+    #[serde(flatten)]
+    pub credentials: Credentials,
+    /// What is kept as the caller has it of that which is reset by default.
+    pub inherit: Vec<Inherited>,
 }
 
 /// Namespaces of a jail's own.
@@ -101,6 +113,8 @@ impl Default for Isolation {
             allow: Vec::new(),
             rlimit: Vec::new(),
             umask: UMASK,
+            credentials: Credentials::default(),
+            inherit: Vec::new(),
         }
     }
 }
@@ -129,6 +143,27 @@ impl Isolation {
         !self.without.contains(&part) && (!needs_mounts || !self.without.contains(&Part::Mounts))
     }
 
+    /// Whether the command keeps something that its caller has.
+    pub fn inherits(&self, what: Inherited) -> bool {
+        let part = match what {
+            Inherited::Rlimits => Part::Rlimits,
+            _ => Part::Reset,
+        };
+        self.inherit.contains(&what) || !self.has(part)
+    }
+
+    /// What the jail may do when it is new.
+    pub fn permissions(&self) -> Permissions {
+        Permissions::default()
+            .without(&self.credentials.dropped())
+            .and(&self.allow)
+    }
+
+    /// How the kernel is told that.
+    pub fn allowance(&self) -> Option<Setting> {
+        Setting::allowance(&self.allow, &self.credentials.dropped())
+    }
+
     /// Checks that all that is asked for can be had together.
     ///
     /// # Errors
@@ -147,6 +182,7 @@ impl Isolation {
                 ));
             }
         }
+        self.credentials.check(&self.allow)?;
         if self.new.hostname.is_some() && !self.new.new_uts {
             return Err(
                 "a hostname can only be given where the jail has one of its own \
@@ -213,6 +249,11 @@ mod tests {
             allow: vec!["chroot".parse().expect("a permission")],
             rlimit: vec!["nofile=10:20".parse().expect("a limit")],
             umask: 0o27,
+            credentials: Credentials {
+                drop: vec!["all".parse().expect("all")],
+                ..Credentials::default()
+            },
+            inherit: vec![Inherited::Affinity],
         };
         let text = serde_json::to_string(&isolation).expect("JSON");
         let read: Isolation = serde_json::from_str(&text).expect(&text);

@@ -23,6 +23,8 @@ pub enum Part {
     NoNewPrivs,
     /// That capabilities are cut to what the jail may use.
     Capabilities,
+    /// That what a process inherits of its caller is reset.
+    Reset,
     /// The limits of each process.
     Rlimits,
     /// The umask.
@@ -35,13 +37,14 @@ pub enum Part {
 
 impl Part {
     /// All of them, in the order in which they are put around a command.
-    pub const ALL: [Part; 10] = [
+    pub const ALL: [Part; 11] = [
         Part::Mounts,
         Part::Proc,
         Part::Dev,
         Part::Seccomp,
         Part::NoNewPrivs,
         Part::Capabilities,
+        Part::Reset,
         Part::Rlimits,
         Part::Umask,
         Part::Session,
@@ -57,6 +60,7 @@ impl Part {
             Part::Seccomp => "seccomp",
             Part::NoNewPrivs => "no-new-privs",
             Part::Capabilities => "capabilities",
+            Part::Reset => "reset",
             Part::Rlimits => "rlimits",
             Part::Umask => "umask",
             Part::Session => "session",

@@ -142,6 +142,17 @@ impl Permissions {
         self
     }
 
+    /// The same, but for these.
+    pub fn without(mut self, fewer: &[Permission]) -> Self {
+        self.0.retain(|permission| !fewer.contains(permission));
+        self
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = Permission> + '_ {
+        self.0.iter().copied()
+    }
+
     /// Whether one of `capabilities` may be used.
     pub fn has_any(&self, capabilities: &[Capability]) -> bool {
         capabilities
@@ -220,6 +231,7 @@ mod tests {
             all.extra_capabilities(),
             [Capability::CAP_SYS_CHROOT].into_iter().collect()
         );
+        assert_eq!(all.clone().without(&[chroot]).capabilities().len(), 12);
         let read = Permissions::named(["chown", "of_tomorrow", "userns"]);
         assert_eq!(read.0.len(), 2);
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Limits of each process (getrlimit(2)).
+//! Limits of each process (getrlimit(2)): those that are asked for.
 
 use std::fmt;
 use std::str::FromStr;
 
-use rustix::process::{getrlimit, setrlimit, Resource, Rlimit as Values};
+use rustix::process::{Resource, Rlimit as Values};
 use serde::{Deserialize, Serialize};
 
 /// What can be limited, by its name in /etc/security/limits.conf and prlimit(1).
@@ -41,11 +41,12 @@ pub struct Rlimit {
 }
 
 impl Rlimit {
-    /// No core files: they would be written where the jail can be written, by the kernel.
+    /// Neither core files, which the kernel would write where the jail can be written, nor, by this
+    /// very number (core(5)), a program of the host that is given them.
     pub const NO_CORE: Rlimit = Rlimit {
         name: Name("core"),
-        soft: Some(0),
-        hard: Some(0),
+        soft: Some(1),
+        hard: Some(1),
     };
 
     /// What is limited.
@@ -53,28 +54,24 @@ impl Rlimit {
         self.name.0
     }
 
-    /// Sets it for the calling process, and looks that it is set.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub(crate) fn set(&self) -> Result<(), String> {
+    /// What is limited, as the kernel knows it.
+    pub(crate) fn resource(&self) -> Option<Resource> {
         let found = RESOURCES.iter().find(|(name, _)| *name == self.name());
-        let Some(&(_, resource)) = found else {
-            return Err(format!("{self}: there is no such limit"));
-        };
-        let wanted = Values {
+        found.map(|(_, resource)| *resource)
+    }
+
+    /// The soft and the hard limit.
+    pub(crate) fn values(&self) -> Values {
+        Values {
             current: self.soft,
             maximum: self.hard,
-        };
-        setrlimit(resource, wanted).map_err(|error| format!("{self}: {error}"))?;
-        match getrlimit(resource) == wanted {
-            true => Ok(()),
-            false => Err(format!(
-                "{self}: is not set although the kernel accepted it"
-            )),
         }
     }
+}
+
+/// All that can be limited.
+pub(crate) fn resources() -> impl Iterator<Item = Resource> {
+    RESOURCES.iter().map(|(_, resource)| *resource)
 }
 
 impl FromStr for Rlimit {
@@ -156,7 +153,7 @@ mod tests {
             let limit: Rlimit = text.parse().expect(text);
             assert_eq!(limit.to_string(), shown);
         }
-        assert_eq!("core=0".parse(), Ok(Rlimit::NO_CORE));
+        assert_eq!("core=1".parse(), Ok(Rlimit::NO_CORE));
         for text in [
             "",
             "core",

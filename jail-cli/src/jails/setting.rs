@@ -127,12 +127,16 @@ impl Setting {
     /// How a jail is written that may do nothing.
     pub(super) const NOTHING: &'static str = "none";
 
-    /// That the jail may do all this as well; nothing where it is nothing.
-    pub fn allow_more(more: &[Permission]) -> Option<Self> {
-        let names: Vec<String> = more.iter().map(|name| format!("+{name}")).collect();
-        let key = Key::Allow;
+    /// That the jail may do all this as well, and the other no longer; nothing where both are empty.
+    pub fn allowance(more: &[Permission], fewer: &[Permission]) -> Option<Self> {
+        let more = more.iter().map(|name| format!("+{name}"));
+        let fewer = fewer.iter().map(|name| format!("-{name}"));
+        let names: Vec<String> = fewer.chain(more).collect();
         let text = names.join(",");
-        (!more.is_empty()).then_some(Setting { key, text })
+        (!names.is_empty()).then_some(Setting {
+            key: Key::Allow,
+            text,
+        })
     }
 
     /// `key` set to what `text` says.

@@ -3,37 +3,34 @@
 //! The child of a launch: from the host into the jail, in the order that is promised.
 
 use std::convert::Infallible;
-use std::ffi::c_int;
 use std::io::{stderr, stdin, stdout, Write};
 use std::os::fd::{AsFd, IntoRawFd};
 use std::path::Path;
 
-use caps::CapsHashSet;
 use nix::errno::Errno;
 use nix::fcntl::{openat2, OFlag, OpenHow, ResolveFlag, AT_FDCWD};
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::Signal;
 use nix::sys::stat::{fstat, stat, umask, Mode, SFlag};
-use nix::unistd::{
-    chdir, chroot, fchdir, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid,
-    setsid, Gid, Uid,
-};
+use nix::unistd::{chdir, chroot, fchdir, setsid, Uid};
 
 use super::control::MonitorEnd;
 use super::door::Door;
-use super::exec::execute;
+use super::exec::Command;
 use super::gate::Closed;
+use super::limits::Limits;
 use super::monitor::{self, Lead};
 use super::pty::{self, Pty};
 use super::report::Reporter;
 use super::start::OwnTerminal;
 use super::world::{self, UserNamespace, World};
-use super::{seccomp, terminal, LaunchError, Plan};
-use crate::isolation::{Isolation, Part, Rlimit};
+use super::{inherited, seccomp, terminal, LaunchError, Plan};
+use crate::caller::Caller;
+use crate::isolation::Part;
 use crate::root::{Identity, Root};
+use crate::sys;
 use crate::text::{reason, shown};
 use crate::user::User;
-use crate::{privilege, sys};
 
 /// What the child must know of the process it was forked from.
 pub struct Parent {
@@ -76,7 +73,7 @@ pub fn run(
 
 fn enter(
     plan: &Plan,
-    (root, world): (Root, World),
+    (mut root, world): (Root, World),
     parent: Parent,
     gate: Closed,
     reporter: &mut Reporter,
@@ -104,8 +101,10 @@ fn enter(
     }
     refuse_directories().map_err(at("checking standard input, output and error"))?;
     let isolation = &plan.isolation;
+    inherited::reset(isolation).map_err(at("resetting what it inherits"))?;
+    let limits = Limits::prepare(isolation).map_err(at("setting limits"))?;
     let inodes = world
-        .enter(isolation, &root, parent.user_namespace.as_ref())
+        .enter(isolation, &mut root, parent.user_namespace.as_ref())
         .map_err(at("making its world"))?;
     let own = parent.terminal.as_ref();
     let users = parent.user_namespace.as_ref();
@@ -138,12 +137,10 @@ fn enter(
     close_all_but(reporter, &gate, users, root).map_err(at("close_range"))?;
     verify_root(identity).map_err(at("verifying the root"))?;
 
-    if isolation.has(Part::Rlimits) {
-        limit_resources(isolation).map_err(at("setting limits"))?;
-    }
-    if isolation.has(Part::Umask) {
-        umask(Mode::from_bits_truncate(isolation.umask));
-    }
+    umask(Mode::from_bits_truncate(match isolation.has(Part::Umask) {
+        true => isolation.umask,
+        false => Caller::get().umask(),
+    }));
     if let Some(users) = users {
         // What only the host's root may do is done.
         users.join().map_err(at("joining its user namespace"))?;
@@ -152,18 +149,7 @@ fn enter(
         // Nothing that comes is refused by it, and later it would take no_new_privs.
         seccomp::install(&plan.permissions).map_err(at("filtering system calls"))?;
     }
-    let capabilities = plan.capabilities();
-    if let Some(capabilities) = &capabilities {
-        privilege::limit(capabilities).map_err(at("limiting capabilities"))?;
-    }
-    become_user(&plan.user).map_err(at("dropping privileges"))?;
-    if let Some(capabilities) = &capabilities {
-        privilege::give_up(plan.user.uid, capabilities).map_err(at("giving up capabilities"))?;
-    }
-    verify_irrevocable(&plan.user).map_err(at("verifying the user"))?;
-    if isolation.has(Part::NoNewPrivs) {
-        refuse_new_privileges().map_err(at("no_new_privs"))?;
-    }
+    plan.become_user().map_err(at("becoming its user"))?;
     die_with(reporter).map_err(at("tying it to its launcher"))?;
     if let Some(workdir) = &plan.workdir {
         // As the user, who may not be let in there.
@@ -187,8 +173,11 @@ fn enter(
         // That nobody reads standard error is no reason not to run.
         let _ = writeln!(stderr(), "jaula: jail {number} at {}", shown(&path));
     }
-    reset_signals(&plan.keep_ignored).map_err(at("resetting signals"))?;
-    Err(execute(&plan.argv, &plan.environment))
+    let command = Command::new(&plan.argv, &plan.environment)?;
+    inherited::reset_signals(isolation).map_err(at("resetting signals"))?;
+    // From here on they are the command's.
+    limits.set().map_err(at("setting limits"))?;
+    Err(command.execute())
 }
 
 /// Makes a terminal of the jail's own that of the calling process. Where the jail has no place for
@@ -244,14 +233,6 @@ fn change_root(root: &Root) -> Result<(), String> {
     chdir("/").map_err(step("chdir to its /"))
 }
 
-fn limit_resources(isolation: &Isolation) -> Result<(), String> {
-    let is_core = |limit: &Rlimit| limit.name() == Rlimit::NO_CORE.name();
-    if !isolation.rlimit.iter().any(is_core) {
-        Rlimit::NO_CORE.set()?;
-    }
-    isolation.rlimit.iter().try_for_each(Rlimit::set)
-}
-
 /// Changes to a directory below the root, which is the working directory.
 ///
 /// Links that lead elsewhere than by a path are not followed: those in /proc lead to the roots and
@@ -262,21 +243,6 @@ fn change_directory(path: &Path) -> Result<(), Errno> {
         .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
 
     fchdir(openat2(AT_FDCWD, path, how)?)
-}
-
-impl Plan {
-    /// The capabilities that can ever be had in it: `None` where nothing is taken away.
-    fn capabilities(&self) -> Option<CapsHashSet> {
-        if !self.isolation.has(Part::Capabilities) {
-            return None;
-        }
-        // Without root, and without programs that give privileges, nobody is to have them.
-        let usual = self.user.uid == 0 || !self.isolation.has(Part::NoNewPrivs);
-        Some(match usual {
-            true => self.permissions.capabilities_of_root(),
-            false => self.permissions.extra_capabilities(),
-        })
-    }
 }
 
 fn verify_root(expected: Identity) -> Result<(), String> {
@@ -290,49 +256,6 @@ fn verify_root(expected: Identity) -> Result<(), String> {
     Ok(())
 }
 
-fn become_user(user: &User) -> Result<(), String> {
-    let step = |step: &'static str| move |errno| format!("{step}: {}", reason(errno));
-    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
-    setgroups(&[]).map_err(step("setgroups to none"))?;
-    setresgid(gid, gid, gid).map_err(step("setresgid"))?;
-    setresuid(uid, uid, uid).map_err(step("setresuid"))
-}
-
-fn verify_irrevocable(user: &User) -> Result<(), String> {
-    let (root_user, root_group) = (Uid::from_raw(0), Gid::from_raw(0));
-    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
-    if !uid.is_root() {
-        if setresuid(root_user, root_user, root_user).is_ok() {
-            return Err("user 0 could be regained".into());
-        }
-        if gid != root_group && setresgid(root_group, root_group, root_group).is_ok() {
-            return Err("group 0 could be regained".into());
-        }
-        if setgroups(&[root_group]).is_ok() {
-            return Err("supplementary groups could be regained".into());
-        }
-    }
-    let (users, groups) = (getresuid().map_err(reason)?, getresgid().map_err(reason)?);
-    if [users.real, users.effective, users.saved] != [uid; 3] {
-        return Err(format!("the user ids are not all {uid}"));
-    }
-    if [groups.real, groups.effective, groups.saved] != [gid; 3] {
-        return Err(format!("the group ids are not all {gid}"));
-    }
-    match getgroups().map_err(reason)?.is_empty() {
-        true => Ok(()),
-        false => Err("supplementary groups are left".into()),
-    }
-}
-
-fn refuse_new_privileges() -> Result<(), String> {
-    prctl::set_no_new_privs().map_err(reason)?;
-    match prctl::get_no_new_privs().map_err(reason)? {
-        true => Ok(()),
-        false => Err("is not set although the kernel accepted it".into()),
-    }
-}
-
 /// Has the kernel kill this process when the launcher ends, however it ends.
 ///
 /// Only now: a change of user clears it (prctl(2), PR_SET_PDEATHSIG).
@@ -344,19 +267,4 @@ fn die_with(reporter: &Reporter) -> Result<(), String> {
         false => Ok(()),
         true => Err("the launcher has ended".into()),
     }
-}
-
-fn reset_signals(keep_ignored: &[c_int]) -> Result<(), String> {
-    const FIXED: [c_int; 2] = [libc::SIGKILL, libc::SIGSTOP];
-    for signal in 1..=sys::last_signal() {
-        if FIXED.contains(&signal) || keep_ignored.contains(&signal) {
-            continue;
-        }
-        match sys::default_action(signal) {
-            // The C library keeps the first real-time signals to itself.
-            Ok(()) | Err(Errno::EINVAL) => {}
-            Err(errno) => return Err(format!("signal {signal}: {}", reason(errno))),
-        }
-    }
-    SigSet::empty().thread_set_mask().map_err(reason)
 }

@@ -14,42 +14,75 @@ use super::error::{LaunchError, EXIT_FAILED, EXIT_NOT_FOUND};
 use crate::environment::Environment;
 use crate::text::shown;
 
-/// Executes `argv` with `environment`; returns only to say why that was not possible.
-///
-/// A name without a slash is searched in the PATH of `environment`. A file that the kernel
-/// cannot execute is not handed to a shell.
-pub fn execute(argv: &[OsString], environment: &Environment) -> LaunchError {
-    let Some(command) = argv.first().filter(|command| !command.is_empty()) else {
-        return LaunchError::new(EXIT_NOT_FOUND, "the command is empty");
-    };
-    let (argv, variables) = match strings(argv, environment) {
-        Ok(strings) => strings,
-        Err(error) => return error,
-    };
-    if command.as_bytes().contains(&b'/') {
-        return attempt(Path::new(command), &argv, &variables);
+/// A command, ready to be executed: what takes memory or can be refused has been done.
+pub struct Command<'a> {
+    name: &'a OsString,
+    environment: &'a Environment,
+    argv: Vec<CString>,
+    variables: Vec<CString>,
+    /// Where it can lie.
+    paths: Vec<PathBuf>,
+    is_searched: bool,
+}
+
+impl<'a> Command<'a> {
+    /// `argv` with `environment`.
+    ///
+    /// A name without a slash is searched in the PATH of `environment`. A file that the kernel
+    /// cannot execute is not handed to a shell.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be executed wherever it lies.
+    pub fn new(argv: &'a [OsString], environment: &'a Environment) -> Result<Self, LaunchError> {
+        let Some(name) = argv.first().filter(|name| !name.is_empty()) else {
+            return Err(LaunchError::new(EXIT_NOT_FOUND, "the command is empty"));
+        };
+        let (argv, variables) = strings(argv, environment)?;
+        let is_searched = !name.as_bytes().contains(&b'/');
+        let paths = match is_searched {
+            true => environment
+                .search_path()
+                .into_iter()
+                .map(|directory| PathBuf::from(directory).join(name))
+                .collect(),
+            false => vec![PathBuf::from(name)],
+        };
+        Ok(Command {
+            name,
+            environment,
+            argv,
+            variables,
+            paths,
+            is_searched,
+        })
     }
-    let mut refused = None;
-    for directory in environment.search_path() {
-        let path = PathBuf::from(directory).join(command);
-        match path.symlink_metadata() {
-            Err(_) => continue,
-            Ok(found) if found.is_dir() => continue,
-            Ok(_) => {}
+
+    /// Executes it; returns only to say why that was not possible.
+    pub fn execute(&self) -> LaunchError {
+        let mut refused = None;
+        for path in &self.paths {
+            if self.is_searched {
+                match path.symlink_metadata() {
+                    Err(_) => continue,
+                    Ok(found) if found.is_dir() => continue,
+                    Ok(_) => {}
+                }
+            }
+            // As in a shell, what may not be executed does not hide what comes later.
+            let error = attempt(path, &self.argv, &self.variables);
+            refused.get_or_insert(error);
         }
-        // As in a shell, what may not be executed does not hide what comes later.
-        let error = attempt(&path, &argv, &variables);
-        refused.get_or_insert(error);
+        refused.unwrap_or_else(|| {
+            let path = self.environment.get("PATH").unwrap_or_default();
+            let text = format!(
+                "{}: not found in the PATH {} of the jail",
+                shown(self.name),
+                shown(path)
+            );
+            LaunchError::new(EXIT_NOT_FOUND, text)
+        })
     }
-    refused.unwrap_or_else(|| {
-        let path = environment.get("PATH").unwrap_or_default();
-        let text = format!(
-            "{}: not found in the PATH {} of the jail",
-            shown(command),
-            shown(path)
-        );
-        LaunchError::new(EXIT_NOT_FOUND, text)
-    })
 }
 
 fn attempt(path: &Path, argv: &[CString], variables: &[CString]) -> LaunchError {
@@ -71,8 +104,6 @@ fn strings(argv: &[OsString], environment: &Environment) -> Result<Strings, Laun
     };
     let argument = |text: &OsString| CString::new(text.as_bytes()).map_err(|_| nul(text));
     let argv = argv.iter().map(argument).collect::<Result<_, _>>()?;
-    let variables = environment
-        .to_strings()
-        .map_err(|name| nul(OsStr::new(&name)))?;
+    let variables = environment.to_strings().map_err(|name| nul(&name))?;
     Ok((argv, variables))
 }

@@ -41,7 +41,9 @@ impl Plan {
             }
             (Place::New(_), ids) => reserve(ids).map_err(about)?,
         };
-        for (what, id) in [("user", self.user.uid), ("group", self.user.gid)] {
+        let more = self.user.groups.iter().map(|id| ("group", *id));
+        let own = [("user", self.user.uid), ("group", self.user.gid)];
+        for (what, id) in own.into_iter().chain(more) {
             if block.on_host(id).is_none() {
                 let count = block.count();
                 return Err(about(format!("there is no {what} {id} among {count} ids")));

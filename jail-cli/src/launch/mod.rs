@@ -7,6 +7,7 @@
 
 mod child;
 mod control;
+mod credentials;
 mod detach;
 mod diagnose;
 mod door;
@@ -15,6 +16,8 @@ mod error;
 mod exec;
 mod gate;
 mod ids;
+mod inherited;
+mod limits;
 pub mod log;
 mod monitor;
 pub(crate) mod outer;
@@ -29,16 +32,19 @@ mod supervise;
 mod terminal;
 mod world;
 
-use std::ffi::{c_int, OsString};
+use std::ffi::OsString;
 use std::path::PathBuf;
+
+use caps::CapsHashSet;
 
 pub use ending::Ending;
 pub use error::{LaunchError, EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
 pub use place::{Existing, NewJail, Place, RootChoice};
+use world::NotedWorld;
 pub use world::{knows_hidepid, Inodes};
 
 use crate::environment::{Environment, Variable};
-use crate::isolation::{Isolation, Part, Permissions};
+use crate::isolation::{Isolation, Part, Permission, Permissions};
 use crate::jail::JailNumber;
 use crate::privilege;
 use crate::root::Root;
@@ -89,12 +95,11 @@ struct Plan {
     isolation: Isolation,
     permissions: Permissions,
     workdir: Option<PathBuf>,
-    namespaces: Option<Inodes>,
+    noted: Option<NotedWorld>,
     user_namespace: Option<u64>,
     announce: bool,
     tty: bool,
     detached: bool,
-    keep_ignored: Vec<c_int>,
 }
 
 impl Launch {
@@ -159,7 +164,8 @@ impl Launch {
         let path = self.root.path().to_owned();
         let about = |why| LaunchError::about(&path, why);
         let root = self.root.open().map_err(about)?;
-        let user = User::resolve(&root, &self.user).map_err(about)?;
+        let credentials = &self.isolation.credentials;
+        let user = User::resolve(&root, &self.user, &credentials.group_add).map_err(about)?;
         let shell = match &self.shell {
             Some(shell) => shell.clone().into_os_string(),
             None => user.shell.clone(),
@@ -170,11 +176,19 @@ impl Launch {
             false => self.command,
         };
         let permissions = match &self.place {
-            Place::New(_) => Permissions::default().and(&self.isolation.allow),
+            Place::New(_) => self.isolation.permissions(),
             Place::Existing(existing) => existing.permissions.clone(),
         };
-        let noted = self.noted.filter(|noted| noted.root.is(&root));
-        let namespaces = noted.and_then(|noted| noted.namespaces);
+        check_ambient(&credentials.ambient(), &permissions, &user).map_err(about)?;
+        let noted = self.noted.as_ref().map(|noted| NotedWorld {
+            has_this_root: noted.root.is(&root),
+            has_mounts: noted.isolation.has(Part::Mounts),
+        });
+        // By an absolute path, which may have to be followed among other mounts.
+        let root = match &self.noted {
+            Some(noted) if noted.root.is(&root) => root.at(noted.root.path.clone()),
+            _ => root,
+        };
         let plan = Plan {
             place: self.place,
             path,
@@ -185,13 +199,32 @@ impl Launch {
             isolation: self.isolation,
             permissions,
             workdir: self.workdir,
-            namespaces,
+            noted,
             user_namespace: None,
             announce: !self.quiet,
             tty: self.tty,
             detached: false,
-            keep_ignored: Vec::new(),
         };
         Ok((plan, root))
+    }
+}
+
+/// Nobody has more in a jail than the jail may do.
+fn check_ambient(
+    ambient: &CapsHashSet,
+    permissions: &Permissions,
+    user: &User,
+) -> Result<(), String> {
+    if let Some(missing) = ambient.difference(&permissions.capabilities()).next() {
+        let missing = Permission::Capability(*missing);
+        return Err(format!(
+            "the jail may not do what an ambient {missing} is for; \"--allow {missing}\" permits it"
+        ));
+    }
+    match user.uid {
+        0 if !ambient.is_empty() => {
+            Err("ambient capabilities are for users that are not root, who has them all".into())
+        }
+        _ => Ok(()),
     }
 }

@@ -8,10 +8,10 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use crate::caller::Caller;
 use crate::sys::{self, Received};
 
-/// What ends a launcher that nothing has been executed for yet; what the caller ignores of it is
-/// ignored inside as well, as under nohup(1) or in the background of a shell.
+/// What ends a launcher that nothing has been executed for yet.
 const ENDING: [Signal; 4] = [
     Signal::SIGINT,
     Signal::SIGTERM,
@@ -39,7 +39,6 @@ const OF_TERMINALS: [c_int; 5] = [
 /// The signals a launcher waits for, blocked as long as this lives.
 pub struct Signals {
     waited_for: SigSet,
-    ignored: Vec<c_int>,
     before: SigSet,
 }
 
@@ -62,21 +61,15 @@ impl Signals {
         if !stop {
             waited_for.remove(Signal::SIGTSTP);
         }
-        let is_ignored = |signal: &Signal| sys::is_ignored(*signal as c_int);
+        let is_ignored = |signal: &Signal| Caller::get().ignores(*signal as c_int);
         for signal in Signal::iterator().filter(is_ignored) {
             waited_for.remove(signal);
         }
-        let ignored = ENDING.into_iter().filter(is_ignored);
-        let ignored = ignored.map(|signal| signal as c_int).collect();
         // Taking the terminal back from the background stops a process that does not block it.
         let mut blocked = waited_for;
         blocked.add(Signal::SIGTTOU);
         let before = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        Ok(Signals {
-            waited_for,
-            ignored,
-            before,
-        })
+        Ok(Signals { waited_for, before })
     }
 
     /// Takes one that ends the launcher, where one has come.
@@ -91,11 +84,6 @@ impl Signals {
         sys::take_pending(&ending.collect())?
             .map(Signal::try_from)
             .transpose()
-    }
-
-    /// Those of the ending ones that the caller ignores.
-    pub fn ignored(&self) -> &[c_int] {
-        &self.ignored
     }
 
     /// Waits until one comes.

@@ -89,7 +89,6 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
     let own = plan.own_terminal(terminal.is_some());
     let relayed = own.as_ref().filter(|_| !plan.detached);
     let signals = Signals::block(relayed.is_some()).map_err(failed("blocking signals"))?;
-    plan.keep_ignored = signals.ignored().to_vec();
     let is_separate = plan.isolation.has(Part::Session) && !terminal::is_used();
     let apart = is_separate || own.is_some();
     if own.is_some() {
@@ -186,7 +185,7 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
 fn fork_into(world: &World, plan: &Plan) -> Result<sys::Fork, String> {
     let fork = || sys::fork().map_err(|errno| format!("fork: {}", reason(errno)));
     let new = world.has_first_process(&plan.isolation);
-    if !new && !world.leads_children(&plan.isolation) {
+    if !new && !world.leads_children() {
         return fork();
     }
     let own = sys::own_pidfd().map_err(|errno| format!("pidfd: {}", reason(errno)))?;
@@ -270,15 +269,18 @@ fn admit(
     }
     // A child that has ended meanwhile says why in its report.
     let _ = gate.open();
-    match listener.failure(watch) {
-        Ok(None) => Ok((number, record, relay, master)),
-        result => {
-            if let Some(record) = &record {
-                let _ = forget(record);
-            }
-            Err(result.map_or_else(unreadable, |failure| failure.unwrap_or_else(too_early)))
-        }
+    let failure = match listener.failure(watch) {
+        Ok(None) => None,
+        Ok(failure) => failure,
+        Err(why) => Some(unreadable(why)),
+    };
+    let Some(failure) = failure else {
+        return Ok((number, record, relay, master));
+    };
+    if let Some(record) = &record {
+        let _ = forget(record);
     }
+    Err(failure)
 }
 
 /// Whether there is reason to wait on for what the child reports.
@@ -404,7 +406,7 @@ impl Plan {
     /// the first has made is noted and somebody is in it.
     fn world(&self) -> Result<WorldOf, LaunchError> {
         let existing = match &self.place {
-            Place::Existing(existing) if self.namespaces.is_some() => existing,
+            Place::Existing(existing) if self.noted.is_some() => existing,
             _ => return Ok((World::New, None)),
         };
         let entry = Store::default().lock(existing.number);
@@ -412,9 +414,14 @@ impl Plan {
         let record = entry.as_ref().and_then(|entry| entry.read().ok());
         let noted = record.filter(|record| record.created == existing.created);
         let inodes = noted.and_then(|record| record.namespaces);
-        let world = World::of_jail(existing.number, &self.isolation, inodes.as_ref())?;
-        let is_new = matches!(world, World::New);
-        Ok((world, entry.filter(|_| is_new)))
+        let world = match (&self.noted, inodes) {
+            (Some(noted), Some(inodes)) => {
+                World::of_jail(existing.number, &self.isolation, noted, &inodes)?
+            }
+            _ => World::New,
+        };
+        let is_noted = matches!(world, World::New) && self.noted.is_some_and(|it| it.has_this_root);
+        Ok((world, entry.filter(|_| is_noted)))
     }
 
     /// The root as it is noted, for a new jail. Its path must be known before anything changes.

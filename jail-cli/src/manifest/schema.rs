@@ -12,11 +12,12 @@ use serde::{Deserialize, Deserializer};
 
 use crate::environment::Variable;
 use crate::isolation::{
-    Bind, Ids, Init, Isolation, NewNamespaces, Part, Permission, Rlimit, Tmpfs, UMASK,
+    Bind, Credentials, Dropped, Ids, Inherited, Init, Isolation, NewNamespaces, Part, Permission,
+    Rlimit, Tmpfs, UMASK,
 };
 use crate::jails::{JailName, Key, Setting};
 use crate::launch::log;
-use crate::user::UserSpec;
+use crate::user::{Name, UserSpec};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +48,12 @@ pub struct Description {
     /// Variables added to the environment.
     #[serde(default, deserialize_with = "variables")]
     pub environment: Vec<Variable>,
+    /// Files that variables are read from, which those above count more than.
+    #[serde(default)]
+    pub env_file: Vec<PathBuf>,
+    /// Groups that it is in besides those of the user.
+    #[serde(default, deserialize_with = "groups")]
+    pub group_add: Vec<Name>,
     /// Whether it has a terminal, to attach to.
     #[serde(default)]
     pub tty: bool,
@@ -71,6 +78,15 @@ pub struct Description {
     /// What it may do beyond the default.
     #[serde(default)]
     pub allow: Vec<Permission>,
+    /// What it may not do of the default.
+    #[serde(default)]
+    pub drop: Vec<Dropped>,
+    /// The capabilities that the user has from the start.
+    #[serde(default)]
+    pub ambient: Vec<Permission>,
+    /// What is kept as jaula itself has it.
+    #[serde(default)]
+    pub inherit: Vec<Inherited>,
     /// Directories and files of the host that are seen in it.
     #[serde(default)]
     pub bind: Vec<Bind>,
@@ -148,6 +164,12 @@ impl Description {
             allow: self.allow.clone(),
             rlimit: self.rlimits.clone(),
             umask: self.umask,
+            credentials: Credentials {
+                drop: self.drop.clone(),
+                ambient: self.ambient.clone(),
+                group_add: self.group_add.clone(),
+            },
+            inherit: self.inherit.clone(),
         }
     }
 }
@@ -201,6 +223,16 @@ pub fn parse(text: &str) -> Result<BTreeMap<JailName, Description>, String> {
 
 fn user<'de, D: Deserializer<'de>>(from: D) -> Result<UserSpec, D::Error> {
     String::deserialize(from)?.parse().map_err(D::Error::custom)
+}
+
+/// By name, or by number as it is or in quotes.
+fn groups<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Name>, D::Error> {
+    let groups = Vec::<Amount>::deserialize(from)?;
+    let groups = groups.into_iter().map(|group| match group {
+        Amount::Number(number) => Name::group(&number.to_string()),
+        Amount::Text(text) => Name::group(&text),
+    });
+    groups.collect::<Result<_, _>>().map_err(D::Error::custom)
 }
 
 fn variables<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Variable>, D::Error> {

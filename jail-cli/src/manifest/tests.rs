@@ -12,6 +12,11 @@ user = "www:www"
 shell = "/bin/ash"
 command = ["httpd", "-f", "-p", "8080"]
 environment = { PORT = "8080", EMPTY = "" }
+env-file = ["web.env"]
+group-add = [44, "20", "audio"]
+drop = ["kill", "setfcap"]
+ambient = ["net_bind_service"]
+inherit = ["affinity", "rlimits"]
 keep = true
 depends = ["db", "cache"]
 stop-timeout = 3
@@ -49,6 +54,13 @@ fn everything_is_read() {
     assert_eq!(web.user.to_string(), "www:www");
     assert_eq!(web.command.len(), 4);
     assert_eq!(web.environment.len(), 2);
+    let isolation = web.isolation();
+    let groups = &isolation.credentials.group_add;
+    let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
+    assert_eq!(groups, ["44", "20", "audio"]);
+    assert_eq!(isolation.credentials.dropped().len(), 2);
+    assert_eq!(isolation.credentials.ambient().len(), 1);
+    assert_eq!(isolation.inherit.len(), 2);
     assert_eq!(web.stop_timeout, Duration::from_secs(3));
     let limits: Vec<String> = web.limits.iter().map(ToString::to_string).collect();
     assert_eq!(

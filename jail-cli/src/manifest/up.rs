@@ -10,8 +10,9 @@ use super::hook::{Hook, Occasion};
 use super::present::{find, running};
 use super::{Description, Manifest};
 use crate::admin::{Admin, Jail};
+use crate::environment::Variable;
 use crate::jail::JailNumber;
-use crate::jails::{JailId, JailName, JailsError, Setting};
+use crate::jails::{JailId, JailName, JailsError};
 use crate::launch::{Launch, NewJail, Place, RootChoice};
 use crate::state::Ended;
 use crate::template;
@@ -126,7 +127,8 @@ fn start<'a>(
             tell(name, Event::Built);
         }
     }
-    let number = launch(name, description, &root).detach();
+    let variables = variables(manifest, description)?;
+    let number = launch(name, description, &root, variables).detach();
     let number = number.map_err(|error| error.to_string())?;
     if let Some(begun) = begun.last_mut() {
         begun.jail = Some(number);
@@ -136,7 +138,23 @@ fn start<'a>(
     occasion.run(Hook::AfterStart, description)
 }
 
-fn launch(name: &JailName, description: &Description, root: &Path) -> Launch {
+/// Those of its files, and then those that count more.
+fn variables(manifest: &Manifest, description: &Description) -> Result<Vec<Variable>, String> {
+    let mut variables = Vec::new();
+    for file in &description.env_file {
+        variables.extend(Variable::read_all(&manifest.directory().join(file))?);
+    }
+    variables.extend(description.environment.iter().cloned());
+    Ok(variables)
+}
+
+fn launch(
+    name: &JailName,
+    description: &Description,
+    root: &Path,
+    variables: Vec<Variable>,
+) -> Launch {
+    let isolation = description.isolation();
     Launch {
         root: RootChoice::Path(root.to_owned()),
         place: Place::New(NewJail {
@@ -145,7 +163,7 @@ fn launch(name: &JailName, description: &Description, root: &Path) -> Launch {
                 .limits
                 .iter()
                 .cloned()
-                .chain(Setting::allow_more(&description.allow))
+                .chain(isolation.allowance())
                 .collect(),
             keep: description.keep,
             after_stop_due: description.hooks.after_stop.is_some(),
@@ -153,9 +171,9 @@ fn launch(name: &JailName, description: &Description, root: &Path) -> Launch {
         }),
         user: description.user.clone(),
         shell: description.shell.clone(),
-        variables: description.environment.clone(),
+        variables,
         command: description.command.iter().map(Into::into).collect(),
-        isolation: description.isolation(),
+        isolation,
         workdir: description.workdir.clone(),
         noted: None,
         tty: description.tty,

@@ -60,3 +60,25 @@ pub mod many {
         Ok(forms.into_iter().map(OsString::from).collect())
     }
 }
+
+/// For one value that may be missing.
+pub mod optional {
+    use super::*;
+
+    pub fn serialize<T: AsRef<OsStr>, S: Serializer>(
+        value: &Option<T>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        value
+            .as_ref()
+            .map(|value| Form::from(value.as_ref()))
+            .serialize(to)
+    }
+
+    pub fn deserialize<'de, T: From<OsString>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<T>, D::Error> {
+        let form = Option::<Form>::deserialize(from)?;
+        Ok(form.map(|form| OsString::from(form).into()))
+    }
+}

@@ -115,7 +115,7 @@ pub struct Record {
     #[serde(default = "Isolation::plain")]
     pub isolation: Isolation,
     /// The working directory that was asked for.
-    #[serde(default)]
+    #[serde(default, with = "bytes::optional")]
     pub workdir: Option<PathBuf>,
     /// The namespaces that it was given: the inodes by which the kernel knows them.
     #[serde(default)]

@@ -38,7 +38,7 @@ pub(super) fn record(of: u32, created: u32) -> Record {
         after_stop_due: false,
         log: Default::default(),
         isolation: crate::isolation::Isolation::default(),
-        workdir: None,
+        workdir: Some(OsString::from_vec(vec![b'/', 0xe9]).into()),
         namespaces: None,
         user_namespace: None,
         ended: None,

@@ -68,6 +68,29 @@ pub fn group_id(group: &[u8], name: &str) -> Result<Option<u32>, String> {
     Ok(None)
 }
 
+/// The ids of the groups that have `user` among their members, with the rules of [`Account::find`].
+///
+/// A group that a user would be missing from is not guessed at, either: who is in it may be kept from a
+/// file by that.
+pub fn groups_of(group: &[u8], user: &[u8]) -> Result<Vec<u32>, String> {
+    let mut ids = Vec::new();
+    for (number, line) in lines(group) {
+        let fields: Vec<&[u8]> = line.split(|&byte| byte == b':').collect();
+        let [_, _, gid, members] = fields[..] else {
+            continue;
+        };
+        if members
+            .split(|&byte| byte == b',')
+            .any(|member| member == user)
+        {
+            let gid =
+                id(gid).ok_or_else(|| format!("line {number} is not name:password:gid:members"))?;
+            ids.push(gid);
+        }
+    }
+    Ok(ids)
+}
+
 fn lines(content: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     (1..).zip(content.split(|&byte| byte == b'\n'))
 }

@@ -5,8 +5,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
+const EXPECTED: &str = "USER|UID[:GROUP|GID]";
+
 /// A user or group, by number or by name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Name {
     /// A number; 2^32 - 1 stands for "unchanged" in setresuid(2) and is never one.
     Id(u32),
@@ -33,12 +38,37 @@ impl Default for UserSpec {
     }
 }
 
+impl Name {
+    /// A group as it is written on a command line.
+    ///
+    /// # Errors
+    ///
+    /// What is expected in its place.
+    pub fn group(text: &str) -> Result<Self, String> {
+        name(text, "group", "GROUP|GID")
+    }
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Name::Id(id) => id.fmt(f),
             Name::Text(text) => text.fmt(f),
         }
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Name::group(&text)
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.to_string()
     }
 }
 
@@ -58,21 +88,19 @@ impl FromStr for UserSpec {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (user, group) = match text.split_once(':') {
-            Some((user, group)) => (user, Some(name(group, "group")?)),
+            Some((user, group)) => (user, Some(name(group, "group", EXPECTED)?)),
             None => (text, None),
         };
         Ok(UserSpec {
-            user: name(user, "user")?,
+            user: name(user, "user", EXPECTED)?,
             group,
         })
     }
 }
 
-fn name(text: &str, what: &str) -> Result<Name, String> {
+fn name(text: &str, what: &str, expected: &str) -> Result<Name, String> {
     if text.is_empty() {
-        return Err(format!(
-            "the {what} is empty; expected USER|UID[:GROUP|GID]"
-        ));
+        return Err(format!("the {what} is empty; expected {expected}"));
     }
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return match text.parse() {
@@ -85,7 +113,7 @@ fn name(text: &str, what: &str) -> Result<Name, String> {
     }
     if text.contains([':', '\n', '\0']) {
         return Err(format!(
-            "{text:?} is not a {what} name; expected USER|UID[:GROUP|GID]"
+            "{text:?} is not a {what} name; expected {expected}"
         ));
     }
     Ok(Name::Text(text.to_owned()))

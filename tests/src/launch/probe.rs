@@ -5,7 +5,7 @@
 use crate::inmate;
 use crate::ktap::{fail, Failure};
 use crate::procfs;
-use crate::sys::{ids, jail, process, signal, tty, Errno};
+use crate::sys::{burden, ids, jail, process, signal, tty, Errno};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::Write;
@@ -124,6 +124,7 @@ fn look_around() -> Vec<String> {
         "setgroups",
         result(ids::set_supplementary_groups(&[0]).map(|()| 0)),
     );
+    say("securebits", result(burden::securebits().map(i64::from)));
     for name in [
         "NoNewPrivs",
         "Seccomp",

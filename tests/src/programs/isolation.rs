@@ -5,11 +5,17 @@
 //! all that.
 
 mod around;
+mod bytes;
 mod calls;
+mod cores;
+mod credentials;
 mod doctor;
 mod exec;
 mod guide;
 mod ids;
+mod inherited;
+mod limits;
+mod namespaces;
 mod parts;
 mod place;
 mod refused;
@@ -37,7 +43,13 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     parts::add(&mut suite, &place, &root);
     calls::add(&mut suite, &place);
     around::add(&mut suite, &place);
+    inherited::add(&mut suite, &place);
+    limits::add(&mut suite, &place);
+    credentials::add(&mut suite, &place);
+    bytes::add(&mut suite, &place);
+    cores::add(&mut suite, &place);
     exec::add(&mut suite, &place);
+    namespaces::add(&mut suite, &place);
     ids::add(&mut suite, &disk);
     refused::add(&mut suite, &place);
     doctor::add(&mut suite);

@@ -5,6 +5,7 @@
 //! They are thin on purpose: every call returns the kernel's own error number, which is what the
 //! tests compare.
 
+pub mod burden;
 pub mod errno;
 pub mod execute;
 pub mod file_signal;

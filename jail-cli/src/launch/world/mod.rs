@@ -16,13 +16,22 @@ mod user_namespace;
 pub(super) use devices::terminals;
 pub use mounts::knows_hidepid;
 pub use namespaces::Inodes;
-pub(super) use namespaces::Joined;
+use namespaces::{Joined, Wanted};
 pub(super) use user_namespace::{mapped_ids, UserNamespace};
 
 use super::LaunchError;
 use crate::isolation::{Isolation, Part};
 use crate::jail::JailNumber;
 use crate::root::Root;
+
+/// What is known of the world that a jail was given.
+#[derive(Clone, Copy)]
+pub(super) struct NotedWorld {
+    /// Whether what is launched has the root of the jail's first process.
+    pub has_this_root: bool,
+    /// Whether the jail has mounts of its own.
+    pub has_mounts: bool,
+}
 
 /// Which world a command gets.
 pub(super) enum World {
@@ -38,13 +47,25 @@ impl World {
     pub fn of_jail(
         number: JailNumber,
         isolation: &Isolation,
-        inodes: Option<&Inodes>,
+        noted: &NotedWorld,
+        inodes: &Inodes,
     ) -> Result<World, LaunchError> {
-        let joined = match inodes {
-            Some(inodes) => Joined::find(number, isolation, inodes).map_err(LaunchError::failed)?,
-            None => None,
+        let own = Inodes::own().map_err(LaunchError::failed)?;
+        let wanted = Wanted {
+            noted: inodes,
+            own: &own,
+            without_mounts: noted.has_mounts && !isolation.has(Part::Mounts),
         };
-        Ok(joined.map_or(World::New, World::Joined))
+        let joined = match noted.has_this_root {
+            true => Joined::find(number, wanted).map_err(LaunchError::failed)?,
+            false => None,
+        };
+        match joined {
+            Some(joined) => Ok(World::Joined(joined)),
+            None => namespaces::check_lost(isolation, wanted)
+                .map(|()| World::New)
+                .map_err(LaunchError::failed),
+        }
     }
 
     /// Whether what is forked for it is the first process of a namespace of process ids.
@@ -53,28 +74,37 @@ impl World {
     }
 
     /// Whether what is forked must be led into its namespace of process ids.
-    pub fn leads_children(&self, isolation: &Isolation) -> bool {
-        matches!(self, World::Joined(_)) && isolation.new.new_pid
+    pub fn leads_children(&self) -> bool {
+        matches!(self, World::Joined(joined) if joined.has_processes())
     }
 
     /// Enters it; the namespaces that the process is in then.
     ///
-    /// Where the jail has mounts of its own, the root of the process is `root` afterwards.
+    /// Where the jail has mounts of its own, the root of the process is `root` afterwards. Where it
+    /// has the mounts of another, `root` is found among these.
     pub fn enter(
         self,
         isolation: &Isolation,
-        root: &Root,
+        root: &mut Root,
         users: Option<&UserNamespace>,
     ) -> Result<Option<Inodes>, String> {
         match self {
-            World::Joined(joined) => joined.enter().map(|()| None),
+            World::Joined(joined) => {
+                joined.enter()?;
+                if joined.has_mounts() && !isolation.has(Part::Mounts) {
+                    root.open_again()?;
+                }
+                Ok(None)
+            }
             World::New => {
                 // What is mounted later is cloned from here, in whichever namespace that is.
                 nix::unistd::fchdir(root.directory()).map_err(crate::text::reason)?;
                 namespaces::separate(isolation, users)?;
-                let inodes = namespaces::has_own(isolation)
-                    .then(Inodes::own)
-                    .transpose()?;
+                let inodes = match Inodes::own() {
+                    // Without /proc there is nothing to be noted, and nothing to be made.
+                    Err(_) if !namespaces::has_own(isolation) => None,
+                    inodes => Some(inodes?),
+                };
                 if isolation.has(Part::Mounts) {
                     mounts::make(isolation, root, users)?;
                 }

@@ -17,7 +17,8 @@ use crate::process::jailed;
 use crate::sys;
 use crate::text::reason;
 
-/// The kinds that a jail can have of its own: the names in /proc/PID/ns, and what makes them.
+/// The kinds of namespaces but that of users: the names in /proc/PID/ns, and what makes or joins
+/// them.
 const KINDS: [(&str, CloneFlags); Inodes::COUNT] = [
     ("ipc", CloneFlags::CLONE_NEWIPC),
     ("net", CloneFlags::CLONE_NEWNET),
@@ -26,9 +27,14 @@ const KINDS: [(&str, CloneFlags); Inodes::COUNT] = [
     ("pid", CloneFlags::CLONE_NEWPID),
     // The last that can be joined: from within it the others' files are not seen.
     ("mnt", CloneFlags::CLONE_NEWNS),
+    ("cgroup", CloneFlags::CLONE_NEWCGROUP),
+    ("time", CLONE_NEWTIME),
 ];
 
-/// Which of them a jail has.
+/// For setns(2).
+const CLONE_NEWTIME: CloneFlags = CloneFlags::from_bits_retain(libc::CLONE_NEWTIME);
+
+/// Which of them a jail has of its own.
 fn own_kinds(isolation: &Isolation) -> CloneFlags {
     let new = &isolation.new;
     let kinds = [
@@ -76,13 +82,32 @@ pub fn separate(isolation: &Isolation, users: Option<&UserNamespace>) -> Result<
     Ok(())
 }
 
-/// Which namespaces a process is in: the inode of each kind, by which the kernel knows it.
+/// Which namespaces a process is in: the inode of each kind, by which the kernel knows it; 0 where
+/// the kernel has but one, or it is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<u64>", into = "Vec<u64>")]
 pub struct Inodes([u64; Inodes::COUNT]);
+
+impl From<Vec<u64>> for Inodes {
+    /// What was noted by a jaula that knew fewer kinds is shorter.
+    fn from(noted: Vec<u64>) -> Self {
+        let mut inodes = Inodes::default();
+        for (inode, noted) in inodes.0.iter_mut().zip(noted) {
+            *inode = noted;
+        }
+        inodes
+    }
+}
+
+impl From<Inodes> for Vec<u64> {
+    fn from(inodes: Inodes) -> Self {
+        inodes.0.to_vec()
+    }
+}
 
 impl Inodes {
     /// How many kinds there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 7;
 
     /// Those of the calling process.
     pub fn own() -> Result<Self, String> {
@@ -122,39 +147,74 @@ impl Inodes {
     }
 }
 
-/// The namespaces of a jail, open, so that they stay whatever becomes of those that are in them.
+/// Those namespaces of a jail that the caller is not in, open, so that they stay whatever becomes of
+/// those that are in them.
 pub struct Joined(Vec<(&'static str, CloneFlags, File)>);
 
+/// Which namespaces of a jail are to be joined.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    /// All that its first process was in.
+    pub noted: &'a Inodes,
+    /// Those of the caller, which need no joining.
+    pub own: &'a Inodes,
+    /// Whether the mounts are to stay the caller's.
+    pub without_mounts: bool,
+}
+
+impl Wanted<'_> {
+    /// The kinds that are looked at, with the inodes of the jail's and of the caller's.
+    fn kinds(&self) -> impl Iterator<Item = (&'static str, CloneFlags, u64, u64)> + '_ {
+        let both = self.noted.0.into_iter().zip(self.own.0);
+        let kinds = KINDS.into_iter().zip(both);
+        kinds
+            .map(|((name, flag), (noted, own))| (name, flag, noted, own))
+            .filter(|(_, flag, noted, _)| {
+                *noted != 0 && !(self.without_mounts && *flag == CloneFlags::CLONE_NEWNS)
+            })
+    }
+}
+
 impl Joined {
-    /// Those that a jail was given, by a process of it that is still in all of them. Whoever may
-    /// mount in a jail may have gone elsewhere, and is passed over.
-    pub fn find(
-        number: JailNumber,
-        isolation: &Isolation,
-        inodes: &Inodes,
-    ) -> Result<Option<Joined>, String> {
+    /// Those of a jail, by a process of it that is still in all of them. Whoever may mount in a
+    /// jail may have gone elsewhere, and is passed over.
+    pub fn find(number: JailNumber, wanted: Wanted<'_>) -> Result<Option<Joined>, String> {
         let inside = jailed()?
             .into_iter()
             .filter(|process| process.jail == number);
-        let mut found = inside.map(|process| Joined::of(process.pid, isolation, inodes));
+        let mut found = inside.map(|process| Joined::of(process.pid, wanted));
         Ok(found.find_map(|joined| joined))
     }
 
-    fn of(pid: i32, isolation: &Isolation, inodes: &Inodes) -> Option<Joined> {
-        let kinds = own_kinds(isolation);
+    fn of(pid: i32, wanted: Wanted<'_>) -> Option<Joined> {
         let mut joined = Vec::new();
-        for ((name, flag), inode) in KINDS.into_iter().zip(inodes.0) {
-            if !kinds.contains(flag) {
-                continue;
-            }
+        for (name, flag, inode, own) in wanted.kinds() {
             // It may end at any moment; what is open is looked at and not the process.
             let file = File::open(format!("/proc/{pid}/ns/{name}")).ok()?;
             if file.metadata().ok()?.ino() != inode {
                 return None;
             }
-            joined.push((name, flag, file));
+            if inode != own {
+                joined.push((name, flag, file));
+            }
         }
+        // From within its mounts nothing is looked up any more.
+        joined.sort_by_key(|(_, flag, _)| *flag == CloneFlags::CLONE_NEWNS);
         Some(Joined(joined))
+    }
+
+    /// Whether one of them is a namespace of process ids, which is joined by being forked.
+    pub fn has_processes(&self) -> bool {
+        self.has(CloneFlags::CLONE_NEWPID)
+    }
+
+    /// Whether one of them is a mount namespace: whoever joins it has its root for one.
+    pub fn has_mounts(&self) -> bool {
+        self.has(CloneFlags::CLONE_NEWNS)
+    }
+
+    fn has(&self, kind: CloneFlags) -> bool {
+        self.0.iter().any(|(_, flag, _)| *flag == kind)
     }
 
     /// Has what is forked from now on be in the jail's namespace of process ids, where it has one.
@@ -176,33 +236,89 @@ impl Joined {
     }
 }
 
+/// Checks that a jail of which there is no process to be followed can be given what it had once
+/// more: what jaula has made can be made again, and what its caller was in has to be what the caller
+/// now is in.
+///
+/// # Errors
+///
+/// Which namespace cannot be had.
+pub fn check_lost(isolation: &Isolation, wanted: Wanted<'_>) -> Result<(), String> {
+    let own = own_kinds(isolation);
+    let mut lost = wanted.kinds().filter(|(_, flag, ..)| !own.contains(*flag));
+    match lost.find(|(_, _, noted, here)| noted != here) {
+        None => Ok(()),
+        Some((name, _, noted, _)) => Err(format!(
+            "the jail was started in another {name} namespace ({name}:[{noted}]), which jaula did \
+             not make, and there is no process with the jail's root by which to follow it there; \
+             run this from within that namespace"
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_is_sent_arrives() {
-        let inodes = Inodes([1, 2, u64::MAX, 4_026_531_840, 5]);
+        let inodes = Inodes([1, 2, u64::MAX, 4_026_531_840, 5, 6, 7]);
         assert_eq!(Inodes::from_bytes(&inodes.to_bytes()), inodes);
+    }
+
+    #[test]
+    fn what_an_earlier_jaula_has_noted_is_read() {
+        let read: Inodes = serde_json::from_str("[1,2,3,4,5]").expect("five kinds");
+        assert_eq!(read, Inodes([1, 2, 3, 4, 5, 0, 0]));
+        let text = serde_json::to_string(&read).expect("JSON");
+        assert_eq!(text, "[1,2,3,4,5,0,0]");
     }
 
     #[test]
     fn each_kind_is_asked_for_by_its_own_option() {
         let mut isolation = Isolation::plain();
-        assert!(!has_own(&isolation));
+        assert!(own_kinds(&isolation).is_empty());
         isolation.new.new_uts = true;
         assert_eq!(own_kinds(&isolation), CloneFlags::CLONE_NEWUTS);
         isolation = Isolation::default();
         assert_eq!(own_kinds(&isolation), CloneFlags::CLONE_NEWNS);
     }
 
+    fn wanted<'a>(noted: &'a Inodes, own: &'a Inodes) -> Wanted<'a> {
+        Wanted {
+            noted,
+            own,
+            without_mounts: false,
+        }
+    }
+
     #[test]
     fn a_process_is_in_namespaces() {
         let own = Inodes::own().expect("/proc");
         assert!(own.0.iter().any(|inode| *inode != 0), "{own:?}");
-        let isolation = Isolation::default();
         let pid = std::process::id() as i32;
-        assert!(Joined::of(pid, &isolation, &own).is_some());
-        assert!(Joined::of(pid, &isolation, &Inodes::default()).is_none());
+        let joined = Joined::of(pid, wanted(&own, &own)).expect("all of them");
+        assert!(joined.0.is_empty());
+        let other = Inodes([1; Inodes::COUNT]);
+        let joined = Joined::of(pid, wanted(&own, &other)).expect("all of them");
+        assert!(joined.has_mounts() && joined.has_processes());
+        assert_eq!(joined.0.last().map(|(name, ..)| *name), Some("mnt"));
+        assert!(Joined::of(pid, wanted(&other, &own)).is_none());
+    }
+
+    #[test]
+    fn what_jaula_has_not_made_cannot_be_made_again() {
+        let here = Inodes([1; Inodes::COUNT]);
+        let mut isolation = Isolation::default();
+        let there = Inodes([1, 2, 1, 1, 3, 0, 0]);
+        let error = check_lost(&isolation, wanted(&there, &here)).expect_err("the network");
+        assert!(error.contains("net:[2]"), "{error}");
+        isolation.new.new_net = true;
+        assert_eq!(check_lost(&isolation, wanted(&there, &here)), Ok(()));
+        isolation.without.push(Part::Mounts);
+        let mut wanted = wanted(&there, &here);
+        assert!(check_lost(&isolation, wanted).is_err());
+        wanted.without_mounts = true;
+        assert_eq!(check_lost(&isolation, wanted), Ok(()));
     }
 }
