@@ -116,6 +116,17 @@ impl LauncherEnd {
         }
     }
 
+    /// How the command has ended, where that is what is told next; it can be told once more.
+    pub fn ending(&self) -> Option<Ending> {
+        match receive_by(&self.0, RecvFlags::PEEK) {
+            Ok(Some((KILLED, signal))) => Some(Ending::Killed(signal)),
+            Ok(Some((EXITED, status))) => {
+                Some(Ending::Exited(u8::try_from(status).unwrap_or(u8::MAX)))
+            }
+            _ => None,
+        }
+    }
+
     /// Asks for something; a monitor that is gone has nobody to do it to.
     pub fn ask(&self, request: Request) {
         let (kind, number) = match request {
@@ -209,8 +220,12 @@ fn tell(socket: &OwnedFd, kind: u8, number: c_int) -> Result<(), Gone> {
 }
 
 fn receive(socket: &OwnedFd) -> Result<Option<(u8, c_int)>, Gone> {
+    receive_by(socket, RecvFlags::empty())
+}
+
+fn receive_by(socket: &OwnedFd, flags: RecvFlags) -> Result<Option<(u8, c_int)>, Gone> {
     let mut bytes = [0; LENGTH];
-    match rustix::net::recv(socket, &mut bytes, RecvFlags::DONTWAIT) {
+    match rustix::net::recv(socket, &mut bytes, flags | RecvFlags::DONTWAIT) {
         Ok((LENGTH, _)) => {
             let [kind, number @ ..] = bytes;
             Ok(Some((kind, c_int::from_ne_bytes(number))))
@@ -235,6 +250,11 @@ mod tests {
         ];
         for change in changes {
             monitor.tell(change).expect("tell");
+            let ending = match change {
+                Change::Ended(ending) => Some(ending),
+                Change::Stopped(_) => None,
+            };
+            assert_eq!(launcher.ending(), ending);
             assert_eq!(launcher.change(), Ok(Some(change)));
         }
         let requests = [

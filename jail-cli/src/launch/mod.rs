@@ -14,6 +14,7 @@ mod door;
 mod ending;
 mod error;
 mod exec;
+mod executed;
 mod gate;
 mod ids;
 mod inherited;

@@ -22,7 +22,7 @@ use super::signals::Signals;
 use super::supervise::{of_command, supervise, supervise_monitor};
 use super::terminal::{self, Terminal};
 use super::world::{Inodes, World};
-use super::{child, LaunchError, Plan};
+use super::{child, executed, LaunchError, Plan};
 use crate::isolation::{Init, Part};
 use crate::jail::{get_jailnumber, JailNumber};
 use crate::jails::JailInfo;
@@ -270,6 +270,8 @@ fn admit(
     // A child that has ended meanwhile says why in its report.
     let _ = gate.open();
     let failure = match listener.failure(watch) {
+        // Whoever waits for it is told how it ended; nobody waits for what is detached.
+        Ok(None) if plan.detached => executed::check(command, control).map_err(about).err(),
         Ok(None) => None,
         Ok(failure) => failure,
         Err(why) => Some(unreadable(why)),

@@ -5,8 +5,9 @@
 
 use super::place::Place;
 use jaula_tests::admin::{output, text, Detached, STATE};
+use jaula_tests::jailfs;
 use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
-use jaula_tests::launch::{complaint, jaula};
+use jaula_tests::launch::{complaint, failed, jaula};
 use jaula_tests::sys::{burden, raw};
 use jaula_tests::{check, check_eq};
 use std::collections::BTreeMap;
@@ -68,6 +69,34 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
             runs_with(place, limit)
         });
     }
+    suite.case(
+        "--detach: what ended before it was executed is an error",
+        || {
+            let root = place.root();
+            let before = jailfs::numbers()?;
+            for options in [
+                &["--rlimit", "as=64K"][..],
+                &["--rlimit", "as=64K", "--keep"],
+                &["--rlimit", "as=64K", "--new-pid"],
+                &[
+                    "--rlimit", "data=0", "--rlimit", "as=128K", "--user", "root",
+                ],
+            ] {
+                let command = [&root, "--", "/bin/sleep", "1000"];
+                let arguments = [&["run", "--detach"], options, &command].concat();
+                let refused = output(&mut jaula(&arguments))?;
+                failed(&refused, 125, &[&root, "SIGSEGV", "limit"])?;
+                check_eq!(text(&refused), "", "{options:?}: what it prints");
+                check_eq!(jailfs::numbers()?, before, "{options:?}: the jails");
+            }
+            // Whatever becomes of what was executed.
+            for script in ["exit 3", "kill -KILL $$", "kill -TERM $$"] {
+                let command = [&root, "--", "/bin/sh", "-c", script];
+                Detached::run(&[&["run", "--detach"][..], &command].concat())?;
+            }
+            Ok(())
+        },
+    );
     suite.case("--rlimit nproc=1: the command runs beside others", || {
         let _other = detached(place, &[])?;
         place.expect(&["--rlimit", "nproc=1"], "echo hi", "hi")
