@@ -123,6 +123,15 @@ impl Environment {
         environment
     }
 
+    /// These and nothing else; of several with the same name, the last.
+    pub fn of(variables: &[Variable]) -> Self {
+        let mut environment = Environment(Vec::new());
+        for variable in variables {
+            environment.set(&variable.name, &variable.value);
+        }
+        environment
+    }
+
     /// The value of a variable.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         let found = self.0.iter().find(|variable| variable.name == name);

@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 use std::io::{stderr, stdin, stdout, Write};
-use std::os::fd::{AsFd, IntoRawFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -17,16 +17,18 @@ use nix::unistd::{chdir, chroot, fchdir, setsid, Uid};
 use super::control::MonitorEnd;
 use super::door::Door;
 use super::exec::Command;
-use super::gate::Closed;
+use super::gate::{Closed, Opened};
 use super::limits::Limits;
 use super::monitor::{self, Lead};
 use super::pty::{self, Pty};
 use super::report::Reporter;
 use super::start::OwnTerminal;
+use super::waiting::Waiting;
 use super::world::{self, UserNamespace, World};
 use super::{inherited, seccomp, terminal, LaunchError, Plan};
 use crate::caller::Caller;
 use crate::isolation::Part;
+use crate::jail::JailNumber;
 use crate::root::{Identity, Root};
 use crate::sys;
 use crate::text::{reason, shown};
@@ -134,7 +136,10 @@ fn enter(
     if !isolation.has(Part::Mounts) {
         change_root(&root).map_err(at("entering the root"))?;
     }
-    close_all_but(reporter, &gate, users, root).map_err(at("close_range"))?;
+    let mut kept = vec![reporter.descriptor(), gate.descriptor()];
+    kept.extend(users.map(AsFd::as_fd));
+    kept.extend(plan.waiting.as_ref().map(Waiting::descriptor));
+    close_all_but(&kept, root).map_err(at("close_range"))?;
     verify_root(identity).map_err(at("verifying the root"))?;
 
     umask(Mode::from_bits_truncate(match isolation.has(Part::Umask) {
@@ -150,12 +155,19 @@ fn enter(
         seccomp::install(&plan.permissions).map_err(at("filtering system calls"))?;
     }
     plan.become_user().map_err(at("becoming its user"))?;
-    die_with(reporter).map_err(at("tying it to its launcher"))?;
+    if plan.waiting.is_none() {
+        die_with(reporter).map_err(at("tying it to its launcher"))?;
+    }
     if let Some(workdir) = &plan.workdir {
         // As the user, who may not be let in there.
         change_directory(workdir)
             .map_err(|errno| format!("{}: {}", shown(workdir), reason(errno)))
             .map_err(at("changing to the working directory"))?;
+    }
+    let command = Command::new(&plan.argv, &plan.environment)?;
+    if plan.waiting.is_some() {
+        // Later nobody may be there to be told.
+        command.look_up()?;
     }
     if let Some(inodes) = inodes {
         let told = reporter.world(inodes);
@@ -164,16 +176,18 @@ fn enter(
     reporter
         .number(number)
         .map_err(|error| at("reporting its number")(error.to_string()))?;
-    match gate.wait() {
-        Ok(true) => {}
-        Ok(false) => return Err(at("waiting for its launcher")("it has given up".into())),
-        Err(error) => return Err(at("waiting for its launcher")(error.to_string())),
+    let opened = gate.wait().map_err(|error| error.to_string());
+    match opened.map_err(at("waiting for its launcher"))? {
+        Opened::Now => {}
+        Opened::Elsewhere => {
+            wait_to_be_started(plan, number, reporter).map_err(at("waiting to be started"))?
+        }
+        Opened::Never => return Err(at("waiting for its launcher")("it has given up".into())),
     }
     if plan.announce && plan.place.is_new() {
         // That nobody reads standard error is no reason not to run.
         let _ = writeln!(stderr(), "jaula: jail {number} at {}", shown(&path));
     }
-    let command = Command::new(&plan.argv, &plan.environment)?;
     inherited::reset_signals(isolation).map_err(at("resetting signals"))?;
     // From here on they are the command's.
     limits.set().map_err(at("setting limits"))?;
@@ -201,17 +215,22 @@ fn own_terminal(
 }
 
 /// Closes all that is open of the host's.
-fn close_all_but(
-    reporter: &Reporter,
-    gate: &Closed,
-    users: Option<&UserNamespace>,
-    root: Root,
-) -> Result<(), String> {
+fn close_all_but(kept: &[BorrowedFd<'_>], root: Root) -> Result<(), String> {
     // By its number, with the others.
     let _ = root.into_directory().into_raw_fd();
-    let mut kept = vec![reporter.descriptor(), gate.descriptor()];
-    kept.extend(users.map(AsFd::as_fd));
-    sys::close_all_except(&kept).map_err(reason)
+    sys::close_all_except(kept).map_err(reason)
+}
+
+/// Waits for another process than the launcher; it is told from then on.
+fn wait_to_be_started(
+    plan: &Plan,
+    number: JailNumber,
+    reporter: &mut Reporter,
+) -> Result<(), String> {
+    let waiting = plan.waiting.as_ref().ok_or("nowhere")?;
+    *reporter = waiting.wait(number)?;
+    let told = reporter.number(number);
+    told.map_err(|error| format!("saying that it goes on: {error}"))
 }
 
 /// A directory open as a standard descriptor would be a way out of the root, by fchdir(2).

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::unistd::execve;
+use nix::unistd::{access, execve, AccessFlags};
 
 use super::diagnose::diagnose;
 use super::error::{LaunchError, EXIT_FAILED, EXIT_NOT_FOUND};
@@ -73,15 +73,45 @@ impl<'a> Command<'a> {
             let error = attempt(path, &self.argv, &self.variables);
             refused.get_or_insert(error);
         }
-        refused.unwrap_or_else(|| {
-            let path = self.environment.get("PATH").unwrap_or_default();
-            let text = format!(
-                "{}: not found in the PATH {} of the jail",
-                shown(self.name),
-                shown(path)
-            );
-            LaunchError::new(EXIT_NOT_FOUND, text)
+        refused.unwrap_or_else(|| self.not_found())
+    }
+
+    /// Looks for it as executing it will. What is found may be another file by then, and may be none
+    /// that the kernel executes.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be executed.
+    pub fn look_up(&self) -> Result<(), LaunchError> {
+        let mut refused = None;
+        for path in &self.paths {
+            match look_at(path) {
+                Ok(()) => return Ok(()),
+                Err(Errno::ENOENT | Errno::ENOTDIR) if self.is_searched => {}
+                Err(errno) => {
+                    refused.get_or_insert((path, errno));
+                }
+            }
+        }
+        Err(match refused {
+            Some((path, errno)) => diagnose(path, errno),
+            None => self.not_found(),
         })
+    }
+
+    fn not_found(&self) -> LaunchError {
+        let path = self.environment.get("PATH").unwrap_or_default();
+        let (name, path) = (shown(self.name), shown(path));
+        let text = format!("{name}: not found in the PATH {path} of the jail");
+        LaunchError::new(EXIT_NOT_FOUND, text)
+    }
+}
+
+fn look_at(path: &Path) -> Result<(), Errno> {
+    access(path, AccessFlags::X_OK)?;
+    match path.is_dir() {
+        true => Err(Errno::EACCES),
+        false => Ok(()),
     }
 }
 

@@ -16,6 +16,20 @@ pub struct Gate(File);
 /// The child's side.
 pub struct Closed(File);
 
+/// What has become of a gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// It is open.
+    Now,
+    /// Another process opens another one.
+    Elsewhere,
+    /// It will never be.
+    Never,
+}
+
+const NOW: u8 = 1;
+const ELSEWHERE: u8 = 2;
+
 /// Makes both sides. Each process must drop the other's.
 pub fn new() -> io::Result<(Gate, Closed)> {
     let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
@@ -29,7 +43,16 @@ impl Gate {
     ///
     /// `EPIPE` where the child has ended.
     pub fn open(mut self) -> io::Result<()> {
-        self.0.write_all(&[1])
+        self.0.write_all(&[NOW])
+    }
+
+    /// Has the child wait for another process.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gate::open`].
+    pub fn leave(mut self) -> io::Result<()> {
+        self.0.write_all(&[ELSEWHERE])
     }
 }
 
@@ -39,10 +62,14 @@ impl Closed {
         self.0.as_fd()
     }
 
-    /// Waits until it is open; `false` where it never will be.
-    pub fn wait(mut self) -> io::Result<bool> {
+    /// Waits until it is decided.
+    pub fn wait(mut self) -> io::Result<Opened> {
         let mut byte = [0];
-        Ok(self.0.read(&mut byte)? == 1)
+        Ok(match (self.0.read(&mut byte)?, byte) {
+            (1, [NOW]) => Opened::Now,
+            (1, [ELSEWHERE]) => Opened::Elsewhere,
+            _ => Opened::Never,
+        })
     }
 }
 
@@ -54,9 +81,12 @@ mod tests {
     fn opens_once_or_never() {
         let (gate, closed) = new().expect("a pipe");
         gate.open().expect("open");
-        assert!(closed.wait().expect("read"));
+        assert_eq!(closed.wait().expect("read"), Opened::Now);
+        let (gate, closed) = new().expect("a pipe");
+        gate.leave().expect("leave");
+        assert_eq!(closed.wait().expect("read"), Opened::Elsewhere);
         let (gate, closed) = new().expect("a pipe");
         drop(gate);
-        assert!(!closed.wait().expect("read"));
+        assert_eq!(closed.wait().expect("read"), Opened::Never);
     }
 }

@@ -4,6 +4,9 @@
 //!
 //! The calling process stays outside and waits; a child of it enters the jail, step by step,
 //! and executes the shell or command. [`Launch::detach`] has a supervisor wait in its place.
+//!
+//! A launch has two halves. The first makes everything and leaves a child that waits right before
+//! its execve ([`Created`]); the second lets it go on. [`Launch::create`] is the first alone.
 
 mod child;
 mod control;
@@ -31,6 +34,7 @@ pub(crate) mod signals;
 mod start;
 mod supervise;
 mod terminal;
+mod waiting;
 mod world;
 
 use std::ffi::OsString;
@@ -41,7 +45,8 @@ use caps::CapsHashSet;
 pub use ending::Ending;
 pub use error::{LaunchError, EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
 pub use place::{Existing, NewJail, Place, RootChoice};
-use world::NotedWorld;
+pub use start::Created;
+pub use waiting::{is_waiting, let_go, Waiting};
 pub use world::{knows_hidepid, Inodes};
 
 use crate::environment::{Environment, Variable};
@@ -51,7 +56,8 @@ use crate::privilege;
 use crate::root::Root;
 use crate::state::Record;
 use crate::user::{User, UserSpec};
-use start::start;
+use start::{create, start};
+use world::NotedWorld;
 
 /// What a terminal is taken for that is attached to later, from whichever one: nearly all of them
 /// do what that one does.
@@ -101,6 +107,7 @@ struct Plan {
     announce: bool,
     tty: bool,
     detached: bool,
+    waiting: Option<Waiting>,
 }
 
 impl Launch {
@@ -159,6 +166,25 @@ impl Launch {
         detach::detach(plan, root)
     }
 
+    /// Makes everything and returns when the command is about to be executed, in a new jail. It
+    /// waits then at `waiting` where it is [handed over](Created::hand_over), and has `variables`
+    /// for an environment and nothing else.
+    ///
+    /// The calling process must have one thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`Launch::run`].
+    pub fn create(self, waiting: Waiting, variables: &[Variable]) -> Result<Created, LaunchError> {
+        let (mut plan, root) = self.prepare(None)?;
+        plan.environment = Environment::of(variables);
+        plan.waiting = Some(waiting);
+        // Nobody stays to relay a terminal.
+        plan.detached = true;
+        plan.announce = false;
+        create(plan, root)
+    }
+
     fn prepare(self, term: Option<OsString>) -> Result<(Plan, Root), LaunchError> {
         privilege::require().map_err(LaunchError::failed)?;
         self.isolation.check().map_err(LaunchError::failed)?;
@@ -205,6 +231,7 @@ impl Launch {
             announce: !self.quiet,
             tty: self.tty,
             detached: false,
+            waiting: None,
         };
         Ok((plan, root))
     }

@@ -8,7 +8,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -47,15 +47,15 @@ pub struct Listener {
 /// Makes both ends.
 pub fn channel() -> io::Result<(Reporter, Listener)> {
     let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
-    let listener = Listener {
-        file: read.into(),
-        world: None,
-        rest: Vec::new(),
-    };
-    Ok((Reporter(write.into()), listener))
+    Ok((Reporter::over(write), Listener::over(read)))
 }
 
 impl Reporter {
+    /// One that writes to something else than a pipe, which is closed on exec as well.
+    pub fn over(end: OwnedFd) -> Self {
+        Reporter(end.into())
+    }
+
     /// Says in which new namespaces the child is; before the number.
     pub fn world(&mut self, inodes: Inodes) -> io::Result<()> {
         let mut record = vec![WORLD];
@@ -96,6 +96,15 @@ impl Reporter {
 }
 
 impl Listener {
+    /// One that reads of something else than a pipe.
+    pub fn over(end: OwnedFd) -> Self {
+        Listener {
+            file: end.into(),
+            world: None,
+            rest: Vec::new(),
+        }
+    }
+
     /// Waits for the number of the jail; `None` where a failure or nothing comes in its place.
     ///
     /// # Errors

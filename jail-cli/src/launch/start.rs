@@ -2,7 +2,7 @@
 
 //! From the fork to the moment at which something runs in the jail.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use nix::errno::Errno;
@@ -17,7 +17,7 @@ use super::gate::{self, Gate};
 use super::place::{end_jail, forget, Admission, Admitted, Place};
 use super::pty::Which;
 use super::relay::Relay;
-use super::report::{self, Listener, Watch};
+use super::report::{self, Listener};
 use super::signals::Signals;
 use super::supervise::{of_command, supervise, supervise_monitor};
 use super::terminal::{self, Terminal};
@@ -36,6 +36,9 @@ use crate::text::{reason, shown};
 pub(super) struct Running {
     path: PathBuf,
     child: Pid,
+    /// What is executed: the child itself, or what that looks after.
+    command: Pid,
+    detached: bool,
     signals: Signals,
     terminal: Option<Terminal>,
     /// Whether the child has a session of its own.
@@ -57,6 +60,9 @@ pub(super) struct Running {
     owner: Option<Owner>,
 }
 
+const WAITING_FOR_CHILD: &str = "waiting for the child that enters the jail";
+const TOO_EARLY: &str = "the child ended before it could enter a jail";
+
 /// The world that a child is to enter, and the jail that a new one is to be noted about, locked.
 type WorldOf = (World, Option<Entry>);
 
@@ -68,12 +74,30 @@ pub(super) struct Waited {
     pub jail: Result<(), LaunchError>,
 }
 
+/// What waits in its jail, right before it is executed.
+///
+/// Dropping it ends that, and a new jail, of which the owner is here.
+pub struct Created {
+    running: Running,
+    listener: Listener,
+    gate: Gate,
+}
+
 /// Starts what `plan` says and returns when it is executed.
 ///
 /// # Errors
 ///
 /// Whatever was in the way; nothing is left then of a new jail.
-pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> {
+pub(super) fn start(plan: Plan, root: Root) -> Result<Running, LaunchError> {
+    create(plan, root)?.start()
+}
+
+/// Makes all that `plan` says and returns when nothing is left to be done but to execute it.
+///
+/// # Errors
+///
+/// As [`start`].
+pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError> {
     let path = root.path().to_owned();
     let failed = |what: &'static str| {
         let path = path.as_path();
@@ -90,8 +114,8 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
     let relayed = own.as_ref().filter(|_| !plan.detached);
     let signals = Signals::block(relayed.is_some()).map_err(failed("blocking signals"))?;
     let is_separate = plan.isolation.has(Part::Session) && !terminal::is_used();
-    let apart = is_separate || own.is_some();
-    if own.is_some() {
+    let apart = is_separate || own.is_some() || plan.waiting.is_some();
+    if own.is_some() || plan.waiting.is_some() {
         terminal = None;
     }
     let (world, entry) = plan.world()?;
@@ -109,8 +133,7 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
         }
         false => (None, None),
     };
-    let (door, mut owner) =
-        Door::open(&plan.place).map_err(|why| LaunchError::about(&path, why))?;
+    let (door, owner) = Door::open(&plan.place).map_err(|why| LaunchError::about(&path, why))?;
     let parent = child::Parent {
         door,
         user_namespace,
@@ -139,44 +162,89 @@ pub(super) fn start(mut plan: Plan, root: Root) -> Result<Running, LaunchError> 
     if let Some(terminal) = &mut terminal {
         terminal.lent();
     }
-    let mut was_stopped = false;
-    let mut watch = || watch(child, &signals, &mut was_stopped);
-    match admit(
-        &plan,
-        noted_root,
-        (child, control.as_ref(), own.as_ref()),
-        (listener, &mut watch),
-        (gate, entry),
-        &mut owner,
-    ) {
-        Ok((number, record, relay, master)) => Ok(Running {
-            path,
-            child,
-            signals,
-            terminal,
-            apart,
-            control: control.filter(|_| monitored),
-            relay,
-            master,
-            serves_terminal: false,
-            place: plan.place,
-            number,
-            record,
-            owner,
-        }),
-        Err(error) => {
-            // It may be stopped, and then would never end by itself.
-            let _ = kill(child, Signal::SIGKILL);
-            drop(control);
-            let ending = supervise(child, &signals, &mut terminal, apart);
-            give_back(&mut terminal, &ending);
-            if plan.place.is_new() {
-                // What went wrong first is what is told. The door has kept the number from being
-                // another's.
-                let _ = end_jail(number);
-            }
-            Err(error)
+    let mut running = Running {
+        path,
+        child,
+        command: child,
+        detached: plan.detached,
+        signals,
+        terminal,
+        apart,
+        control,
+        relay: None,
+        master: None,
+        serves_terminal: false,
+        place: plan.place.clone(),
+        number,
+        record: None,
+        owner,
+    };
+    match running.admit(&plan, noted_root, own.as_ref(), listener, entry) {
+        Ok(listener) => {
+            running.control = running.control.filter(|_| monitored);
+            Ok(Created {
+                running,
+                listener,
+                gate,
+            })
         }
+        Err(error) => Err(running.give_up(error)),
+    }
+}
+
+impl Created {
+    /// Lets it go on, and returns when it is executed.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`].
+    pub(super) fn start(self) -> Result<Running, LaunchError> {
+        let mut running = self.running;
+        match running.let_go(self.listener, self.gate) {
+            Ok(()) => Ok(running),
+            Err(error) => Err(running.give_up(error)),
+        }
+    }
+
+    /// Gives it up to whoever adopts orphans, for another process to let it go on: it waits where
+    /// it was told to. Until the end of this call it goes with the calling process, whatever
+    /// becomes of that.
+    ///
+    /// # Errors
+    ///
+    /// Whatever was in the way; nothing is left then.
+    pub fn hand_over(self) -> Result<(), LaunchError> {
+        let mut running = self.running;
+        let disowned = running.owner.take().map_or(Ok(()), Owner::disown);
+        // It ends where it hears nothing.
+        let left = disowned.and_then(|()| self.gate.leave().map_err(|error| error.to_string()));
+        left.map_err(|why| {
+            let why = format!("leaving it to another process: {why}");
+            let error = LaunchError::about(&running.path, why);
+            running.give_up(error)
+        })
+    }
+
+    /// Ends it, and forgets it.
+    pub fn abandon(self) {
+        let mut running = self.running;
+        running.end_child();
+        running.abandon();
+    }
+
+    /// The process that waits.
+    pub fn process(&self) -> Result<ProcessId, LaunchError> {
+        ProcessId::of(self.running.child.as_raw()).map_err(LaunchError::failed)
+    }
+
+    /// What is noted about its jail.
+    pub fn record(&self) -> Option<&Record> {
+        self.running.record.as_ref()
+    }
+
+    /// The master side of its terminal, where it has one.
+    pub fn terminal(&self) -> Option<BorrowedFd<'_>> {
+        self.running.master.as_ref().map(AsFd::as_fd)
     }
 }
 
@@ -207,82 +275,95 @@ fn fork_into(world: &World, plan: &Plan) -> Result<sys::Fork, String> {
     Ok(forked)
 }
 
-/// What an admission has come to: the jail, what is noted about it, and the terminal of its own.
-type Started = (JailNumber, Option<Record>, Option<Relay>, Option<OwnedFd>);
-
-/// Hears that the child is in its jail and ready, sees to the jail, lets the child go on, and waits
-/// until it has executed something.
-fn admit(
-    plan: &Plan,
-    root: Option<RootDirectory>,
-    (child, control, own): (Pid, Option<&LauncherEnd>, Option<&OwnTerminal>),
-    (mut listener, watch): (Listener, Watch<'_>),
-    (gate, entry): (Gate, Option<Entry>),
-    owner: &mut Option<Owner>,
-) -> Result<Started, LaunchError> {
-    let about = |why: String| LaunchError::about(&plan.path, why);
-    let unreadable = |why| about(format!("waiting for the child that enters the jail: {why}"));
-    let too_early = || about("the child ended before it could enter a jail".into());
-    let Some(number) = listener.number(watch).map_err(unreadable)? else {
-        let failure = listener.failure(watch).map_err(unreadable)?;
-        return Err(failure.unwrap_or_else(too_early));
-    };
-    let hello = control.map(LauncherEnd::hello).transpose();
-    let hello = hello.map_err(|why| about(format!("hearing from the command: {why}")))?;
-    let command = hello.as_ref().map_or(child, |hello| hello.command);
-    let mut master = hello.and_then(|hello| hello.master);
-    let relay = match (
-        own.filter(|_| !plan.detached),
-        master.take_if(|_| !plan.detached),
-    ) {
-        (Some(own), Some(master)) => {
+impl Running {
+    /// Hears that the child is in its jail and ready, and sees to the jail.
+    fn admit(
+        &mut self,
+        plan: &Plan,
+        root: Option<RootDirectory>,
+        own: Option<&OwnTerminal>,
+        mut listener: Listener,
+        entry: Option<Entry>,
+    ) -> Result<Listener, LaunchError> {
+        let about = |why: String| LaunchError::about(&plan.path, why);
+        let unreadable = |why| about(format!("{WAITING_FOR_CHILD}: {why}"));
+        let mut was_stopped = false;
+        let mut watch = || watch(self.child, &self.signals, &mut was_stopped);
+        let Some(number) = listener.number(&mut watch).map_err(unreadable)? else {
+            let failure = listener.failure(&mut watch).map_err(unreadable)?;
+            return Err(failure.unwrap_or_else(|| about(TOO_EARLY.into())));
+        };
+        let hello = self.control.as_ref().map(LauncherEnd::hello).transpose();
+        let hello = hello.map_err(|why| about(format!("hearing from the command: {why}")))?;
+        if let Some(hello) = &hello {
+            self.command = hello.command;
+        }
+        self.master = hello.and_then(|hello| hello.master);
+        let relayed = own.filter(|_| !plan.detached);
+        if let (Some(own), Some(master)) = (relayed, self.master.take_if(|_| !plan.detached)) {
             let relay = Relay::new(own.which, own.foreground, master);
-            Some(relay.map_err(|errno| about(format!("its terminal: {}", reason(errno))))?)
+            let relay = relay.map_err(|errno| about(format!("its terminal: {}", reason(errno))))?;
+            self.relay = Some(relay);
         }
-        _ => None,
-    };
-    let world = listener.world();
-    let note = |jail: &JailInfo| plan.record(jail, command, root.as_ref(), world);
-    let admission = Admission {
-        place: &plan.place,
-        note: &note,
-        // Else its ids would be given to others.
-        must_be_noted: plan.detached || plan.user_namespace.is_some(),
-        world,
-        user_namespace: plan.user_namespace,
-        entry: entry.as_ref(),
-    };
-    let record = match admission.admit(number).map_err(about)? {
-        Admitted::Noted(record) => Some(*record),
-        Admitted::Unnoted => None,
-        Admitted::Unseen(why) => {
-            if plan.announce {
-                crate::complain!("jaula: warning: the jail is not noted: {why}");
+        let world = listener.world();
+        let note = |jail: &JailInfo| plan.record(jail, self.command, root.as_ref(), world);
+        let admission = Admission {
+            place: &plan.place,
+            note: &note,
+            // Else its ids would be given to others.
+            must_be_noted: plan.detached || plan.user_namespace.is_some(),
+            world,
+            user_namespace: plan.user_namespace,
+            entry: entry.as_ref(),
+        };
+        match admission.admit(number).map_err(about)? {
+            Admitted::Noted(record) => self.record = Some(*record),
+            Admitted::Unnoted => {}
+            Admitted::Unseen(why) => {
+                if plan.announce {
+                    crate::complain!("jaula: warning: the jail is not noted: {why}");
+                }
             }
-            None
         }
-    };
-    drop(entry);
-    // One that is kept has no owner from before anything runs in it; it is not empty any more.
-    if let Some(owner) = owner.take_if(|_| plan.place.is_kept()) {
-        owner.disown().map_err(about)?;
+        Ok(listener)
     }
-    // A child that has ended meanwhile says why in its report.
-    let _ = gate.open();
-    let failure = match listener.failure(watch) {
-        // Whoever waits for it is told how it ended; nobody waits for what is detached.
-        Ok(None) if plan.detached => executed::check(command, control).map_err(about).err(),
-        Ok(None) => None,
-        Ok(failure) => failure,
-        Err(why) => Some(unreadable(why)),
-    };
-    let Some(failure) = failure else {
-        return Ok((number, record, relay, master));
-    };
-    if let Some(record) = &record {
-        let _ = forget(record);
+
+    /// Lets the child go on, and waits until it has executed something.
+    fn let_go(&mut self, listener: Listener, gate: Gate) -> Result<(), LaunchError> {
+        let about = |why: String| LaunchError::about(&self.path, why);
+        // One that is kept has no owner from before anything runs in it; it is not empty any more.
+        if let Some(owner) = self.owner.take_if(|_| self.place.is_kept()) {
+            owner.disown().map_err(about)?;
+        }
+        // A child that has ended meanwhile says why in its report.
+        let _ = gate.open();
+        let mut was_stopped = false;
+        let mut watch = || watch(self.child, &self.signals, &mut was_stopped);
+        match listener.failure(&mut watch) {
+            // Whoever waits for it is told how it ended; nobody waits for what is detached.
+            Ok(None) if self.detached => {
+                executed::check(self.command, self.control.as_ref()).map_err(about)
+            }
+            Ok(None) => Ok(()),
+            Ok(Some(failure)) => Err(failure),
+            Err(why) => Err(about(format!("{WAITING_FOR_CHILD}: {why}"))),
+        }
     }
-    Err(failure)
+
+    /// Leaves nothing of it, for this reason, which is what is told.
+    fn give_up(mut self, error: LaunchError) -> LaunchError {
+        self.end_child();
+        self.abandon();
+        error
+    }
+
+    fn end_child(&mut self) {
+        // It may be stopped, and then would never end by itself.
+        let _ = kill(self.child, Signal::SIGKILL);
+        drop((self.control.take(), self.relay.take()));
+        let ending = supervise(self.child, &self.signals, &mut self.terminal, self.apart);
+        give_back(&mut self.terminal, &ending);
+    }
 }
 
 /// Whether there is reason to wait on for what the child reports.
@@ -452,7 +533,7 @@ impl Plan {
             user: self.user_text.clone(),
             command: self.argv.clone(),
             keep: self.place.is_kept(),
-            detached: self.detached,
+            detached: self.detached && self.waiting.is_none(),
             supervisor: ProcessId::of(getpid().as_raw())?,
             first_process: ProcessId::of(child.as_raw())?,
             after_stop_due: self.place.is_after_stop_due(),
