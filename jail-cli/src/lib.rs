@@ -27,6 +27,7 @@ pub mod jailfd;
 pub mod jails;
 pub mod launch;
 pub mod manifest;
+pub mod oci;
 mod path_walk;
 mod privilege;
 pub mod process;

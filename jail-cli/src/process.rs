@@ -2,6 +2,7 @@
 
 //! Processes: which one is meant, and which are in a jail.
 
+use std::ffi::c_int;
 use std::fs;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,6 +16,7 @@ use rustix::process::{pidfd_open, pidfd_send_signal, PidfdFlags, Signal};
 use serde::{Deserialize, Serialize};
 
 use crate::jail::JailNumber;
+use crate::sys;
 use crate::text::reason;
 
 /// Where a process's own directory in /proc tells its jail.
@@ -50,6 +52,12 @@ impl ProcessId {
         stat.is_ok_and(|stat| stat.starttime == self.start && !matches!(stat.state, 'Z' | 'X'))
     }
 
+    /// Whether whoever has its number now is in this jail.
+    pub fn is_in(self, number: JailNumber) -> bool {
+        let jail = Process::new(self.pid).and_then(|process| jail_of(&process));
+        jail.is_ok_and(|jail| jail == Some(number))
+    }
+
     /// Takes hold of it; `None` where it has ended.
     pub fn hold(self) -> Result<Option<Held>, Errno> {
         let Some(pid) = rustix::process::Pid::from_raw(self.pid) else {
@@ -72,6 +80,15 @@ impl ProcessId {
 pub struct Held(OwnedFd);
 
 impl Held {
+    /// Sends it a signal, of whatever number; whether it was still there.
+    pub fn send(&self, signal: c_int) -> Result<bool, Errno> {
+        match sys::pidfd_send_signal(self.0.as_fd(), signal) {
+            Ok(()) => Ok(true),
+            Err(Errno::ESRCH) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
     /// Asks it to end, with SIGTERM; no error where it has ended meanwhile.
     pub fn terminate(&self) -> Result<(), Errno> {
         match pidfd_send_signal(&self.0, Signal::TERM) {

@@ -186,6 +186,23 @@ pub fn own_pidfd() -> Result<OwnedFd, Errno> {
         .map_err(|error| Errno::from_raw(error.raw_os_error()))
 }
 
+/// Sends a signal of any number to the process of a descriptor (pidfd_send_signal(2)).
+pub fn pidfd_send_signal(process: BorrowedFd<'_>, signal: c_int) -> Result<(), Errno> {
+    let nothing = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: the call takes integers, and a pointer that may be null: the kernel then tells the
+    // process itself who has sent the signal.
+    Errno::result(unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            process.as_raw_fd(),
+            signal,
+            nothing,
+            0,
+        )
+    })
+    .map(drop)
+}
+
 /// Ends the process at once, without running destructors or exit handlers of its parent.
 pub fn exit_now(status: u8) -> ! {
     // SAFETY: _exit never returns and touches no memory of the process.

@@ -14,6 +14,7 @@ mod help;
 mod inspect;
 mod logs;
 mod ls;
+mod oci;
 mod output;
 mod process;
 mod ps;
@@ -108,6 +109,10 @@ enum Command {
     /// Print the number of the jail this runs in; 0 is the host
     Number,
 
+    /// Make, start and end containers as engines do; only to be tried
+    #[command(subcommand, hide = true)]
+    Oci(oci::Oci),
+
     /// Make root directories for jails
     #[command(subcommand)]
     Rootfs(rootfs::Rootfs),
@@ -138,6 +143,7 @@ impl Cli {
             Some(Command::Doctor(doctor)) => doctor.run(),
             Some(Command::Completion(completion)) => completion.run(),
             Some(Command::Rootfs(rootfs)) => rootfs.run(),
+            Some(Command::Oci(oci)) => oci.run(),
             None => self.run.run(),
         }
     }

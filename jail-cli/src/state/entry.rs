@@ -28,7 +28,7 @@ pub struct Entry {
 
 impl Entry {
     /// Locks the directory at `path`; `None` where there is none.
-    pub(super) fn lock_at(path: &Path) -> Result<Option<Self>, String> {
+    pub(crate) fn lock_at(path: &Path) -> Result<Option<Self>, String> {
         loop {
             let directory = match File::open(path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -104,12 +104,12 @@ pub(super) fn is_at(file: &File, path: &Path) -> bool {
 }
 
 /// A directory that nobody else looks at, removed when dropped.
-pub(super) struct Scratch {
+pub(crate) struct Scratch {
     path: PathBuf,
 }
 
 impl Scratch {
-    pub(super) fn new(above: &Path) -> Result<Self, String> {
+    pub(crate) fn new(above: &Path) -> Result<Self, String> {
         let mut attempt = 0u32;
         loop {
             let path = above.join(format!("{SCRATCH}{}-{attempt}", getpid()));
@@ -122,17 +122,17 @@ impl Scratch {
         }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// It has become something else's.
-    pub(super) fn keep(mut self) {
+    pub(crate) fn keep(mut self) {
         self.path = PathBuf::new();
     }
 
     /// Removes those of processes that have ended.
-    pub(super) fn remove_abandoned(above: &Path) -> Result<(), String> {
+    pub(crate) fn remove_abandoned(above: &Path) -> Result<(), String> {
         let entries = match fs::read_dir(above) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             result => result.map_err(|error| failed("listing", above, &error))?,

@@ -30,7 +30,8 @@ pub use record::{Ended, Record, RootDirectory};
 use crate::jail::JailNumber;
 use crate::jails::JailInfo;
 use crate::text::shown;
-use entry::{remove_tree, Scratch};
+use entry::remove_tree;
+pub(crate) use entry::Scratch;
 
 /// Where the directories are.
 pub const DIRECTORY: &str = "/run/jaula";

@@ -94,6 +94,7 @@ fn look_around() -> Vec<String> {
     let mut said = Vec::new();
     let mut say = |name: &str, value: String| said.push(format!("{name}={value}"));
     say("number", result(jail::get_jailnumber()));
+    say("pid", process::pid().to_string());
     say("argv0", std::env::args().next().unwrap_or_default());
     let cwd = std::env::current_dir();
     say(

@@ -29,6 +29,7 @@ mod limits;
 mod log;
 mod numbers;
 mod numbers_wrap;
+mod oci;
 mod privileges;
 mod random;
 mod reach_down;
@@ -72,6 +73,7 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("log", log::main),
     ("numbers", numbers::main),
     ("numbers_wrap", numbers_wrap::main),
+    ("oci", oci::main),
     ("privileges", privileges::main),
     ("random", random::main),
     ("reach_down", reach_down::main),

@@ -167,12 +167,17 @@ type Control = [u64; 8];
 
 /// `sendmsg(2)` of one byte with descriptors (SCM_RIGHTS).
 pub fn send_descriptors(socket: &impl AsRawFd, descriptors: &[c_int]) -> Result<()> {
+    send_byte(socket, b'x', descriptors)
+}
+
+/// [`send_descriptors`] with this byte.
+pub fn send_byte(socket: &impl AsRawFd, byte: u8, descriptors: &[c_int]) -> Result<()> {
     let size = std::mem::size_of_val(descriptors);
     if descriptors.len() > MOST_PASSED {
         return Err(super::Errno::EINVAL);
     }
     let mut control: Control = [0; 8];
-    let mut byte = *b"x";
+    let mut byte = [byte];
     let mut part = one_part(&mut byte);
     let mut message = message(&mut part, &mut control);
     // SAFETY: computes a number.
