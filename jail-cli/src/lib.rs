@@ -31,11 +31,13 @@ pub mod oci;
 mod path_walk;
 mod privilege;
 pub mod process;
+pub mod reach;
 mod root;
 pub mod state;
 pub mod sys;
 pub mod template;
 pub mod text;
+mod trusted_path;
 pub mod user;
 
 pub use error::{Call, JailError};

@@ -8,14 +8,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{open, openat2, AtFlags, OFlag, OpenHow, ResolveFlag};
-use nix::sys::stat::{fstat, FileStat, Mode, SFlag};
+use nix::fcntl::{openat2, AtFlags, OFlag, OpenHow, ResolveFlag};
+use nix::sys::stat::{fstat, FileStat, SFlag};
 use nix::unistd::{faccessat, AccessFlags};
 
 use serde::{Deserialize, Serialize};
 
 use crate::path_walk::first_obstacle;
 use crate::text::reason;
+use crate::trusted_path::{self, Refusal};
 
 /// Which directory this is: device and inode number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +45,8 @@ pub struct Root {
 }
 
 impl Root {
-    /// Opens the directory at `path`, following symbolic links as the caller may.
+    /// Opens the directory at `path`, following symbolic links where nobody but root of the host
+    /// can have laid them.
     ///
     /// # Errors
     ///
@@ -53,8 +55,13 @@ impl Root {
         if path.as_os_str().is_empty() {
             return Err("the path is empty".into());
         }
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let directory = open(path, flags, Mode::empty()).map_err(|errno| obstacle(path, errno))?;
+        let directory = trusted_path::open(path).map_err(|refusal| match refusal {
+            Refusal::Kernel(errno) => obstacle(path, errno),
+            refusal => refusal.describe(),
+        })?;
+        if !is_directory(&directory)? {
+            return Err(obstacle(path, Errno::ENOTDIR));
+        }
         faccessat(&directory, ".", AccessFlags::X_OK, AtFlags::AT_EACCESS)
             .map_err(|errno| format!("no permission to search it: {}", reason(errno)))?;
         let identity = fstat(&directory).map_err(reason)?.into();
@@ -149,6 +156,11 @@ fn require_regular(file: impl AsFd) -> Result<(), String> {
         SFlag::S_IFREG => Ok(()),
         _ => Err("is not a regular file".into()),
     }
+}
+
+fn is_directory(file: impl AsFd) -> Result<bool, String> {
+    let mode = fstat(file).map_err(reason)?.st_mode;
+    Ok(SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFDIR)
 }
 
 fn obstacle(path: &Path, errno: Errno) -> String {

@@ -5,9 +5,11 @@
 use clap::Args;
 
 use jaula::isolation::{
-    Bind, Credentials, Dropped, Ids, Init, Isolation, NewNamespaces, Part, Permission, Rlimit,
-    Tmpfs, UMASK,
+    Credentials, Dropped, Ids, Init, Isolation, Mounts, NewNamespaces, Part, Permission, Rlimit,
+    Size, UMASK,
 };
+
+use super::mounting::Mounting;
 
 /// What is put around it.
 #[derive(Debug, Args)]
@@ -32,14 +34,18 @@ pub struct Around {
     #[arg(long, value_name = "CAP", value_delimiter = ',')]
     drop: Vec<Dropped>,
 
-    /// Show SRC of the host as DST, which must exist in ROOT; with ":ro", nothing in it can be
-    /// changed
-    #[arg(long, value_name = "SRC:DST[:ro]")]
-    bind: Vec<Bind>,
+    #[command(flatten)]
+    mounting: Mounting,
 
-    /// Mount an empty file system in memory on DST
-    #[arg(long, value_name = "DST[:size=BYTES]")]
-    tmpfs: Vec<Tmpfs>,
+    /// Let nobody in the jail change anything in ROOT, nor in what is mounted below it
+    ///
+    /// What is put into it by --bind, --tmpfs and the like can be changed all the same.
+    #[arg(long)]
+    read_only: bool,
+
+    /// How much /dev/shm holds [default: 64M]
+    #[arg(long, value_name = "BYTES")]
+    shm_size: Option<Size>,
 
     /// Limit each process, as prlimit(1) does: nofile=256, cpu=60:90, as=1G
     ///
@@ -100,8 +106,11 @@ impl Around {
                 true => Part::ALL.to_vec(),
                 false => without,
             },
-            bind: self.bind,
-            tmpfs: self.tmpfs,
+            mounts: Mounts {
+                list: self.mounting.0,
+                read_only: self.read_only,
+                shm_size: self.shm_size,
+            },
             new: NewNamespaces {
                 new_ipc: self.new_ipc,
                 new_net: self.new_net,

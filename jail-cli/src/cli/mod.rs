@@ -14,6 +14,7 @@ mod help;
 mod inspect;
 mod logs;
 mod ls;
+mod mounting;
 mod oci;
 mod output;
 mod process;

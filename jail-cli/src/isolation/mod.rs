@@ -22,7 +22,8 @@ pub use credentials::{Credentials, Dropped};
 pub use filter::{Denied, Reason, DENIED};
 pub use ids::{Block, Ids};
 pub use inherited::Inherited;
-pub use mounts::{Bind, Tmpfs};
+pub(crate) use mounts::Keys as MountKeys;
+pub use mounts::{Bind, Device, Mount, Mounts, Size, Tmpfs};
 pub use part::Part;
 pub use permission::{Permission, Permissions};
 pub(crate) use rlimit::resources;
@@ -37,10 +38,9 @@ pub const UMASK: u32 = 0o022;
 pub struct Isolation {
     /// What is left out of that which is there by default.
     pub without: Vec<Part>,
-    /// Directories and files of the host that are seen inside.
-    pub bind: Vec<Bind>,
-    /// Empty file systems in memory.
-    pub tmpfs: Vec<Tmpfs>,
+    /// What else is mounted, and how the root is.
+    #[serde(flatten)]
+    pub mounts: Mounts,
     /// Namespaces that are not shared with the host.
     #[serde(flatten)]
     pub new: NewNamespaces,
@@ -106,8 +106,7 @@ impl Default for Isolation {
     fn default() -> Self {
         Isolation {
             without: Vec::new(),
-            bind: Vec::new(),
-            tmpfs: Vec::new(),
+            mounts: Mounts::default(),
             new: NewNamespaces::default(),
             ids: None,
             allow: Vec::new(),
@@ -171,18 +170,19 @@ impl Isolation {
     /// What excludes what.
     pub fn check(&self) -> Result<(), String> {
         if !self.has(Part::Mounts) {
-            let asked = [
-                (!self.bind.is_empty(), "a bind mount"),
-                (!self.tmpfs.is_empty(), "a tmpfs"),
-                (self.ids.is_some(), "a block of ids"),
-            ];
-            if let Some((_, what)) = asked.iter().find(|(is_asked, _)| *is_asked) {
+            let ids = self.ids.is_some().then_some("a block of ids");
+            if let Some(what) = self.mounts.need_own().or(ids) {
                 return Err(format!(
                     "{what} needs mounts of the jail's own, which are turned off"
                 ));
             }
         }
         self.credentials.check(&self.allow)?;
+        if self.mounts.shm_size.is_some() && !self.has(Part::Dev) {
+            return Err(
+                "a size of /dev/shm needs a /dev of the jail's own, which is turned off".into(),
+            );
+        }
         if self.new.hostname.is_some() && !self.new.new_uts {
             return Err(
                 "a hostname can only be given where the jail has one of its own \
@@ -226,7 +226,13 @@ mod tests {
     fn what_excludes_each_other_is_refused() {
         let mut isolation = Isolation::plain();
         assert_eq!(isolation.check(), Ok(()));
-        isolation.tmpfs = vec!["/tmp".parse().expect("a tmpfs")];
+        isolation.mounts.list = vec![Mount::Tmpfs("/tmp".parse().expect("a tmpfs"))];
+        assert!(isolation.check().is_err());
+        let mut isolation = Isolation::plain();
+        isolation.mounts.read_only = true;
+        assert!(isolation.check().is_err());
+        let mut isolation = Isolation::plain();
+        isolation.mounts.shm_size = Some(Size::default());
         assert!(isolation.check().is_err());
         let mut isolation = Isolation::default();
         isolation.new.hostname = Some("inside".into());
@@ -239,8 +245,14 @@ mod tests {
     fn it_is_read_as_it_was_written() {
         let isolation = Isolation {
             without: vec![Part::Seccomp],
-            bind: vec!["/srv/a:/b:ro".parse().expect("a bind")],
-            tmpfs: vec!["/tmp:size=1M".parse().expect("a tmpfs")],
+            mounts: Mounts {
+                list: vec![
+                    Mount::Bind("/srv/a:/b:ro".parse().expect("a bind")),
+                    Mount::Tmpfs("/b/c:size=1M".parse().expect("a tmpfs")),
+                ],
+                read_only: true,
+                shm_size: None,
+            },
             new: NewNamespaces {
                 new_net: true,
                 ..NewNamespaces::default()

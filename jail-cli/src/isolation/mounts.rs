@@ -1,131 +1,115 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What else is mounted in a jail.
+//! What is mounted in a jail.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+mod bind;
+mod device;
+mod text;
+mod tmpfs;
+
+use std::ffi::OsString;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::jails::Value;
+pub use bind::Bind;
+pub use device::Device;
+pub use tmpfs::{Size, Tmpfs};
 
-/// A directory or file of the host that is seen in the jail as well.
+/// Something that is mounted in a jail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Bind {
-    /// What is seen, on the host.
-    pub source: PathBuf,
+#[serde(rename_all = "kebab-case")]
+pub enum Mount {
+    /// What the host has.
+    Bind(Bind),
+    /// Memory.
+    Tmpfs(Tmpfs),
+    /// A device of the host.
+    Device(Device),
+}
+
+impl Mount {
     /// Where, in the jail.
-    pub target: PathBuf,
-    /// Whether nothing can be changed in it from there.
+    pub fn target(&self) -> &Path {
+        match self {
+            Mount::Bind(bind) => &bind.target,
+            Mount::Tmpfs(tmpfs) => &tmpfs.target,
+            Mount::Device(device) => &device.target,
+        }
+    }
+
+    /// As it is given on the command line.
+    pub fn to_text(&self) -> OsString {
+        let (option, value) = match self {
+            Mount::Bind(bind) => ("--bind ", bind.to_text()),
+            Mount::Tmpfs(tmpfs) => ("--tmpfs ", tmpfs.to_text()),
+            Mount::Device(device) => ("--device ", device.to_text()),
+        };
+        let mut text = OsString::from(option);
+        text.push(value);
+        text
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Mount::Bind(_) => "a bind mount",
+            Mount::Tmpfs(_) => "a tmpfs",
+            Mount::Device(_) => "a device",
+        }
+    }
+}
+
+/// What is mounted in a jail, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Keys", rename_all = "kebab-case")]
+pub struct Mounts {
+    /// What is asked for, in the order in which it is mounted: later ones lie on earlier ones.
+    #[serde(rename = "mounts")]
+    pub list: Vec<Mount>,
+    /// Whether the root, with all that is mounted below it outside, cannot be changed.
     pub read_only: bool,
+    /// How much /dev/shm holds, where something is said.
+    pub shm_size: Option<Size>,
 }
 
-/// An empty file system in memory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Tmpfs {
-    /// Where, in the jail.
-    pub target: PathBuf,
-    /// How many bytes it may hold; half of the memory where nothing is said.
-    pub size: Option<u64>,
+/// The ways in which it is described: each kind by its own key, or all in one order.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Keys {
+    pub tmpfs: Vec<Tmpfs>,
+    pub bind: Vec<Bind>,
+    pub device: Vec<Device>,
+    pub mounts: Vec<Mount>,
+    pub read_only: bool,
+    pub shm_size: Option<Size>,
 }
 
-impl FromStr for Bind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?}: expected SRC:DST or SRC:DST:ro, with absolute paths");
-        let (paths, read_only) = match text.strip_suffix(":ro") {
-            Some(paths) => (paths, true),
-            None => (text, false),
-        };
-        let (source, target) = paths.split_once(':').ok_or_else(wrong)?;
-        let bind = Bind {
-            source: absolute(source).ok_or_else(wrong)?,
-            target: absolute(target).ok_or_else(wrong)?,
-            read_only,
-        };
-        // It would hide what has just been made the root.
-        match bind.target == Path::new("/") || target.contains(':') {
-            true => Err(wrong()),
-            false => Ok(bind),
+impl From<Keys> for Mounts {
+    fn from(keys: Keys) -> Self {
+        let tmpfs = keys.tmpfs.into_iter().map(Mount::Tmpfs);
+        let bind = keys.bind.into_iter().map(Mount::Bind);
+        let device = keys.device.into_iter().map(Mount::Device);
+        Mounts {
+            list: tmpfs.chain(bind).chain(device).chain(keys.mounts).collect(),
+            read_only: keys.read_only,
+            shm_size: keys.shm_size,
         }
     }
 }
 
-impl FromStr for Tmpfs {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!(
-                "{text:?}: expected DST or DST:size=BYTES, with an absolute path; K, M and G \
-                 stand for powers of 1024"
-            )
-        };
-        let (target, size) = match text.split_once(":size=") {
-            Some((target, size)) => match Value::parse(size, true) {
-                Some(Value::At(size)) if size > 0 => (target, Some(size)),
-                _ => return Err(wrong()),
-            },
-            None => (text, None),
-        };
-        match absolute(target) {
-            Some(target) if target != Path::new("/") && !text.contains('\0') => {
-                Ok(Tmpfs { target, size })
-            }
-            _ => Err(wrong()),
-        }
+impl Mounts {
+    /// Something that takes mounts of the jail's own, where there is something.
+    pub(super) fn need_own(&self) -> Option<&'static str> {
+        let first = self.list.first().map(Mount::kind);
+        first.or(self.read_only.then_some("a root that cannot be changed"))
     }
 }
-
-fn absolute(text: &str) -> Option<PathBuf> {
-    let is_good = text.starts_with('/') && !text.contains('\0');
-    is_good.then(|| PathBuf::from(text))
-}
-
-impl fmt::Display for Bind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let read_only = if self.read_only { ":ro" } else { "" };
-        let (source, target) = (self.source.display(), self.target.display());
-        write!(f, "{source}:{target}{read_only}")
-    }
-}
-
-impl fmt::Display for Tmpfs {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.target.display())?;
-        self.size.map_or(Ok(()), |size| write!(f, ":size={size}"))
-    }
-}
-
-/// As text, which is how they are given and how they are noted.
-macro_rules! as_text {
-    ($type:ty) => {
-        impl TryFrom<String> for $type {
-            type Error = String;
-
-            fn try_from(text: String) -> Result<Self, String> {
-                text.parse()
-            }
-        }
-
-        impl From<$type> for String {
-            fn from(value: $type) -> Self {
-                value.to_string()
-            }
-        }
-    };
-}
-
-as_text!(Bind);
-as_text!(Tmpfs);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
 
     #[test]
     fn mounts_are_read() {
@@ -134,14 +118,22 @@ mod tests {
         let bind: Bind = "/srv/data:/data".parse().expect("a bind");
         assert!(!bind.read_only);
         let tmpfs: Tmpfs = "/tmp:size=2K".parse().expect("a tmpfs");
-        assert_eq!(tmpfs.to_string(), "/tmp:size=2048");
-        for text in ["", "/a", "a:/b", "/a:b", "/a:/", "/a:/b:rw", ":/b", "/a:"] {
+        assert_eq!(tmpfs.to_text(), "/tmp:size=2048");
+        let device: Device = "/dev/ttyS1".parse().expect("a device");
+        assert_eq!(device.target, Path::new("/dev/ttyS1"));
+        assert_eq!(device.to_text(), "/dev/ttyS1");
+        let device: Device = "/dev/ttyS1:/dev/modem".parse().expect("a device");
+        assert_eq!(device.to_text(), "/dev/ttyS1:/dev/modem");
+        for text in [
+            "", "/a", "a:/b", "/a:b", "/a:/", "/a://.", "/a:/b:rw", ":/b", "/a:",
+        ] {
             assert!(text.parse::<Bind>().is_err(), "{text}");
         }
         for text in [
             "",
             "tmp",
             "/",
+            "//",
             "/a:size=",
             "/a:size=0",
             "/a:size=max",
@@ -149,5 +141,41 @@ mod tests {
         ] {
             assert!(text.parse::<Tmpfs>().is_err(), "{text}");
         }
+        for text in ["", "ttyS1", "/dev/a:b", "/dev/a:/", "/dev/a:/dev/b:rw"] {
+            assert!(text.parse::<Device>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_bytes() {
+        let bytes = OsStr::from_bytes(b"/srv/\xe9t\xe9:/d\xff:ro");
+        let bind = Bind::parse(bytes).expect("a bind");
+        assert_eq!(bind.to_text(), bytes);
+        let text = serde_json::to_string(&bind).expect("JSON");
+        assert_eq!(serde_json::from_str::<Bind>(&text).expect(&text), bind);
+    }
+
+    #[test]
+    fn the_order_is_kept() {
+        let text = r#"{"mounts":[{"bind":"/a:/b"},{"tmpfs":"/b/c"},{"device":"/dev/x"}],
+                       "shm-size":"1M"}"#;
+        let mounts: Mounts = serde_json::from_str(text).expect("mounts");
+        let targets: Vec<&Path> = mounts.list.iter().map(Mount::target).collect();
+        assert_eq!(targets, ["/b", "/b/c", "/dev/x"].map(Path::new));
+        assert_eq!(mounts.shm_size.map(Size::bytes), Some(1 << 20));
+        let text = serde_json::to_string(&mounts).expect("JSON");
+        assert_eq!(
+            serde_json::from_str::<Mounts>(&text).expect(&text),
+            mounts,
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn keys_of_their_own_come_first() {
+        let text = r#"{"bind":["/a:/b/c"],"tmpfs":["/b"],"mounts":[{"tmpfs":"/d"}]}"#;
+        let mounts: Mounts = serde_json::from_str(text).expect("mounts");
+        let targets: Vec<&Path> = mounts.list.iter().map(Mount::target).collect();
+        assert_eq!(targets, ["/b", "/b/c", "/d"].map(Path::new));
     }
 }

@@ -105,6 +105,13 @@ fn enter(
     let isolation = &plan.isolation;
     inherited::reset(isolation).map_err(at("resetting what it inherits"))?;
     let limits = Limits::prepare(isolation).map_err(at("setting limits"))?;
+    if isolation.has(Part::Dev) {
+        let owner = on_host(&plan.user, parent.user_namespace.as_ref());
+        let given = owner.and_then(world::pipes::give_to);
+        given.map_err(at(
+            "giving its standard input, output and error to its user",
+        ))?;
+    }
     let inodes = world
         .enter(isolation, &mut root, parent.user_namespace.as_ref())
         .map_err(at("making its world"))?;
@@ -194,6 +201,14 @@ fn enter(
     Err(command.execute())
 }
 
+/// What the number of its user is on the host.
+fn on_host(user: &User, users: Option<&UserNamespace>) -> Result<u32, String> {
+    match users {
+        None => Ok(user.uid),
+        Some(users) => users.on_host(user.uid),
+    }
+}
+
 /// Makes a terminal of the jail's own that of the calling process. Where the jail has no place for
 /// one, it has no name there.
 fn own_terminal(
@@ -203,12 +218,9 @@ fn own_terminal(
 ) -> Result<Pty, String> {
     let terminals = match pty::terminals() {
         Some(terminals) => terminals,
-        None => world::terminals(users).map_err(|why| Part::Pty.missing(why))?,
+        None => world::terminals(None, users).map_err(|why| Part::Pty.missing(why))?,
     };
-    let owner = match users {
-        None => user.uid,
-        Some(users) => users.on_host(user.uid)?,
-    };
+    let owner = on_host(user, users)?;
     let pty = Pty::open(&terminals, Uid::from_raw(owner))?;
     pty::adopt(pty.slave.as_fd(), own.which).map_err(reason)?;
     Ok(pty)

@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::environment::Variable;
 use crate::isolation::{
-    Bind, Credentials, Dropped, Ids, Inherited, Init, Isolation, NewNamespaces, Part, Permission,
-    Rlimit, Tmpfs, UMASK,
+    Bind, Credentials, Device, Dropped, Ids, Inherited, Init, Isolation, Mount, MountKeys,
+    NewNamespaces, Part, Permission, Rlimit, Size, Tmpfs, UMASK,
 };
 use crate::jails::{JailName, Key, Setting};
 use crate::launch::log;
@@ -90,9 +90,21 @@ pub struct Description {
     /// Directories and files of the host that are seen in it.
     #[serde(default)]
     pub bind: Vec<Bind>,
-    /// Empty file systems in memory.
+    /// Empty file systems in memory, which are mounted before `bind`.
     #[serde(default)]
     pub tmpfs: Vec<Tmpfs>,
+    /// Devices of the host that it may use; they come after `bind`.
+    #[serde(default)]
+    pub device: Vec<Device>,
+    /// All of these in one order, after those.
+    #[serde(default)]
+    pub mounts: Vec<Mount>,
+    /// Whether its root cannot be changed.
+    #[serde(default)]
+    pub read_only: bool,
+    /// How much its /dev/shm holds.
+    #[serde(default)]
+    pub shm_size: Option<Size>,
     /// Where the command starts, as seen in the jail.
     #[serde(default)]
     pub workdir: Option<PathBuf>,
@@ -150,8 +162,15 @@ impl Description {
                 true => Part::ALL.to_vec(),
                 false => self.without.clone(),
             },
-            bind: self.bind.clone(),
-            tmpfs: self.tmpfs.clone(),
+            mounts: MountKeys {
+                tmpfs: self.tmpfs.clone(),
+                bind: self.bind.clone(),
+                device: self.device.clone(),
+                mounts: self.mounts.clone(),
+                read_only: self.read_only,
+                shm_size: self.shm_size,
+            }
+            .into(),
             new: NewNamespaces {
                 new_ipc: self.new_ipc,
                 new_net: self.new_net,

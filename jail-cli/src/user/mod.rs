@@ -100,6 +100,12 @@ impl User {
     }
 }
 
+/// The id of a group as the jail's own files have it, where they have it.
+pub(crate) fn group(root: &Root, name: &str) -> Option<u32> {
+    let groups = GroupFile::read(root).ok()?;
+    groups.find(&Name::Text(name.into())).ok()
+}
+
 fn find_account(root: &Root, user: &Name) -> Result<Option<Account>, String> {
     let content = read(root, PASSWD)?.unwrap_or_default();
     Account::find(&content, user).map_err(|error| within(root, PASSWD, &error))

@@ -19,7 +19,9 @@ const CARD_MOTD: &str = include_str!("../../guest/motd-card");
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n";
 const GROUP: &str = "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n";
 
-const DIRS: [(&str, u32); 16] = [
+const DIRS: [(&str, u32); 17] = [
+    // The kernel makes it as anybody's to write to.
+    (".", 0o755),
     ("bin", 0o755),
     ("dev", 0o755),
     ("etc", 0o755),
@@ -275,6 +277,7 @@ mod tests {
         assert_eq!(found["opt/x"].0, 0o040755);
         assert_eq!(found["init"].0, 0o100755);
         assert_eq!(found["tmp"].0, 0o041777);
+        assert_eq!(found["."].0, 0o040755);
         assert_eq!(found["etc/jaula/command"].1, b"echo 'a b'\n");
         assert_eq!(found["etc/jaula/boot"].1, b"TERM='it'\\''s'\n");
         assert!(!found.contains_key("etc/jaula/shell"));

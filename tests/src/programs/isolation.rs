@@ -15,10 +15,15 @@ mod guide;
 mod ids;
 mod inherited;
 mod limits;
+mod links;
+mod mounts;
 mod namespaces;
+mod nodes;
 mod parts;
+mod pipes;
 mod place;
 mod refused;
+mod roots;
 mod world;
 
 use jaula_tests::ktap::{Chosen, Failure, Suite};
@@ -48,6 +53,11 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     credentials::add(&mut suite, &place);
     bytes::add(&mut suite, &place);
     cores::add(&mut suite, &place);
+    mounts::add(&mut suite, &place);
+    nodes::add(&mut suite, &place);
+    links::add(&mut suite, &place);
+    roots::add(&mut suite);
+    pipes::add(&mut suite, &place);
     exec::add(&mut suite, &place);
     namespaces::add(&mut suite, &place);
     ids::add(&mut suite, &disk);

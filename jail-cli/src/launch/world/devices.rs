@@ -9,8 +9,9 @@ use nix::sys::stat::{makedev, mkdirat, mknodat, Mode, SFlag};
 use nix::unistd::symlinkat;
 use rustix::mount::MountAttrFlags;
 
-use super::mounts::{attach, filesystem, CLOSED};
+use super::mounts::{attach, filesystem, memory, CLOSED};
 use super::UserNamespace;
+use crate::isolation::Size;
 use crate::text::reason;
 
 /// Devices: the name, the major and the minor number.
@@ -31,13 +32,34 @@ const LINKS: [(&str, &str); 5] = [
     ("ptmx", "pts/ptmx"),
 ];
 
+/// How much it holds besides: names of devices, and mount points.
+const SIZE: &str = "1M";
+
+/// The group of new terminals where the jail's own files do not say which is `tty`, as most systems
+/// have it.
+const TTY: u32 = 5;
+
+/// What has been mounted.
+pub struct Devices {
+    /// On /dev.
+    pub directory: OwnedFd,
+    /// On /dev/shm.
+    pub memory: OwnedFd,
+}
+
 /// Where devices work: here, and where the terminals are. In a jail nobody makes others.
 const NODES_WORK: MountAttrFlags =
     MountAttrFlags::MOUNT_ATTR_NOSUID.union(MountAttrFlags::MOUNT_ATTR_NOEXEC);
 
-/// Mounts it on `place`. The umask must be empty.
-pub fn mount(place: &OwnedFd, users: Option<&UserNamespace>) -> Result<(), String> {
-    let directory = filesystem("tmpfs", &[("mode", "0755"), ("size", "1m")], NODES_WORK)?;
+/// Mounts it on `place`. New terminals belong to the group `tty`; shared memory has `shm`. The umask
+/// must be empty.
+pub fn mount(
+    place: &OwnedFd,
+    tty: Option<u32>,
+    shm: Size,
+    users: Option<&UserNamespace>,
+) -> Result<Devices, String> {
+    let directory = memory("0755", SIZE.parse()?, NODES_WORK)?;
     let open = Mode::from_bits_truncate(0o666);
     for (name, major, minor) in NODES {
         mknodat(
@@ -54,25 +76,28 @@ pub fn mount(place: &OwnedFd, users: Option<&UserNamespace>) -> Result<(), Strin
             .map_err(|errno| format!("making /dev/{name}: {}", reason(errno)))?;
     }
     attach(&directory, place)?;
-    let terminals = terminals(users)?;
+    let terminals = terminals(tty, users)?;
     attach(&terminals, &below(&directory, "pts")?)?;
-    let memory = filesystem("tmpfs", &[("mode", "1777")], CLOSED)?;
+    let memory = memory("1777", shm, CLOSED)?;
     attach(&memory, &below(&directory, "shm")?)?;
     if let Some(users) = users {
         for tree in [&directory, &terminals, &memory] {
             users.give(tree.as_fd())?;
         }
     }
-    Ok(())
+    Ok(Devices { directory, memory })
 }
 
-/// A new file system of terminals, nowhere yet.
-pub fn terminals(users: Option<&UserNamespace>) -> Result<OwnedFd, String> {
-    let mut options = vec![("mode", "0620"), ("ptmxmode", "0666")];
-    // That of who makes one, which may be the host's root, would be nobody's in the jail.
-    let group = users.map(|users| users.on_host(0)).transpose()?;
-    let group = group.map(|group| group.to_string());
-    options.extend(group.as_deref().map(|group| ("gid", group)));
+/// A new file system of terminals, nowhere yet, which belong to the group `tty`.
+pub fn terminals(tty: Option<u32>, users: Option<&UserNamespace>) -> Result<OwnedFd, String> {
+    let group = tty.unwrap_or(TTY);
+    let group = match users {
+        None => group,
+        // One that the jail does not have would be nobody's there.
+        Some(users) => users.on_host(group).or_else(|_| users.on_host(0))?,
+    };
+    let group = group.to_string();
+    let options = [("mode", "0620"), ("ptmxmode", "0666"), ("gid", &group)];
     filesystem("devpts", &options, NODES_WORK)
 }
 

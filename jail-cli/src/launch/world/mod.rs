@@ -10,7 +10,10 @@
 mod devices;
 mod mounts;
 mod namespaces;
+pub(super) mod pipes;
 mod pivot;
+mod source;
+mod target;
 mod user_namespace;
 
 pub(super) use devices::terminals;

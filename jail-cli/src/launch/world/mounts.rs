@@ -2,13 +2,12 @@
 
 //! The mounts of a new world.
 
-use std::fmt::Display;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
 
+use caps::Capability;
 use nix::errno::Errno;
-use nix::fcntl::{openat2, OFlag, OpenHow, ResolveFlag, AT_FDCWD};
-use nix::sys::stat::{fstat, umask, Mode, SFlag};
+use nix::fcntl::{openat2, OFlag, ResolveFlag, AT_FDCWD};
+use nix::sys::stat::{fstat, umask, Mode};
 use nix::unistd::fchdir;
 use rustix::mount::{
     fsconfig_create, fsconfig_set_string, fsmount, fsopen, mount_change, move_mount, open_tree,
@@ -16,11 +15,13 @@ use rustix::mount::{
     OpenTreeFlags,
 };
 
+use super::source::{Found, Taken};
+use super::target::{below, Targets};
 use super::{devices, pivot, UserNamespace};
-use crate::isolation::{Bind, Isolation, Part, Tmpfs};
+use crate::isolation::{Isolation, Part, Permission, Size};
 use crate::root::{Identity, Root};
-use crate::sys;
-use crate::text::{reason, shown};
+use crate::text::reason;
+use crate::{sys, trusted_path, user};
 
 /// How a /proc shows whoever looks what he could trace, and nothing else.
 const HIDING: [(&str, &str); 1] = [("hidepid", "ptraceable")];
@@ -39,35 +40,74 @@ pub fn make(
     let no_mounts = |step: &'static str| {
         move |error: rustix::io::Errno| Part::Mounts.missing(format!("{step}: {}", why(error)))
     };
+    // By the paths that the caller has.
+    let found = isolation.mounts.list.iter().map(Found::at);
+    let found = found.collect::<Result<Vec<_>, _>>()?;
+    let is_own_root = pivot::is_root(root.identity());
+    pivot::leave_chroot().map_err(|why| Part::Mounts.missing(why))?;
     // Nothing that is mounted here is to be seen outside, and nothing from there here.
     let alone = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", alone).map_err(no_mounts("making the mounts its own"))?;
-    let tree = clone(".").map_err(no_mounts("mounting the root once more"))?;
+    // While the root is as it is outside: they may lie in it.
+    let sources = found.into_iter().map(|found| found.take(users));
+    let sources = sources.collect::<Result<Vec<_>, _>>()?;
+    let tree = clone_tree(AT_FDCWD, c".").map_err(no_mounts("mounting the root once more"))?;
     if Identity::from(fstat(&tree).map_err(reason)?) != root.identity() {
         return Err("the root is another directory now than the one asked for".into());
+    }
+    if !isolation.mounts.read_only && !is_own_root {
+        trusted_path::mark_as_given(root.directory());
     }
     if let Some(users) = users {
         users
             .map(tree.as_fd())
             .map_err(|why| format!("the root: {why}"))?;
     }
+    // Before anything is put on it, and with all that is mounted below it.
+    restrict(&tree, root_attributes(isolation))?;
     let to_itself = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     move_mount(&tree, c"", AT_FDCWD, c".", to_itself)
         .map_err(no_mounts("mounting the root on itself"))?;
     fchdir(&tree).map_err(reason)?;
 
+    let terminals = user::group(root, "tty");
     let before = umask(Mode::empty());
-    let filled = fill(isolation, &tree, users);
+    let filled = fill(isolation, &tree, sources, terminals, users);
     umask(before);
     filled?;
     pivot::pivot().map_err(|why| Part::Mounts.missing(why))
 }
 
+/// What is forbidden on the root.
+fn root_attributes(isolation: &Isolation) -> MountAttrFlags {
+    let mknod = Permission::Capability(Capability::CAP_MKNOD);
+    let attributes = [
+        (
+            !isolation.allow.contains(&mknod),
+            MountAttrFlags::MOUNT_ATTR_NODEV,
+        ),
+        // Where these programs are to work the jail has to have them.
+        (
+            isolation.has(Part::NoNewPrivs),
+            MountAttrFlags::MOUNT_ATTR_NOSUID,
+        ),
+        (
+            isolation.mounts.read_only,
+            MountAttrFlags::MOUNT_ATTR_RDONLY,
+        ),
+    ];
+    let set = attributes.into_iter().filter(|(is_set, _)| *is_set);
+    set.map(|(_, attribute)| attribute).collect()
+}
+
 fn fill(
     isolation: &Isolation,
     root: &OwnedFd,
+    sources: Vec<Taken<'_>>,
+    terminals: Option<u32>,
     users: Option<&UserNamespace>,
 ) -> Result<(), String> {
+    let mut targets = Targets::new(root, users)?;
     if isolation.has(Part::Proc) {
         if let Some(place) = place_for(root, Part::Proc)? {
             proc(&place).map_err(|why| Part::Proc.missing(format!("mounting /proc: {why}")))?;
@@ -75,23 +115,16 @@ fn fill(
     }
     if isolation.has(Part::Dev) {
         if let Some(place) = place_for(root, Part::Dev)? {
-            devices::mount(&place, users)
+            let shm = isolation.mounts.shm_size.unwrap_or_default();
+            let devices = devices::mount(&place, terminals, shm, users)
                 .map_err(|why| Part::Dev.missing(format!("mounting /dev: {why}")))?;
+            targets.add_devices(&devices.directory)?;
+            targets.add(&devices.memory)?;
         }
     }
-    for wanted in &isolation.tmpfs {
-        tmpfs(root, wanted, users)
-            .map_err(|why| format!("--tmpfs {}: {why}", shown(&text(wanted))))?;
-    }
-    for wanted in &isolation.bind {
-        bind(root, wanted, users)
-            .map_err(|why| format!("--bind {}: {why}", shown(&text(wanted))))?;
-    }
-    Ok(())
-}
-
-fn text(wanted: &impl Display) -> String {
-    wanted.to_string()
+    sources
+        .into_iter()
+        .try_for_each(|source| source.put(&mut targets, users))
 }
 
 /// The directory that /proc or /dev belongs on; `None` where the root has none.
@@ -111,12 +144,6 @@ fn place_for(root: &OwnedFd, part: Part) -> Result<Option<OwnedFd>, String> {
     }
 }
 
-fn below(flags: OFlag, more: ResolveFlag) -> OpenHow {
-    OpenHow::new()
-        .flags(flags)
-        .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS | more)
-}
-
 /// Shows whoever looks the processes alone that it could trace, which are of its own jail.
 fn proc(place: &OwnedFd) -> Result<(), String> {
     let closed = CLOSED | MountAttrFlags::MOUNT_ATTR_NOEXEC;
@@ -133,63 +160,19 @@ pub fn knows_hidepid() -> Result<(), String> {
     filesystem("proc", &HIDING, CLOSED).map(drop)
 }
 
-fn tmpfs(root: &OwnedFd, wanted: &Tmpfs, users: Option<&UserNamespace>) -> Result<(), String> {
-    let place = target(root, &wanted.target)?;
-    if !is_directory(&place)? {
-        return Err("it is no directory".into());
-    }
-    let size = wanted.size.map(|size| size.to_string());
-    let mut options = vec![("mode", "1777")];
-    options.extend(size.as_deref().map(|size| ("size", size)));
-    let tree = filesystem("tmpfs", &options, CLOSED)?;
-    if let Some(users) = users {
-        users.give(tree.as_fd())?;
-    }
-    attach(&tree, &place)
-}
-
-fn bind(root: &OwnedFd, wanted: &Bind, users: Option<&UserNamespace>) -> Result<(), String> {
-    let source = shown(&wanted.source);
-    let tree = clone(&wanted.source).map_err(|error| format!("{source}: {}", why(error)))?;
-    let place = target(root, &wanted.target)?;
-    if is_directory(&tree)? != is_directory(&place)? {
-        return Err("one of the two is a directory, and the other is not".into());
-    }
-    let read_only = match wanted.read_only {
-        true => MountAttrFlags::MOUNT_ATTR_RDONLY,
-        false => MountAttrFlags::empty(),
-    };
-    // Before it is to be seen anywhere.
-    if let Some(users) = users {
-        users
-            .map(tree.as_fd())
-            .map_err(|why| format!("{source}: {why}"))?;
-    }
-    sys::restrict_mounts(tree.as_fd(), u64::from((CLOSED | read_only).bits()))
-        .map_err(|errno| format!("closing it: {}", reason(errno)))?;
-    attach(&tree, &place)
-}
-
-fn is_directory(file: &OwnedFd) -> Result<bool, String> {
-    let mode = fstat(file).map_err(reason)?.st_mode;
-    Ok(SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFDIR)
-}
-
-/// Where something is mounted: below the root, whatever links are in the way.
-fn target(root: &OwnedFd, path: &Path) -> Result<OwnedFd, String> {
-    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-    openat2(root, path, below(flags, ResolveFlag::empty())).map_err(|errno| match errno {
-        Errno::ENOENT => format!("{} does not exist in the root; make it first", shown(path)),
-        errno => format!("{} in the root: {}", shown(path), reason(errno)),
-    })
-}
-
 /// The tree of mounts at a path, once more, and nowhere yet.
-fn clone<P: rustix::path::Arg>(path: P) -> rustix::io::Result<OwnedFd> {
+pub fn clone_tree(from: impl AsFd, path: &std::ffi::CStr) -> rustix::io::Result<OwnedFd> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE
         | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH
         | OpenTreeFlags::AT_RECURSIVE;
-    open_tree(AT_FDCWD, path, flags)
+    open_tree(from, path, flags)
+}
+
+/// Forbids something on a tree of mounts, before it is to be seen anywhere.
+pub fn restrict(tree: &OwnedFd, attributes: MountAttrFlags) -> Result<(), String> {
+    sys::restrict_mounts(tree.as_fd(), u64::from(attributes.bits()))
+        .map_err(|errno| format!("closing it: {}", reason(errno)))
 }
 
 /// A new file system, nowhere yet.
@@ -209,6 +192,13 @@ pub fn filesystem(
     fsconfig_create(&context)
         .and_then(|()| fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, closed))
         .map_err(|error| format!("{kind}: {}", why(error)))
+}
+
+/// A new file system in memory, nowhere yet.
+pub fn memory(mode: &str, size: Size, closed: MountAttrFlags) -> Result<OwnedFd, String> {
+    let (bytes, files) = (size.bytes().to_string(), size.files().to_string());
+    let options = [("mode", mode), ("size", &bytes), ("nr_inodes", &files)];
+    filesystem("tmpfs", &options, closed)
 }
 
 /// Mounts it on what is open.

@@ -179,6 +179,27 @@ fn looks<'a>(suite: &mut Suite<'a>, place: &'a Place) {
             Ok(())
         },
     );
+    suite.case("ids: what is made for mounts is its root's", move || {
+        let bind = format!("{}:/dev/a/file:ro", place.host("file"));
+        let below = format!("{}:/tmp/a/b", place.host("below"));
+        let options = [
+            "--bind",
+            &bind,
+            "--tmpfs",
+            "/tmp",
+            "--bind",
+            &below,
+            "--device",
+            "/dev/full:/dev/b/full",
+        ];
+        let script = "stat -c %u:%g:%a /dev/a /tmp/a /dev/b /dev/b/full; cat /dev/a/file; \
+                      echo x 2>&1 >/dev/b/full | grep -o 'No space'; : >/dev/stdout && echo opened";
+        let said = "0:0:755\n0:0:755\n0:0:755\n0:0:666\nof the host\nNo space\nopened";
+        for ids in [&AUTO[..], &ROOT[..], &["--ids", "300000:3", "--user", "1"]] {
+            place.expect(&[ids, &options[..]].concat(), script, said)?;
+        }
+        Ok(())
+    });
     suite.case("ids: on the host they are the block's", move || {
         let options = ["--ids", "300000:2000", "--tmpfs", "/tmp"];
         let jail = start(place, &options, "touch /tmp/a; echo ready; exec sleep 1000")?;

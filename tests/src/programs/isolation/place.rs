@@ -9,6 +9,7 @@ use jaula_tests::sys::process;
 use jaula_tests::{check, check_eq};
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// A directory with a root made from a template, and one of the host's; removed when dropped.
 pub struct Place {
@@ -49,6 +50,11 @@ impl Place {
         self.path.join("root").display().to_string()
     }
 
+    /// The directory that all of it is in.
+    pub fn path(&self) -> String {
+        self.path.display().to_string()
+    }
+
     /// A path in it, as it is outside.
     pub fn inside(&self, path: &str) -> PathBuf {
         self.path.join("root").join(path)
@@ -78,6 +84,55 @@ impl Place {
     pub fn expect(&self, options: &[&str], script: &str, said: &str) -> Result<(), Failure> {
         check_eq!(self.says(options, script)?, said, "{options:?} {script:?}");
         Ok(())
+    }
+}
+
+/// What a script of the host's shell prints, which must end well.
+pub fn host(script: &str) -> Result<String, Failure> {
+    let output = output(Command::new("/bin/sh").args(["-c", script]))?;
+    check!(
+        output.status.success(),
+        "{script:?}: {}: {}",
+        output.status,
+        complaint(&output)
+    );
+    Ok(text(&output).trim_end().to_owned())
+}
+
+/// A directory of root's, below no other that anybody else can change; removed when dropped.
+pub struct Firm {
+    path: PathBuf,
+}
+
+impl Firm {
+    pub fn new(name: &str) -> Result<Firm, Failure> {
+        let path = PathBuf::from(format!("/var/{name}-{}", process::pid()));
+        fs::create_dir(&path).context(path.display())?;
+        Ok(Firm { path })
+    }
+
+    /// A path in it.
+    pub fn at(&self, path: &str) -> String {
+        self.path.join(path).display().to_string()
+    }
+
+    /// A root from the template, with these directories made in it.
+    pub fn root(&self, name: &str, directories: &[&str]) -> Result<String, Failure> {
+        let root = self.at(name);
+        succeed(&["rootfs", "build", "--quiet", "--template", "minimal", &root])?;
+        for directory in directories {
+            let path = format!("{root}/{directory}");
+            fs::create_dir_all(&path).context(&path)?;
+        }
+        Ok(root)
+    }
+}
+
+impl Drop for Firm {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.path) {
+            eprintln!("cannot remove {}: {error}", self.path.display());
+        }
     }
 }
 

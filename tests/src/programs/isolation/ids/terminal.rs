@@ -61,7 +61,11 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
             let sleep = terminal.wait_for_foreground("sleep")?;
             let base = base(&jail)?;
             let inside = |path: &str| PathBuf::from(format!("/proc/{sleep}/root/dev/pts/{path}"));
-            check_eq!(owner(&inside("0"))?, (base + 1000, base), "the terminal");
+            check_eq!(
+                owner(&inside("0"))?,
+                (base + 1000, base + 5),
+                "the terminal"
+            );
             check_eq!(owner(&inside("ptmx"))?, (base, base), "its kind's");
             drop(jail);
             terminal.finish().map(drop)
@@ -79,7 +83,7 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
                 jail.has_printed("ready")?;
                 let shown = succeed(&["logs", &jail.text()])?;
                 let shown: Vec<&str> = shown.lines().map(str::trim_end).collect();
-                let lines = ["/dev/pts/0", "its:1000:0:620", "by-name", "by-tty", "ready"];
+                let lines = ["/dev/pts/0", "its:1000:5:620", "by-name", "by-tty", "ready"];
                 check_eq!(shown, lines, "{options:?}");
             }
             Ok(())
@@ -122,7 +126,7 @@ fn looks(options: &[&str], place: &str, owner: &str) -> CaseResult {
     let shown: Result<String, Failure> = terminal.expect("by-tty");
     let lines = [
         "/dev/pts/0".to_owned(),
-        format!("its:{owner}:0:620"),
+        format!("its:{owner}:5:620"),
         "by-name".to_owned(),
         "by-tty".to_owned(),
     ];
