@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use jaula::reach;
 use jaula::template::{find, load};
 use jaula_rootfs::{build, builtin, Options, Template};
 
@@ -85,6 +86,9 @@ impl Build {
                 summary.bytes as f64 / f64::from(1 << 20),
                 summary.symlinks,
             );
+            if reach::is_path_exposed(&self.target) == Ok(true) {
+                jaula::complain!("jaula: warning: {}", reach::warning(&self.target));
+            }
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 //! Whether this machine can do what jaula promises, and what it means where it cannot.
 
+mod exposure;
 mod kernel;
 mod parts;
 mod surroundings;
@@ -69,5 +70,6 @@ pub fn examine() -> Vec<Finding> {
     findings.extend(parts::examine());
     findings.extend(users::examine());
     findings.extend(surroundings::examine());
+    findings.extend(exposure::examine());
     findings
 }

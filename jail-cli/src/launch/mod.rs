@@ -18,6 +18,7 @@ mod ending;
 mod error;
 mod exec;
 mod executed;
+mod exposure;
 mod gate;
 mod ids;
 mod inherited;
@@ -193,6 +194,9 @@ impl Launch {
         let root = self.root.open().map_err(about)?;
         let credentials = &self.isolation.credentials;
         let user = User::resolve(&root, &self.user, &credentials.group_add).map_err(about)?;
+        if !self.quiet && self.place.is_new() {
+            exposure::warn(&root, &self.isolation);
+        }
         let shell = match &self.shell {
             Some(shell) => shell.clone().into_os_string(),
             None => user.shell.clone(),

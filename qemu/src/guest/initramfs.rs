@@ -30,7 +30,8 @@ const DIRS: [(&str, u32); 17] = [
     ("root", 0o700),
     ("run", 0o755),
     ("sbin", 0o755),
-    ("srv", 0o755),
+    // Where roots are, which users have no business in.
+    ("srv", 0o700),
     ("sys", 0o555),
     ("tmp", 0o1777),
     ("usr", 0o755),

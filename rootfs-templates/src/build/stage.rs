@@ -2,7 +2,8 @@
 
 //! The directory in which a root directory grows, and the one move that puts it in place.
 
-use std::fs;
+use std::fs::{self, DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,9 +18,14 @@ const PREFIX: &str = ".jaula-rootfs-";
 /// How long a stage may be without its lock before it is taken for abandoned.
 const GRACE: Duration = Duration::from_secs(60);
 
+/// In what it lies beside the target, where its builder alone can enter: the directory that grows
+/// has the mode that a root has from the beginning.
+const ENCLOSED: &str = "root";
+
 /// A directory beside the target; gone when dropped without [`Stage::commit`].
 pub struct Stage {
-    directory: TempDir,
+    enclosure: TempDir,
+    directory: PathBuf,
     /// Tells other builds that this one is alive; released when it ends, however it ends.
     _lock: Flock<fs::File>,
     target: PathBuf,
@@ -41,7 +47,10 @@ impl Stage {
             _ => Path::new("."),
         };
         if !above.is_dir() {
-            let reason = format!("{} is not a directory; make it first", above.display());
+            let reason = format!(
+                "{0} is not a directory; make it first, where root alone can enter (mkdir -m 700 {0})",
+                above.display()
+            );
             return Err(BuildError::new(target, reason));
         }
         // What is at a path with a slash at its end is not what a rename would replace.
@@ -55,12 +64,19 @@ impl Stage {
             }
         };
         remove_abandoned(above);
-        let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(above);
-        let directory = directory.map_err(failed)?;
-        let lock = fs::File::open(directory.path()).map_err(failed)?;
+        let enclosure = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(above);
+        let enclosure = enclosure.map_err(failed)?;
+        let lock = fs::File::open(enclosure.path()).map_err(failed)?;
         let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock)
-            .map_err(|(_, errno)| BuildError::kernel(directory.path(), "locking it", errno))?;
+            .map_err(|(_, errno)| BuildError::kernel(enclosure.path(), "locking it", errno))?;
+        let directory = enclosure.path().join(ENCLOSED);
+        let made = DirBuilder::new().mode(0o700).create(&directory);
+        made.map_err(|error| BuildError::new(&directory, error))?;
         Ok(Stage {
+            enclosure,
             directory,
             _lock: lock,
             target,
@@ -70,28 +86,29 @@ impl Stage {
 
     /// Where it lies.
     pub fn path(&self) -> &Path {
-        self.directory.path()
+        &self.directory
     }
 
     /// Puts it at the target, in one step.
     pub fn commit(self) -> Result<(), BuildError> {
         let Stage {
+            mut enclosure,
             directory,
             target,
             former,
             ..
         } = self;
-        match former {
-            None => rename(directory.path(), &target, RenameFlags::empty())?,
-            Some(former) => {
-                rename(directory.path(), &target, RenameFlags::RENAME_EXCHANGE)?;
-                // From here on the stage is what was there before: never to be removed.
-                let directory = directory.keep();
-                return rename(&directory, &former, RenameFlags::RENAME_NOREPLACE);
-            }
+        let Some(former) = former else {
+            return rename(&directory, &target, RenameFlags::empty());
+        };
+        // In between, what is in it is what was there before: never to be removed.
+        enclosure.disable_cleanup(true);
+        let replaced = rename(&directory, &target, RenameFlags::RENAME_EXCHANGE);
+        if replaced.is_ok() {
+            rename(&directory, &former, RenameFlags::RENAME_NOREPLACE)?;
         }
-        let _ = directory.keep();
-        Ok(())
+        enclosure.disable_cleanup(false);
+        replaced
     }
 }
 

@@ -11,6 +11,7 @@ mod cores;
 mod credentials;
 mod doctor;
 mod exec;
+mod exposed;
 mod guide;
 mod ids;
 mod inherited;
@@ -56,6 +57,7 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     mounts::add(&mut suite, &place);
     nodes::add(&mut suite, &place);
     links::add(&mut suite, &place);
+    exposed::add(&mut suite);
     roots::add(&mut suite);
     pipes::add(&mut suite, &place);
     exec::add(&mut suite, &place);

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What users of the host can reach of a jail, and that this is said.
+
+use super::place::{host, Firm};
+use jaula_tests::admin::{output, text};
+use jaula_tests::check;
+use jaula_tests::ktap::{CaseResult, Context, Suite};
+use jaula_tests::launch::{complaint, jaula, run};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+fn set_mode(path: &str, mode: u32) -> CaseResult {
+    fs::set_permissions(path, Permissions::from_mode(mode)).context(path)
+}
+
+/// Whether a launch says that users of the host can get to `path`.
+fn says(options: &[&str], root: &str, path: &str, expected: bool) -> CaseResult {
+    let command = [&["run"], options, &[root, "--", "/bin/true"]].concat();
+    let output = run(&mut jaula(&command))?;
+    let message = complaint(&output);
+    check!(output.status.success(), "{options:?}: {message}");
+    let said = message.contains(&format!("warning: {path}: users of the host can get there"));
+    check!(said == expected, "{options:?} {root}: {message}");
+    Ok(())
+}
+
+pub fn add(suite: &mut Suite<'_>) {
+    suite.case("a root that users of the host can get to is named", || {
+        let firm = Firm::new("exposed")?;
+        let (above, data) = (firm.at(""), firm.at("data"));
+        let root = firm.root("jail", &["data"])?;
+        fs::create_dir(&data).context("data")?;
+        let (bind, read_only) = (format!("{data}:/data"), format!("{data}:/data:ro"));
+        says(&[], &root, &root, true)?;
+        says(&["--quiet"], &root, &root, false)?;
+        says(&["--read-only"], &root, &root, false)?;
+        says(&["--bind", &bind], &root, &data, true)?;
+        says(&["--bind", &read_only], &root, &data, false)?;
+        set_mode(&above, 0o700)?;
+        says(&["--bind", &bind], &root, &root, false)?;
+        says(&["--bind", &bind], &root, &data, false)?;
+        // Its owner, who is not root, or a group.
+        host(&format!("chown 1000 {above}"))?;
+        says(&[], &root, &root, true)?;
+        host(&format!("chown 0:1000 {above}; chmod 710 {above}"))?;
+        says(&[], &root, &root, true)?;
+        host(&format!(
+            "chown 0:0 {above}; chmod 755 {above}; chmod 700 {root}"
+        ))?;
+        says(&["--user", "root"], &root, &root, false)
+    });
+    suite.case("--without mounts says what is then not so", || {
+        let output = run(&mut jaula(&[
+            "--without",
+            "mounts",
+            jaula_tests::admin::ROOT,
+            "--",
+            "/bin/true",
+        ]))?;
+        let message = complaint(&output);
+        check!(output.status.success(), "{message}");
+        check!(
+            message.contains("device nodes that lie in the root work"),
+            "{message}"
+        );
+        Ok(())
+    });
+    suite.case("doctor names what users of the host can get to", || {
+        let firm = Firm::new("exposed")?;
+        let root = firm.root("jail", &[])?;
+        let name = format!("exposed-{}", jaula_tests::sys::process::pid());
+        let start = [
+            "run",
+            "-q",
+            "-d",
+            "--keep",
+            "--name",
+            &name,
+            &root,
+            "--",
+            "/bin/true",
+        ];
+        jaula_tests::admin::succeed(&start)?;
+        let exposed = text(&output(&mut jaula(&["doctor"]))?);
+        let closed = set_mode(&firm.at(""), 0o700)
+            .and_then(|()| output(&mut jaula(&["doctor"])).map(|output| text(&output)));
+        jaula_tests::admin::succeed(&["rm", &name])?;
+        check!(exposed.contains(&format!("can get to {root}")), "{exposed}");
+        let closed = closed?;
+        check!(!closed.contains(&format!("can get to {root}")), "{closed}");
+        check!(closed.contains("  roots  "), "{closed}");
+        Ok(())
+    });
+    suite.case(
+        "a root that is built is said to be within reach, and its stage is not",
+        || {
+            let firm = Firm::new("exposed")?;
+            let root = firm.at("jail");
+            // The template's only program, slowly, so that the stage can be seen.
+            let template = firm.at("t.toml");
+            let fifo = "description = \"t\"\n[[directory]]\npath = \"/a\"\n[[program]]\n\
+                    source = \"/srv/stage-seen\"\npath = \"/b\"\napplets = \"all\"\n";
+            let program = format!(
+                "#!/bin/sh\nstat -c '%a %n' {}/.jaula-rootfs-* > {}\necho bin/x\n",
+                firm.at(""),
+                firm.at("seen")
+            );
+            fs::write("/srv/stage-seen", program).context("program")?;
+            set_mode("/srv/stage-seen", 0o755)?;
+            fs::write(&template, fifo).context("template")?;
+            let build = run(&mut jaula(&["rootfs", "build", "-t", &template, &root]));
+            fs::remove_file("/srv/stage-seen").context("program")?;
+            let build = build?;
+            let message = complaint(&build);
+            check!(build.status.success(), "{message}");
+            check!(
+                message.contains("warning: ") && message.contains("chmod 700"),
+                "{message}"
+            );
+            let seen = fs::read_to_string(firm.at("seen")).context("seen")?;
+            check!(
+                seen.starts_with("700 ") && seen.lines().count() == 1,
+                "the stage: {seen}"
+            );
+            let mode = fs::metadata(&root).context("root")?.mode() & 0o7777;
+            check!(
+                mode == 0o755,
+                "the root has mode {mode:o}: its users could not enter it"
+            );
+            set_mode(&firm.at(""), 0o700)?;
+            let closed = run(&mut jaula(&[
+                "rootfs",
+                "build",
+                "-t",
+                "minimal",
+                &firm.at("two"),
+            ]))?;
+            check!(
+                !complaint(&closed).contains("warning"),
+                "{}",
+                complaint(&closed)
+            );
+            Ok(())
+        },
+    );
+}
