@@ -33,6 +33,7 @@ mod privilege;
 pub mod process;
 pub mod reach;
 mod root;
+pub mod signal;
 pub mod state;
 pub mod sys;
 pub mod template;

@@ -3,27 +3,37 @@
 //! Processes: which one is meant, and which are in a jail.
 
 use std::ffi::c_int;
-use std::fs;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
-use procfs::process::{all_processes, Process};
-use procfs::{ProcError, ProcResult};
-use rustix::process::{pidfd_open, pidfd_send_signal, PidfdFlags, Signal};
+use procfs::process::{all_processes, Process, Stat};
+use procfs::{FromRead, ProcError, ProcResult};
+use rustix::process::{pidfd_open, PidfdFlags};
 use serde::{Deserialize, Serialize};
 
 use crate::jail::JailNumber;
+use crate::signal::SignalNumber;
 use crate::sys;
 use crate::text::reason;
 
 /// Where a process's own directory in /proc tells its jail.
 const JAIL: &str = "attr/jaula/current";
 
+/// How much is read of a file there. Its length, and that of what it is shortened to, is decided by
+/// whoever runs in the jail: of a command line up to gigabytes.
+const BOUND: u64 = 4096;
+
+/// How long command lines are waited for. They are in the memory of a process, which can lie in a
+/// file of a server that does not answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// A process, told from a later one that was given the same number by when it started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ProcessId {
     /// The process id.
     pub pid: i32,
@@ -38,7 +48,7 @@ impl ProcessId {
     ///
     /// A text that names what could not be read.
     pub fn of(pid: i32) -> Result<Self, String> {
-        let stat = Process::new(pid).and_then(|process| process.stat());
+        let stat = Process::new(pid).and_then(|process| stat(&process));
         let stat = stat.map_err(|error| format!("/proc/{pid}/stat: {error}"))?;
         Ok(ProcessId {
             pid,
@@ -48,7 +58,7 @@ impl ProcessId {
 
     /// Whether it still runs; one that has ended and is not waited for does not.
     pub fn is_running(self) -> bool {
-        let stat = Process::new(self.pid).and_then(|process| process.stat());
+        let stat = Process::new(self.pid).and_then(|process| stat(&process));
         stat.is_ok_and(|stat| stat.starttime == self.start && !matches!(stat.state, 'Z' | 'X'))
     }
 
@@ -56,6 +66,14 @@ impl ProcessId {
     pub fn is_in(self, number: JailNumber) -> bool {
         let jail = Process::new(self.pid).and_then(|process| jail_of(&process));
         jail.is_ok_and(|jail| jail == Some(number))
+    }
+
+    /// Takes hold of it, where it is in a jail that is meant; `None` where it is not, or has ended.
+    pub fn hold_in(self, is_meant: impl Fn(JailNumber) -> bool) -> Result<Option<Held>, Errno> {
+        let held = self.hold()?;
+        // Of what is held, or of nothing that can be sent anything to: it has ended then.
+        let jail = Process::new(self.pid).and_then(|process| jail_of(&process));
+        Ok(held.filter(|_| jail.is_ok_and(|jail| jail.is_some_and(is_meant))))
     }
 
     /// Takes hold of it; `None` where it has ended.
@@ -89,12 +107,9 @@ impl Held {
         }
     }
 
-    /// Asks it to end, with SIGTERM; no error where it has ended meanwhile.
-    pub fn terminate(&self) -> Result<(), Errno> {
-        match pidfd_send_signal(&self.0, Signal::TERM) {
-            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-            Err(error) => Err(Errno::from_raw(error.raw_os_error())),
-        }
+    /// The same, by what is known to be a signal.
+    pub fn signal(&self, signal: SignalNumber) -> Result<bool, Errno> {
+        self.send(signal.get())
     }
 
     /// Waits until it has ended, `limit` at most; whether it has.
@@ -135,22 +150,64 @@ pub struct Jailed {
     /// Processor time it has used.
     #[serde(rename = "cpu_seconds", serialize_with = "seconds")]
     pub cpu: Duration,
-    /// Its command and arguments, or its name where they cannot be read.
+    /// Its command and arguments, shortened where they are long; its name in brackets where they are
+    /// not known.
     pub command: Vec<String>,
+    /// When it started, in ticks since the machine did.
+    #[serde(skip)]
+    pub start: u64,
+}
+
+impl Jailed {
+    /// The process, told from a later one with its number.
+    pub fn id(&self) -> ProcessId {
+        ProcessId {
+            pid: self.pid,
+            start: self.start,
+        }
+    }
+
+    /// Whether it has ended, and only waits to be waited for.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state, 'Z' | 'X')
+    }
 }
 
 fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(time.as_secs_f64())
 }
 
-/// Every process that is in a jail and that the caller may see, by jail and number.
+/// Every process that is in a jail and that the caller may see, by jail and number, without their
+/// command lines.
+///
+/// Nothing is read that a process could hold up.
 ///
 /// # Errors
 ///
 /// Where /proc is not there or does not tell jails.
 pub fn jailed() -> Result<Vec<Jailed>, String> {
+    let mut found = each(|process, jail| look(process, jail).map(Some))?;
+    found.sort_by_key(|process| (process.jail, process.pid));
+    Ok(found)
+}
+
+/// The processes that are in this jail, and that the caller may see, by number.
+///
+/// # Errors
+///
+/// As [`jailed`].
+pub fn members(jail: JailNumber) -> Result<Vec<i32>, String> {
+    let mut found = each(|process, of| Ok((of == jail).then_some(process.pid)))?;
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// What `look` finds about each process that is in a jail. What ends while it is looked at, or may not
+/// be seen, is not there.
+fn each<T>(look: impl Fn(&Process, JailNumber) -> ProcResult<Option<T>>) -> Result<Vec<T>, String> {
     let own = format!("/proc/self/{JAIL}");
-    fs::read_to_string(&own).map_err(|error| match error.raw_os_error().map(Errno::from_raw) {
+    let told = Process::myself().and_then(|process| read(&process, JAIL));
+    told.map_err(|error| match errno(&error) {
         Some(Errno::ENOENT | Errno::EINVAL) => {
             format!("{own}: the running kernel does not tell the jail of a process there")
         }
@@ -158,25 +215,27 @@ pub fn jailed() -> Result<Vec<Jailed>, String> {
         None => format!("{own}: {error}"),
     })?;
     let processes = all_processes().map_err(|error| format!("/proc: {error}"))?;
-    // What ends while it is looked at, or may not be seen, is not there.
-    let mut found: Vec<Jailed> = processes
-        .filter_map(|process| look(&process.ok()?).ok().flatten())
-        .collect();
-    found.sort_by_key(|process| (process.jail, process.pid));
-    Ok(found)
+    let found = processes.filter_map(|process| {
+        let process = process.ok()?;
+        let jail = jail_of(&process).ok().flatten()?;
+        look(&process, jail).ok().flatten()
+    });
+    Ok(found.collect())
 }
 
-fn look(process: &Process) -> ProcResult<Option<Jailed>> {
-    let Some(jail) = jail_of(process)? else {
-        return Ok(None);
-    };
-    let stat = process.stat()?;
-    let command = match command_of(process)? {
-        command if command.is_empty() => vec![format!("[{}]", stat.comm)],
-        command => command,
-    };
+fn errno(error: &ProcError) -> Option<Errno> {
+    match error {
+        ProcError::NotFound(_) => Some(Errno::ENOENT),
+        ProcError::PermissionDenied(_) => Some(Errno::EACCES),
+        ProcError::Io(error, _) => error.raw_os_error().map(Errno::from_raw),
+        _ => None,
+    }
+}
+
+fn look(process: &Process, jail: JailNumber) -> ProcResult<Jailed> {
+    let stat = stat(process)?;
     let ticks = procfs::ticks_per_second().max(1);
-    Ok(Some(Jailed {
+    Ok(Jailed {
         jail,
         pid: stat.pid,
         parent: stat.ppid,
@@ -184,45 +243,43 @@ fn look(process: &Process) -> ProcResult<Option<Jailed>> {
         uid: effective_user(process)?,
         state: stat.state,
         threads: stat.num_threads,
-        memory: stat.rss * procfs::page_size(),
-        cpu: Duration::from_millis((stat.utime + stat.stime) * 1000 / ticks),
-        command,
-    }))
+        memory: stat.rss.saturating_mul(procfs::page_size()),
+        cpu: Duration::from_millis(
+            stat.utime.saturating_add(stat.stime).saturating_mul(1000) / ticks,
+        ),
+        command: vec![format!("[{}]", stat.comm)],
+        start: stat.starttime,
+    })
 }
 
-/// The second number of its line `Uid:` (proc_pid_status(5)).
-fn effective_user(process: &Process) -> ProcResult<u32> {
-    let mut text = String::new();
+/// The beginning of a file in the directory of a process; the whole of it where it is short.
+fn read(process: &Process, name: &str) -> ProcResult<Vec<u8>> {
+    let mut bytes = Vec::new();
     process
-        .open_relative("status")?
-        .read_to_string(&mut text)
+        .open_relative(name)?
+        .take(BOUND)
+        .read_to_end(&mut bytes)
         .map_err(|error| ProcError::Io(error, None))?;
+    Ok(bytes)
+}
+
+fn stat(process: &Process) -> ProcResult<Stat> {
+    Stat::from_read(&read(process, "stat")?[..])
+}
+
+/// The second number of its line `Uid:` (proc_pid_status(5)), which comes before all that can be long.
+fn effective_user(process: &Process) -> ProcResult<u32> {
+    let bytes = read(process, "status")?;
+    let text = String::from_utf8_lossy(&bytes);
     let users = text.lines().find_map(|line| line.strip_prefix("Uid:"));
     let effective = users.and_then(|users| users.split_whitespace().nth(1)?.parse().ok());
     effective.ok_or_else(|| ProcError::Incomplete(Some("status".into())))
 }
 
-/// What a process was executed with, whatever bytes are in it; empty for a kernel thread.
-fn command_of(process: &Process) -> ProcResult<Vec<String>> {
-    let mut bytes = Vec::new();
-    process
-        .open_relative("cmdline")?
-        .read_to_end(&mut bytes)
-        .map_err(|error| ProcError::Io(error, None))?;
-    let arguments = bytes.split(|&byte| byte == 0);
-    let arguments = arguments.filter(|argument| !argument.is_empty());
-    Ok(arguments
-        .map(|argument| String::from_utf8_lossy(argument).into_owned())
-        .collect())
-}
-
 /// The jail of a process; `None` for the host.
 fn jail_of(process: &Process) -> ProcResult<Option<JailNumber>> {
-    let mut text = String::new();
-    process
-        .open_relative(JAIL)?
-        .read_to_string(&mut text)
-        .map_err(|error| ProcError::Io(error, None))?;
+    let bytes = read(process, JAIL)?;
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
     let number = text.trim_end().parse().ok().and_then(JailNumber::new);
     let number = number.ok_or_else(|| {
         ProcError::Io(
@@ -231,6 +288,55 @@ fn jail_of(process: &Process) -> ProcResult<Option<JailNumber>> {
         )
     })?;
     Ok((!number.is_host()).then_some(number))
+}
+
+/// Puts their command lines to `processes`, as far as they can be read.
+///
+/// One that cannot be read, or not in time, is no error: the name stays in its place.
+pub fn add_commands(processes: &mut [Jailed]) {
+    let wanted: Vec<ProcessId> = processes.iter().map(Jailed::id).collect();
+    let (found, come) = mpsc::channel();
+    // Left to itself where it is held up: it ends with this process.
+    thread::spawn(move || {
+        for (index, id) in wanted.into_iter().enumerate() {
+            let command = command_of(id).unwrap_or_default();
+            if found.send((index, command)).is_err() {
+                return;
+            }
+        }
+    });
+    // Each has its time: where one is held up, those after it are not read.
+    while let Ok((index, command)) = come.recv_timeout(PATIENCE) {
+        if !command.is_empty() {
+            processes[index].command = command;
+        }
+    }
+}
+
+fn command_of(id: ProcessId) -> ProcResult<Vec<String>> {
+    let process = Process::new(id.pid)?;
+    let command = read_command(&process)?;
+    // It can have ended meanwhile, and another have its number.
+    match stat(&process)?.starttime == id.start {
+        true => Ok(command),
+        false => Ok(Vec::new()),
+    }
+}
+
+/// What a process was executed with, whatever bytes are in it; empty for a kernel thread.
+fn read_command(process: &Process) -> ProcResult<Vec<String>> {
+    let bytes = read(process, "cmdline")?;
+    let arguments = bytes.split(|&byte| byte == 0);
+    let arguments = arguments.filter(|argument| !argument.is_empty());
+    let mut command: Vec<String> = arguments
+        .map(|argument| String::from_utf8_lossy(argument).into_owned())
+        .collect();
+    if bytes.len() as u64 == BOUND {
+        if let Some(last) = command.last_mut() {
+            last.push('…');
+        }
+    }
+    Ok(command)
 }
 
 #[cfg(test)]
@@ -254,11 +360,33 @@ mod tests {
         let mut command = Vec::new();
         // It counts as executed shortly before the kernel has its arguments.
         while command.is_empty() && Instant::now() < deadline {
-            command = command_of(&process).expect("its command");
+            command = read_command(&process).expect("its command");
         }
         drop(child.stdin.take());
         child.wait().expect("wait");
         assert_eq!(command, ["sh", "-c", "read line", "-", "a\u{fffd}b"]);
+    }
+
+    #[test]
+    fn a_long_command_is_shortened() {
+        let mut child = Command::new("sh")
+            .args(["-c", "read line", "-", "first"])
+            .args(vec!["x".repeat(100_000); 10])
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("sh");
+        let id = ProcessId::of(child.id() as i32).expect("the child");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut command = Vec::new();
+        while command.is_empty() && Instant::now() < deadline {
+            command = command_of(id).expect("its command");
+        }
+        drop(child.stdin.take());
+        child.wait().expect("wait");
+        assert_eq!(command[..5], ["sh", "-c", "read line", "-", "first"][..]);
+        let length: usize = command.iter().map(String::len).sum();
+        assert!((4000..4200).contains(&length), "{length} bytes");
+        assert!(command.last().is_some_and(|last| last.ends_with("x…")));
     }
 
     #[test]
@@ -292,11 +420,11 @@ mod tests {
         let id = ProcessId::of(child.id() as i32).expect("the child");
         let held = id.hold().expect("pidfd").expect("running");
         assert!(!held.wait(Duration::from_millis(20)).expect("poll"));
-        held.terminate().expect("signal");
+        held.signal(SignalNumber::TERM).expect("signal");
         assert!(held.wait(Duration::from_secs(60)).expect("poll"));
         assert!(!id.is_running(), "a zombie counts as running");
         child.wait().expect("wait");
-        held.terminate().expect("no error for one that has ended");
+        assert_eq!(held.signal(SignalNumber::TERM), Ok(false));
         assert!(id.hold().expect("pidfd").is_none());
     }
 }

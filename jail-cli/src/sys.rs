@@ -369,6 +369,11 @@ pub fn last_signal() -> c_int {
     libc::SIGRTMAX()
 }
 
+/// The number of the first signal for real time that the C library does not keep to itself.
+pub fn first_real_time_signal() -> c_int {
+    libc::SIGRTMIN()
+}
+
 /// Sends a signal, by its number, to a process (kill(2)).
 pub fn send_signal(process: Pid, signal: c_int) -> Result<(), Errno> {
     // SAFETY: the call takes numbers alone.

@@ -20,24 +20,14 @@ impl Admin {
                 due.push(record);
             }
         }
-        due.sort_by_key(|record| record.created);
+        due.sort_by_key(|record| record.noted_at);
         Ok(due)
     }
 
     /// Notes that nothing is to be done any more about jails with this name that have ended.
     pub fn settle(&self, name: &JailName) -> Result<(), String> {
         for record in self.due(name)? {
-            let Some(entry) = self.store.lock(record.number)? else {
-                continue;
-            };
-            match entry.read() {
-                Ok(found) if found.created == record.created => entry.write(&Record {
-                    after_stop_due: false,
-                    ..found
-                })?,
-                // By now another jail has the number.
-                _ => {}
-            }
+            self.change(&record, |record| record.after_stop_due = false)?;
         }
         Ok(())
     }
@@ -80,7 +70,8 @@ mod tests {
             let due = admin.due(&web).expect("read");
             due.iter().map(|record| record.number.get()).collect()
         };
-        assert_eq!(due(), [2, 1]);
+        // In the order in which they were noted.
+        assert_eq!(due(), [1, 2]);
         admin.settle(&web).expect("settled");
         assert_eq!(due(), [0; 0]);
         let left = admin.store().of(&alive).expect("the one that runs");

@@ -7,33 +7,16 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::{Admin, Jail};
-use crate::jail::{end_jail, get_jailnumber};
-use crate::process::ProcessId;
+use crate::jail::get_jailnumber;
+use crate::jailfd::{self, end_jailfd, JailFd, Rights};
+use crate::jails::JailInfo;
 use crate::state::Record;
-use crate::text::reason;
 
 /// How long the jaula that waits for a jail is waited for when the jail has ended: it still writes
 /// the rest of the log and notes how the end was.
 const SUPERVISOR: Duration = Duration::from_secs(10);
 
 impl Admin {
-    /// Asks the first process of a jail to end, gives it some time, then ends the jail with all
-    /// that is left in it. Its log is kept.
-    pub fn stop(&self, jail: &Jail, time: Duration) -> Result<(), String> {
-        if let Some(record) = &jail.record {
-            // Whatever it says to that, the jail is to end.
-            if let Err(errno) = ask(record.first_process, time) {
-                crate::complain!(
-                    "jaula: warning: jail {}: asking process {} to end: {}",
-                    record.number,
-                    record.first_process.pid,
-                    reason(errno)
-                );
-            }
-        }
-        self.end(jail)
-    }
-
     /// Ends a jail at once with all that is in it, and forgets what was noted about it.
     pub fn remove(&self, jail: &Jail) -> Result<(), String> {
         self.end(jail)?;
@@ -86,17 +69,9 @@ impl Admin {
     /// Ends a jail at once with all that is in it, or waits for its end. What is noted about a
     /// detached one is kept.
     pub fn end(&self, jail: &Jail) -> Result<(), String> {
-        let number = jail.info.number;
-        match end_jail(number) {
-            Ok(()) => {}
-            Err(error) => {
-                // It may have ended before the call.
-                let now = self.jails.get(number).map_err(|error| error.to_string())?;
-                let gone = now.is_none_or(|now| now.created != jail.info.created);
-                if error.errno() != Errno::ESRCH || !gone {
-                    return Err(error.to_string());
-                }
-            }
+        // By its number another could be met that has got it meanwhile.
+        if let Some(held) = self.open_jail(&jail.info, Rights::ADMINISTER)? {
+            end_jailfd(&held).map_err(|error| error.to_string())?;
         }
         let Some(record) = &jail.record else {
             return Ok(());
@@ -110,13 +85,18 @@ impl Admin {
             false => self.forget(record),
         }
     }
-}
 
-/// Asks a process to end and gives it some time.
-fn ask(process: ProcessId, time: Duration) -> Result<(), Errno> {
-    if let Some(process) = process.hold()? {
-        process.terminate()?;
-        process.wait(time)?;
+    /// A descriptor of a jail, and of no later one with its number, which no other one gets as long as
+    /// it is open; `None` where the jail has ended.
+    pub fn open_jail(&self, jail: &JailInfo, rights: Rights) -> Result<Option<JailFd>, String> {
+        match jailfd::open_jail(None, jail.number, rights) {
+            Ok(held) => {
+                let status = held.status();
+                let status = status.map_err(|error| format!("reading of a jail: {error}"))?;
+                Ok((status.created == jail.created).then_some(held))
+            }
+            Err(error) if error.errno() == Errno::ESRCH => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
     }
-    Ok(())
 }

@@ -4,8 +4,14 @@
 
 mod due;
 mod end;
+mod hostname;
+mod kill;
+mod stop;
+mod wait;
 
 use serde::Serialize;
+
+pub use hostname::{check_hostname, Uts};
 
 use crate::jails::{JailId, JailInfo, JailName, Jails, JailsError};
 use crate::state::{Record, Store};
@@ -88,12 +94,36 @@ impl Admin {
             };
             let later = last
                 .as_ref()
-                .is_none_or(|last| last.created < record.created);
+                .is_none_or(|last| last.noted_at < record.noted_at);
             if meant && later && !self.is_alive(&record)? {
                 last = Some(record);
             }
         }
         Ok(last)
+    }
+
+    /// Notes the name that a jail has been given.
+    pub fn rename(&self, record: &Record, name: JailName) -> Result<(), String> {
+        self.change(record, |record| record.name = Some(name))
+    }
+
+    /// Notes something more about a jail, unless that was forgotten meanwhile.
+    pub(crate) fn change(
+        &self,
+        record: &Record,
+        change: impl FnOnce(&mut Record),
+    ) -> Result<(), String> {
+        let Some(entry) = self.store.lock(record.number)? else {
+            return Ok(());
+        };
+        match entry.read() {
+            Ok(mut found) if found.created == record.created => {
+                change(&mut found);
+                entry.write(&found)
+            }
+            // By now another jail has the number.
+            _ => Ok(()),
+        }
     }
 
     fn is_alive(&self, record: &Record) -> Result<bool, String> {

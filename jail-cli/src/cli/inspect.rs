@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use jaula::admin::{Admin, Jail};
 use jaula::jails::{JailId, JailsError};
-use jaula::process::{jailed, Jailed};
+use jaula::process::{add_commands, jailed, Jailed};
 use jaula::state::Record;
 
 use super::{output, Failure};
@@ -42,6 +42,7 @@ impl Inspect {
             Ok(jail) => {
                 let mut processes = jailed().map_err(Failure::failed)?;
                 processes.retain(|process| process.jail == jail.info.number);
+                add_commands(&mut processes);
                 output::json(&Alive {
                     age_seconds: jail.info.created.age().as_secs_f64(),
                     jail,

@@ -12,6 +12,7 @@ mod failure;
 mod group;
 mod help;
 mod inspect;
+mod kill;
 mod logs;
 mod ls;
 mod mounting;
@@ -24,6 +25,7 @@ mod run;
 mod set;
 mod stats;
 mod table;
+mod wait;
 mod waiting;
 
 use clap::{Parser, Subcommand};
@@ -70,8 +72,19 @@ enum Command {
     /// Attach to the terminal of a detached jail
     Console(console::Console),
 
-    /// Ask the first process of a jail to end, then end the jail
+    /// Ask what runs in a jail to end, then end the jail
+    ///
+    /// First the first process is asked, with SIGTERM or what "jaula run --stop-signal" says; when it
+    /// has ended, all others that are left.
     Stop(end::Stop),
+
+    /// Send a signal to the first process of a jail
+    Kill(kill::Kill),
+
+    /// Wait until the first process of a jail has ended, and print its exit status
+    ///
+    /// 128 + N where signal N killed it. It is known of jails that were detached or are kept.
+    Wait(wait::Wait),
 
     /// End a jail at once, and forget what is noted about it
     Rm(end::Rm),
@@ -133,6 +146,8 @@ impl Cli {
             Some(Command::Exec(exec)) => exec.run(),
             Some(Command::Console(console)) => console.run(),
             Some(Command::Stop(stop)) => stop.run(),
+            Some(Command::Kill(kill)) => kill.run(),
+            Some(Command::Wait(wait)) => wait.run(),
             Some(Command::Rm(rm)) => rm.run(),
             Some(Command::Ps(ps)) => ps.run(),
             Some(Command::Inspect(inspect)) => inspect.run(),

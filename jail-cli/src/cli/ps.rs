@@ -9,7 +9,7 @@ use clap::Args;
 use jaula::admin::Admin;
 use jaula::jail::JailNumber;
 use jaula::jails::JailId;
-use jaula::process::jailed;
+use jaula::process::{add_commands, jailed};
 
 use super::table::{bytes, duration, Table};
 use super::{output, Failure};
@@ -37,6 +37,7 @@ impl Ps {
         let mut processes = jailed().map_err(Failure::failed)?;
         // One that was made after the list of jails is not in it.
         processes.retain(|process| names.contains_key(&process.jail));
+        add_commands(&mut processes);
         if self.json {
             output::json(&processes)?;
             return Ok(0);

@@ -12,6 +12,7 @@ use jaula::environment::Variable;
 use jaula::isolation::Part;
 use jaula::jails::{JailName, Key, Setting, Value};
 use jaula::launch::{log, Launch, NewJail, Place, RootChoice};
+use jaula::signal::SignalNumber;
 use jaula::user::UserSpec;
 
 use super::around::Around;
@@ -96,6 +97,11 @@ pub struct Run {
     #[arg(long, value_name = "BYTES", default_value = "1M", requires = "detach", value_parser = log::size, help_heading = "Jail")]
     log_size: u64,
 
+    /// What "jaula stop" asks the jail to end by: a number, or a name such as TERM or RTMIN+3
+    /// [default: TERM]
+    #[arg(long, value_name = "SIGNAL", help_heading = "Jail")]
+    stop_signal: Option<SignalNumber>,
+
     #[command(flatten)]
     around: Around,
 
@@ -147,6 +153,8 @@ pub struct Inside {
 #[command(next_help_heading = "Limits of the jail")]
 struct Limits {
     /// Processes and threads; beyond that, fork fails (EAGAIN)
+    ///
+    /// 2048 unless given, or what the jail around it has where that is less; "unlimited" for no limit.
     #[arg(long, value_name = "N")]
     max_tasks: Option<Value>,
 
@@ -220,6 +228,7 @@ impl Run {
                     destination: self.log,
                     size: self.log_size,
                 },
+                stop_signal: self.stop_signal,
             }),
             user: self.user,
             shell: self.inside.shell,

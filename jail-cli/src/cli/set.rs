@@ -2,10 +2,13 @@
 
 //! `jaula set`: limits, and what else can be set about a jail that exists.
 
+use std::str::FromStr;
+
 use clap::Args;
 
-use jaula::admin::Admin;
-use jaula::jails::{JailId, Setting};
+use jaula::admin::{check_hostname, Admin, Jail};
+use jaula::jailfd::Rights;
+use jaula::jails::{JailId, JailName, JailsError, Key, Setting};
 
 use super::Failure;
 
@@ -17,16 +20,42 @@ pub struct Set {
     jail: JailId,
 
     /// What is set: tasks.max, sem.max, shm.max, msg.max, shm_bytes.max, children.max, persist,
-    /// name or allow
+    /// name, allow or hostname
     ///
     /// A limit is a number, or "max" for none; a number of bytes may end in K, M or G. What the
     /// jail has already stays, even where that is more. children.max is a number. persist is 1
     /// for a jail that goes on existing with nothing in it, else 0. A name can be given once, to
     /// a jail that has none. allow is what the jail may do: names, as for "jaula run --allow",
     /// separated by commas, that replace what there is, or each with + or - before it, that change
-    /// it; or none. Either all is set or nothing.
+    /// it; or none. hostname is for a jail that has one of its own ("jaula run --new-uts"). Either all is
+    /// set or nothing.
     #[arg(value_name = "KEY=VALUE", required = true)]
-    settings: Vec<Setting>,
+    settings: Vec<Wanted>,
+}
+
+/// One thing that is set.
+#[derive(Clone, Debug)]
+enum Wanted {
+    /// By the kernel, about the jail.
+    Setting(Setting),
+    /// In a namespace that it has.
+    Hostname(String),
+}
+
+impl FromStr for Wanted {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("hostname=") {
+            Some(name) => check_hostname(name).map(|()| Wanted::Hostname(name.to_owned())),
+            None => text.parse().map(Wanted::Setting).map_err(|why: String| {
+                match text.split_once('=') {
+                    Some((key, _)) if Key::ALL.iter().any(|known| known.file() == key) => why,
+                    _ => why + ", hostname",
+                }
+            }),
+        }
+    }
 }
 
 impl Set {
@@ -34,7 +63,47 @@ impl Set {
     pub fn run(self) -> Result<u8, Failure> {
         let admin = Admin::open()?;
         let jail = admin.find(&self.jail)?;
-        admin.jails().set_all(jail.info.number, &self.settings)?;
+        let failed = |why: String| Failure::failed(format!("{}: {why}", self.jail));
+        // No later jail gets its number as long as this is open.
+        let held = admin.open_jail(&jail.info, Rights::READ).map_err(failed)?;
+        let _held = held.ok_or_else(|| JailsError::NoSuchJail(self.jail.clone()))?;
+        let mut settings = Vec::new();
+        let mut hostname = None;
+        for wanted in &self.settings {
+            match wanted {
+                Wanted::Setting(setting) => settings.push(setting.clone()),
+                Wanted::Hostname(name) => hostname = Some(name),
+            }
+        }
+        // What can be in the way of it is met before anything is set.
+        let uts = hostname.map(|_| admin.uts(&jail).and_then(|uts| uts.join().map(|()| uts)));
+        let uts = uts.transpose();
+        let uts = uts.map_err(|why| failed(format!("hostname: {why}")))?;
+        admin.jails().set_all(jail.info.number, &settings)?;
+        if let (Some(name), Some(uts), Some(record)) = (hostname, &uts, &jail.record) {
+            admin
+                .set_hostname(record, uts, name)
+                .map_err(|why| failed(format!("hostname: {why}")))?;
+        }
+        if let Err(why) = self.note_name(&admin, &jail, &settings) {
+            // It has it all the same, until it ends.
+            jaula::complain!(
+                "jaula: warning: {}: its name is not noted: {why}",
+                self.jail
+            );
+        }
         Ok(0)
+    }
+
+    /// By its name it is known when it has ended as well.
+    fn note_name(&self, admin: &Admin, jail: &Jail, settings: &[Setting]) -> Result<(), String> {
+        let named = settings.iter().rfind(|setting| setting.key == Key::Name);
+        match (named, &jail.record) {
+            (Some(setting), Some(record)) => {
+                let name: JailName = setting.text().parse()?;
+                admin.rename(record, name)
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -116,7 +116,7 @@ impl JailsError {
                 "another jail beside it has this name (EEXIST)".to_owned()
             }
             (Key::Name, Some(Errno::EBUSY)) => {
-                "it has a name already, and keeps it (EBUSY)".to_owned()
+                "it has a name already, which the kernel takes once and keeps (EBUSY)".to_owned()
             }
             (_, Some(Errno::EPERM | Errno::EACCES)) => {
                 "not permitted; only root with CAP_SYS_ADMIN in a jail above it, or on the host, \

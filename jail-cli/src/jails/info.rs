@@ -39,16 +39,21 @@ const REFUSALS: [&str; 17] = [
 /// When a jail was made, on the clock that starts with the machine (`CLOCK_BOOTTIME`).
 ///
 /// Together with the number it tells a jail from a later one that was given the same number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Created(Duration);
 
 impl Created {
+    /// This moment.
+    pub fn now() -> Self {
+        // The clock exists since Linux 2.6.39.
+        let now = clock_gettime(ClockId::CLOCK_BOOTTIME);
+        Created(now.map_or(Duration::ZERO, Duration::from))
+    }
+
     /// How long ago that was.
     pub fn age(self) -> Duration {
-        // The clock exists since Linux 2.6.39.
-        let now = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(self.0, Duration::from);
-        now.saturating_sub(self.0)
+        Self::now().0.saturating_sub(self.0)
     }
 }
 

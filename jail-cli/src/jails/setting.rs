@@ -79,7 +79,7 @@ pub enum Value {
 impl Value {
     /// A count; with `bytes`, it may end in K, M or G, for powers of 1024.
     pub(crate) fn parse(text: &str, bytes: bool) -> Option<Self> {
-        if text == "max" {
+        if matches!(text, "max" | "unlimited") {
             return Some(Value::Max);
         }
         let (digits, shift) = match text.bytes().last()? {
@@ -100,9 +100,9 @@ impl Value {
 impl FromStr for Value {
     type Err = String;
 
-    /// A count or `max`.
+    /// A count, or `max` or `unlimited` for none.
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::parse(text, false).ok_or_else(|| "expected a number or \"max\"".into())
+        Self::parse(text, false).ok_or_else(|| "expected a number, \"max\" or \"unlimited\"".into())
     }
 }
 
@@ -265,6 +265,7 @@ mod tests {
         for (given, text) in [
             ("tasks.max=10", "tasks.max=10"),
             ("tasks.max=max", "tasks.max=max"),
+            ("tasks.max=unlimited", "tasks.max=max"),
             ("tasks.max=007", "tasks.max=7"),
             ("shm_bytes.max=64M", "shm_bytes.max=67108864"),
             ("shm_bytes.max=2K", "shm_bytes.max=2048"),

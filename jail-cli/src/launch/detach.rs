@@ -17,7 +17,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsid};
 
 use super::log::Log;
-use super::place::change;
+use super::place::note_end;
 use super::report::{self, Reporter};
 use super::start::{start, Running};
 use super::{Ending, LaunchError, Plan};
@@ -199,8 +199,5 @@ fn watch(
 /// Notes how the first process ended. Nobody is left to be told that this failed.
 fn note(record: &Record, ending: &Result<Ending, LaunchError>) {
     let Ok(ending) = ending else { return };
-    let _ = change(record, |entry, mut record| {
-        record.ended = Some((*ending).into());
-        entry.write(&record)
-    });
+    let _ = note_end(record, *ending);
 }

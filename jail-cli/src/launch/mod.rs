@@ -45,7 +45,7 @@ use caps::CapsHashSet;
 
 pub use ending::Ending;
 pub use error::{LaunchError, EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
-pub use place::{Existing, NewJail, Place, RootChoice};
+pub use place::{Existing, NewJail, Place, RootChoice, TASKS};
 pub use start::Created;
 pub use waiting::{is_waiting, let_go, Waiting};
 pub use world::{knows_hidepid, Inodes};
@@ -136,8 +136,11 @@ impl Launch {
         let running = start(plan, root)?;
         let record = running.record.clone();
         let waited = running.wait();
-        let tidied = waited.jail.and_then(|()| match &record {
-            Some(record) if !record.keep => place::forget(record).map_err(LaunchError::failed),
+        let tidied = waited.jail.and_then(|()| match (&record, &waited.ending) {
+            (Some(record), _) if !record.keep => place::forget(record).map_err(LaunchError::failed),
+            (Some(record), Ok(ending)) => {
+                place::note_end(record, *ending).map_err(LaunchError::failed)
+            }
             _ => Ok(()),
         });
         if let Err(error) = tidied {

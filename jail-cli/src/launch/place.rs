@@ -3,17 +3,23 @@
 //! Where something is launched: in a new jail or in one that exists.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::errno::Errno;
 
 use crate::isolation::Permissions;
 use crate::jail::{self, JailNumber};
-use crate::jails::{Created, JailInfo, JailName, Jails, Setting};
+use crate::jails::{Created, JailInfo, JailName, Jails, JailsError, Key, Setting, Value};
 use crate::root::Root;
+use crate::signal::SignalNumber;
 use crate::state::{Entry, Record, RootDirectory, Store};
 
+use super::ending::Ending;
 use super::log;
 use super::world::Inodes;
+
+/// How often is looked whether a jail is still there that another jaula ends.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The directory that becomes the root.
 #[derive(Clone, Debug)]
@@ -53,7 +59,13 @@ pub struct NewJail {
     pub after_stop_due: bool,
     /// What is done with what it prints, where it is detached.
     pub log: log::Settings,
+    /// What it is asked to end by; SIGTERM where nothing is said.
+    pub stop_signal: Option<SignalNumber>,
 }
+
+/// How many tasks a jail may have unless something else is asked for, or the jail around it may have
+/// no more: as podman has it.
+pub const TASKS: u64 = 2048;
 
 impl NewJail {
     /// Whether it can do with a kernel that shows no jails.
@@ -103,6 +115,13 @@ impl Place {
         }
     }
 
+    pub(super) fn stop_signal(&self) -> Option<SignalNumber> {
+        match self {
+            Place::New(new) => new.stop_signal,
+            Place::Existing(_) => None,
+        }
+    }
+
     pub(super) fn is_after_stop_due(&self) -> bool {
         matches!(self, Place::New(new) if new.after_stop_due)
     }
@@ -114,6 +133,16 @@ impl Place {
             Place::Existing(_) => true,
         }
     }
+}
+
+/// Sets how many tasks a new jail may have, where nothing is said about that and it was not born with a
+/// limit.
+fn limit_tasks(jails: &Jails, number: JailNumber, settings: &[Setting]) -> Result<(), JailsError> {
+    let is_said = settings.iter().any(|setting| setting.key == Key::TasksMax);
+    if is_said || jails.value(number, Key::TasksMax)? != Value::Max.to_string() {
+        return Ok(());
+    }
+    jails.set(number, &Setting::limit(Key::TasksMax, Value::At(TASKS)))
 }
 
 /// What the parent must know to note a new jail.
@@ -151,7 +180,10 @@ impl Admission<'_> {
                 // another any more.
                 let jail = see(&Jails::open().map_err(|error| error.to_string())?, number)?;
                 match jail.created == existing.created {
-                    true => self.admit_again(&jail).map(|()| Admitted::Unnoted),
+                    true => Ok(match self.admit_again(&jail) {
+                        Ok(()) => Admitted::Unnoted,
+                        Err(why) => Admitted::Unseen(format!("nor are its new namespaces: {why}")),
+                    }),
                     false => Err(format!("jail {number} has ended, and this is a later one")),
                 }
             }
@@ -177,10 +209,12 @@ impl Admission<'_> {
         let jails = match Jails::open() {
             Ok(jails) => jails,
             Err(error) if error.is_unavailable() && new.is_plain() && !self.must_be_noted => {
-                return Ok(Admitted::Unseen(error.to_string()));
+                let why = format!("nor is the number of its tasks limited: {error}");
+                return Ok(Admitted::Unseen(why));
             }
             Err(error) => return Err(error.to_string()),
         };
+        limit_tasks(&jails, number, &new.settings).map_err(|error| error.to_string())?;
         let mut settings = new.settings.clone();
         if new.keep {
             settings.push(Setting::persist());
@@ -194,9 +228,15 @@ impl Admission<'_> {
         }
         let record = (self.note)(&see(&jails, number)?)?;
         let store = Store::default();
-        store.tidy(|record| is_alive(&jails, record))?;
-        store.create(&record)?;
-        Ok(Admitted::Noted(record.into()))
+        let noted = store
+            .tidy(|record| is_alive(&jails, record))
+            .and_then(|()| store.create(&record));
+        match noted {
+            Ok(_) => Ok(Admitted::Noted(record.into())),
+            // It runs all the same; what is not known about it, nobody needs but to look after it.
+            Err(why) if !self.must_be_noted => Ok(Admitted::Unseen(why)),
+            Err(why) => Err(format!("noting it, which a detached jail needs: {why}")),
+        }
     }
 }
 
@@ -227,6 +267,30 @@ pub(super) fn end_jail(number: JailNumber) -> Result<(), String> {
 /// Forgets what is noted about a jail.
 pub(super) fn forget(record: &Record) -> Result<(), String> {
     change(record, |entry, _| entry.remove())
+}
+
+/// Notes how the first process of a jail ended that outlives it.
+pub(super) fn note_end(record: &Record, ending: Ending) -> Result<(), String> {
+    change(record, |entry, mut record| {
+        record.ended = Some(ending.into());
+        entry.write(&record)
+    })
+}
+
+/// Lets a `jaula stop` that is at work ask those that are left in the jail to end as well: it ends the
+/// jail when they have, or when their time is over.
+pub(super) fn leave_to_stop(record: &Record) {
+    let noted = Store::default().read(record.number);
+    let noted = noted.filter(|noted| noted.created == record.created);
+    let Some(stop) = noted.and_then(|noted| noted.stopped_by) else {
+        return;
+    };
+    let is_there = || match Jails::open().and_then(|jails| jails.get(record.number)) {
+        Ok(jail) => jail.is_some_and(|jail| jail.created == record.created),
+        Err(_) => false,
+    };
+    let Ok(Some(stop)) = stop.hold() else { return };
+    while is_there() && matches!(stop.wait(LOOK), Ok(false)) {}
 }
 
 /// Notes something more about a jail, unless that was forgotten meanwhile.

@@ -14,7 +14,7 @@ use super::control::{self, LauncherEnd};
 use super::door::{Door, Owner};
 use super::ending::{is_stopped, Ending};
 use super::gate::{self, Gate};
-use super::place::{end_jail, forget, Admission, Admitted, Place};
+use super::place::{end_jail, forget, leave_to_stop, Admission, Admitted, Place};
 use super::pty::Which;
 use super::relay::Relay;
 use super::report::{self, Listener};
@@ -25,7 +25,7 @@ use super::world::{Inodes, World};
 use super::{child, executed, LaunchError, Plan};
 use crate::isolation::{Init, Part};
 use crate::jail::{get_jailnumber, JailNumber};
-use crate::jails::JailInfo;
+use crate::jails::{self, JailInfo};
 use crate::process::ProcessId;
 use crate::root::Root;
 use crate::state::{Entry, Record, RootDirectory, Store};
@@ -435,8 +435,13 @@ impl Running {
         drop(self.signals);
         let jail = match self.place.is_kept() {
             true => Ok(()),
-            false => end_jail(self.number)
-                .map_err(|why| about(format!("ending jail {}: {why}", self.number))),
+            false => {
+                if let Some(record) = &self.record {
+                    leave_to_stop(record);
+                }
+                end_jail(self.number)
+                    .map_err(|why| about(format!("ending jail {}: {why}", self.number)))
+            }
         };
         drop(self.owner);
         let ending = ending
@@ -528,6 +533,8 @@ impl Plan {
         Ok(Record {
             number: jail.number,
             created: jail.created,
+            boot: None,
+            noted_at: jails::Created::default(),
             name: jail.name.clone(),
             root: root.clone(),
             user: self.user_text.clone(),
@@ -536,6 +543,8 @@ impl Plan {
             detached: self.detached && self.waiting.is_none(),
             supervisor: ProcessId::of(getpid().as_raw())?,
             first_process: ProcessId::of(child.as_raw())?,
+            stop_signal: self.place.stop_signal(),
+            stopped_by: None,
             after_stop_due: self.place.is_after_stop_due(),
             log: self.place.log(),
             isolation: self.isolation.clone(),

@@ -17,6 +17,7 @@ use crate::isolation::{
 };
 use crate::jails::{JailName, Key, Setting};
 use crate::launch::log;
+use crate::signal::SignalNumber;
 use crate::user::{Name, UserSpec};
 
 #[derive(Deserialize)]
@@ -138,9 +139,15 @@ pub struct Description {
     /// Which must run before it is started.
     #[serde(default)]
     pub depends: Vec<JailName>,
-    /// How long its first process has after SIGTERM.
+    /// What it is asked to end by.
+    #[serde(default, deserialize_with = "signal")]
+    pub stop_signal: Option<SignalNumber>,
+    /// How long it has when it was asked to end.
     #[serde(default = "ten_seconds", deserialize_with = "seconds")]
     pub stop_timeout: Duration,
+    /// How long each of the commands around it may take; no limit where it is zero.
+    #[serde(default = "ninety_seconds", deserialize_with = "seconds")]
+    pub hook_timeout: Duration,
     /// What is done on the host around it.
     #[serde(default)]
     pub hooks: Hooks,
@@ -328,6 +335,18 @@ fn usual_umask() -> u32 {
 
 fn ten_seconds() -> Duration {
     Duration::from_secs(10)
+}
+
+fn ninety_seconds() -> Duration {
+    Duration::from_secs(90)
+}
+
+fn signal<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SignalNumber>, D::Error> {
+    let text = match Amount::deserialize(from)? {
+        Amount::Number(number) => number.to_string(),
+        Amount::Text(text) => text,
+    };
+    text.parse().map(Some).map_err(D::Error::custom)
 }
 
 fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {

@@ -168,6 +168,7 @@ fn launch(
             keep: description.keep,
             after_stop_due: description.hooks.after_stop.is_some(),
             log: description.log(),
+            stop_signal: description.stop_signal,
         }),
         user: description.user.clone(),
         shell: description.shell.clone(),

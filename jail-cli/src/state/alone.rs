@@ -20,7 +20,8 @@ use crate::text::{reason, shown};
 /// that only root can open. It is removed in the end.
 #[derive(Debug)]
 pub struct Alone {
-    path: PathBuf,
+    /// What is to be removed.
+    path: Option<PathBuf>,
     _lock: Flock<File>,
 }
 
@@ -34,26 +35,53 @@ impl Store {
         let name = format!("file-{}-{}.lock", file.dev(), file.ino());
         let path = self.directory.join(name);
         let mut wait = Some(wait);
+        let mut wait = || {
+            if let Some(wait) = wait.take() {
+                wait();
+            }
+        };
         loop {
-            let lock = lock(&path, &mut || {
-                if let Some(wait) = wait.take() {
-                    wait();
+            let file = match open(&path) {
+                // Where nothing can be made any more, jails are to be taken down all the same: whoever
+                // works on whatever file waits for each other then.
+                Err(error) if is_full(&error) => {
+                    let directory = File::open(&self.directory);
+                    let directory =
+                        directory.map_err(|error| failed("opening", &self.directory, &error))?;
+                    return Ok(Alone {
+                        path: None,
+                        _lock: lock(directory, &self.directory, &mut wait)?,
+                    });
                 }
-            })?;
+                result => result.map_err(|error| failed("opening", &path, &error))?,
+            };
+            let lock = lock(file, &path, &mut wait)?;
             // Whoever had it before has removed it.
             if is_at(&lock, &path) {
-                return Ok(Alone { path, _lock: lock });
+                return Ok(Alone {
+                    path: Some(path),
+                    _lock: lock,
+                });
             }
         }
     }
 }
 
-fn lock(path: &Path, wait: &mut dyn FnMut()) -> Result<Flock<File>, String> {
-    let open = |error: io::Error| failed("opening", path, &error);
-    let locking = |errno| format!("locking {}: {}", shown(path), reason(errno));
+fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
-    let file = options.open(path).map_err(open)?;
+    options.open(path)
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::ENOSPC | libc::EDQUOT | libc::EROFS)
+    )
+}
+
+fn lock(file: File, path: &Path, wait: &mut dyn FnMut()) -> Result<Flock<File>, String> {
+    let locking = |errno| format!("locking {}: {}", shown(path), reason(errno));
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Err((file, Errno::EWOULDBLOCK)) => {
             wait();
@@ -65,7 +93,9 @@ fn lock(path: &Path, wait: &mut dyn FnMut()) -> Result<Flock<File>, String> {
 
 impl Drop for Alone {
     fn drop(&mut self) {
-        // While it is locked. Left behind, it would be locked again by the next.
-        let _ = fs::remove_file(&self.path);
+        if let Some(path) = &self.path {
+            // While it is locked. Left behind, it would be locked again by the next.
+            let _ = fs::remove_file(path);
+        }
     }
 }

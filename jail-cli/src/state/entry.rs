@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::kill;
 use nix::unistd::{getpid, Pid};
+use rustix::fs::{renameat_with, RenameFlags, CWD};
 
 use super::{failed, record, remove, Record, MODE};
 use crate::text::{reason, shown};
@@ -18,6 +19,9 @@ use crate::text::{reason, shown};
 /// Begins the name of a directory that is being made or removed; the number of the process that
 /// does it follows.
 const SCRATCH: &str = ".scratch-";
+
+/// The mode of a record: as with the directory, arguments can be secrets.
+const FILE_MODE: u32 = 0o600;
 
 /// The directory of one jail, locked.
 #[derive(Debug)]
@@ -76,22 +80,23 @@ impl Entry {
                 .write(true)
                 .create(true)
                 .truncate(true)
-                .mode(0o644)
+                .mode(FILE_MODE)
                 .open(&new)?;
             file.write_all(&text)?;
             file.write_all(b"\n")?;
             fs::rename(&new, &path)
         };
-        write().map_err(|error| failed("writing", &path, &error))
+        write().map_err(|error| {
+            // On a full file system it would take what is left.
+            let _ = fs::remove_file(&new);
+            failed("writing", &path, &error)
+        })
     }
 
     /// Removes the directory.
     pub fn remove(self) -> Result<(), String> {
-        let above = self.path.parent().unwrap_or(Path::new("/"));
-        let scratch = Scratch::new(above)?;
         // One rename takes it all away; the lock is held until then.
-        let moved = fs::rename(&self.path, scratch.path());
-        moved.map_err(|error| failed("removing", &self.path, &error))
+        Scratch::of(&self.path).map(drop)
     }
 }
 
@@ -118,6 +123,21 @@ impl Scratch {
                 // Left by an earlier process with this number, or by another thread.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => attempt += 1,
                 Err(error) => return Err(failed("creating", &path, &error)),
+            }
+        }
+    }
+
+    /// What is at `path` becomes one; nothing has to be made for it, which a full file system would
+    /// refuse.
+    fn of(path: &Path) -> Result<Self, String> {
+        let above = path.parent().unwrap_or(Path::new("/"));
+        let mut attempt = 0u32;
+        loop {
+            let new = above.join(format!("{SCRATCH}{}-{attempt}", getpid()));
+            match renameat_with(CWD, path, CWD, &new, RenameFlags::NOREPLACE) {
+                Ok(()) => return Ok(Scratch { path: new }),
+                Err(rustix::io::Errno::EXIST) => attempt += 1,
+                Err(error) => return Err(failed("removing", path, &error.into())),
             }
         }
     }

@@ -12,6 +12,7 @@
 //! removes.
 
 mod alone;
+mod boot;
 mod bytes;
 mod entry;
 mod ids;
@@ -36,9 +37,12 @@ pub(crate) use entry::Scratch;
 /// Where the directories are.
 pub const DIRECTORY: &str = "/run/jaula";
 
-/// Everybody can read a record by its path; whoever could open a directory could lock it as well
-/// (flock(2)), and hold up everybody.
-const MODE: u32 = 0o711;
+/// Nobody else may look: arguments can be secrets, and whoever could open a directory could lock it
+/// as well (flock(2)), and hold up everybody.
+const MODE: u32 = 0o700;
+
+/// The mode of the directory around it, where that has to be made.
+const MODE_AROUND: u32 = 0o755;
 
 /// How many jails that have ended are remembered, with their logs.
 const REMEMBERED: usize = 20;
@@ -71,7 +75,7 @@ impl Store {
         let place = self.place(record.number);
         let entry = Entry::lock_at(scratch.path())?
             .ok_or_else(|| format!("{}: was taken away", shown(scratch.path())))?;
-        entry.write(record)?;
+        entry.write(&record.clone().noted_now())?;
         loop {
             // An empty directory in the way would be replaced, but there is a record in each.
             match fs::rename(scratch.path(), &place) {
@@ -88,11 +92,17 @@ impl Store {
     }
 
     fn prepare(&self) -> Result<(), String> {
-        let made = DirBuilder::new()
-            .recursive(true)
-            .mode(MODE)
-            .create(&self.directory);
-        made.map_err(|error| failed("creating", &self.directory, &error))?;
+        let made = |directory: &Path, mode| {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(mode)
+                .create(directory)
+                .map_err(|error| failed("creating", directory, &error))
+        };
+        if let Some(around) = self.directory.parent() {
+            made(around, MODE_AROUND)?;
+        }
+        made(&self.directory, MODE)?;
         // Whatever the caller's umask, and an earlier jaula, have made of it.
         let mode = Permissions::from_mode(MODE);
         fs::set_permissions(&self.directory, mode)
@@ -122,7 +132,7 @@ impl Store {
         let failed = |error| failed("listing", &self.directory, &error);
         let entries = match fs::read_dir(&self.directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            // Only root may list them; to others there is nothing but the jails that exist.
+            // Only root may list them; to others there are the jails that the kernel shows.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Vec::new()),
             result => result.map_err(failed)?,
         };
@@ -148,7 +158,7 @@ impl Store {
                 // Its supervisor writes the rest of its log, or is about to note how it ended.
                 Some(record) if record.supervisor.is_running() => {}
                 Some(record) => ended.push((self.last_noted(number), number, record.created)),
-                None => {}
+                None => self.remove_of_earlier_boot(number)?,
             }
         }
         ended.sort();
@@ -162,6 +172,24 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Whether what is noted may not be read by the caller.
+    pub fn is_closed(&self) -> bool {
+        let listed = fs::read_dir(&self.directory);
+        listed.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    }
+
+    fn remove_of_earlier_boot(&self, number: JailNumber) -> Result<(), String> {
+        let is_earlier =
+            |record: Result<Record, String>| record.is_ok_and(|record| !record.is_of_this_boot());
+        if !is_earlier(Record::read_any(&self.place(number))) {
+            return Ok(());
+        }
+        match self.lock(number)? {
+            Some(entry) if is_earlier(Record::read_any(entry.path())) => entry.remove(),
+            _ => Ok(()),
+        }
     }
 
     /// When something was last noted about a jail: once it has ended, when it did.

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{bytes, failed};
+use super::{boot, bytes, failed};
 use crate::isolation::Isolation;
 use crate::jail::JailNumber;
 use crate::jails::{Created, JailName};
 use crate::launch::{log, Ending, Inodes};
 use crate::process::ProcessId;
 use crate::root::{Identity, Root};
+use crate::signal::SignalNumber;
 use crate::text::shown;
 
 /// The name of the file in the jail's directory.
@@ -81,6 +82,15 @@ impl From<Ending> for Ended {
     }
 }
 
+impl From<Ended> for Ending {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Exited(status) => Ending::Exited(status),
+            Ended::Killed(signal) => Ending::Killed(signal),
+        }
+    }
+}
+
 /// What is noted about one jail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -88,7 +98,13 @@ pub struct Record {
     pub number: JailNumber,
     /// When it was made, which tells it from a later jail with its number.
     pub created: Created,
-    /// The name it was started with.
+    /// Which start of the machine that was after.
+    #[serde(default)]
+    pub boot: Option<String>,
+    /// When it was noted, on the same clock.
+    #[serde(default)]
+    pub noted_at: Created,
+    /// The name that it was started with, or was given later.
     pub name: Option<JailName>,
     /// Its root directory.
     pub root: RootDirectory,
@@ -105,6 +121,12 @@ pub struct Record {
     pub supervisor: ProcessId,
     /// The process that was started in it.
     pub first_process: ProcessId,
+    /// What it is asked to end by, where that is not SIGTERM.
+    #[serde(default)]
+    pub stop_signal: Option<SignalNumber>,
+    /// The jaula that is stopping it, and ends what is left of it.
+    #[serde(default)]
+    pub stopped_by: Option<ProcessId>,
     /// Whether a command is still to be run on the host when the jail has ended.
     #[serde(default)]
     pub after_stop_due: bool,
@@ -129,9 +151,44 @@ pub struct Record {
 
 impl Record {
     /// Reads it from the directory of a jail.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not there, not whole, or of an earlier start of the machine.
     pub(super) fn read(directory: &Path) -> Result<Self, String> {
+        let record = Self::read_any(directory)?;
+        match record.is_of_this_boot() {
+            true => Ok(record),
+            false => Err(format!(
+                "{}: is of an earlier start of the machine",
+                shown(&directory.join(FILE))
+            )),
+        }
+    }
+
+    /// As [`Record::read`], of whichever start.
+    pub(super) fn read_any(directory: &Path) -> Result<Self, String> {
         let path = directory.join(FILE);
         let text = fs::read(&path).map_err(|error| failed("reading", &path, &error))?;
         serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", shown(&path)))
+    }
+
+    /// Whether it is about the jails that there are now.
+    pub(super) fn is_of_this_boot(&self) -> bool {
+        boot::is_current(self.boot.as_deref())
+    }
+
+    /// Marks it as noted now.
+    pub(crate) fn noted_now(self) -> Self {
+        Record {
+            boot: boot::current().map(str::to_owned),
+            noted_at: Created::now(),
+            ..self
+        }
+    }
+
+    /// What the jail is asked to end by.
+    pub fn stop_signal(&self) -> SignalNumber {
+        self.stop_signal.unwrap_or(SignalNumber::TERM)
     }
 }

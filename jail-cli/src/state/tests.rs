@@ -8,6 +8,7 @@ use nix::fcntl::{Flock, FlockArg};
 use tempfile::TempDir;
 
 use super::*;
+use crate::jails::Created;
 use crate::process::ProcessId;
 use crate::root::Root;
 
@@ -27,6 +28,8 @@ pub(super) fn record(of: u32, created: u32) -> Record {
     Record {
         number: number(of),
         created: format!("{created}.000000000").parse().expect("a time"),
+        boot: None,
+        noted_at: Created::default(),
         name: None,
         root: RootDirectory::new("/".into(), &root),
         user: "1000".into(),
@@ -35,6 +38,8 @@ pub(super) fn record(of: u32, created: u32) -> Record {
         detached: true,
         supervisor: process,
         first_process: process,
+        stop_signal: None,
+        stopped_by: None,
         after_stop_due: false,
         log: Default::default(),
         isolation: crate::isolation::Isolation::default(),
@@ -68,7 +73,14 @@ fn what_was_noted_is_read_again() {
     assert_eq!(store.read(number(7)), None);
     let first = record(7, 1);
     drop(store.create(&first).expect("created"));
-    assert_eq!(store.read(number(7)), Some(first.clone()));
+    let noted = store.read(number(7)).expect("what was noted");
+    assert!(noted.noted_at > Created::default() && noted.boot.is_some());
+    let first = Record {
+        boot: noted.boot.clone(),
+        noted_at: noted.noted_at,
+        ..first
+    };
+    assert_eq!(noted, first);
     assert_eq!(store.numbers(), Ok(vec![number(7)]));
     let changed = Record {
         ended: Some(Ended::Killed(9)),
@@ -91,7 +103,8 @@ fn a_stale_directory_is_replaced_whole() {
     let second = record(7, 2);
     let entry = store.create(&second).expect("replaced");
     assert!(!entry.path().join("log").exists());
-    assert_eq!(store.read(number(7)), Some(second));
+    let noted = store.read(number(7)).expect("the second");
+    assert_eq!(noted.created, second.created);
     assert_eq!(names(&dir), ["7"]);
 }
 
@@ -183,8 +196,28 @@ fn nobody_else_can_open_a_directory_to_lock_it() {
     fs::set_permissions(&above, Permissions::from_mode(0o755)).expect("chmod");
     let entry = store.create(&record(7, 1)).expect("created");
     let mode = |path: &Path| fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
-    assert_eq!(mode(&above), 0o711);
-    assert_eq!(mode(entry.path()) & 0o044, 0);
+    assert_eq!(mode(&above), 0o700);
+    assert_eq!(mode(entry.path()), 0o700);
+    assert_eq!(mode(&entry.path().join("record.json")), 0o600);
+}
+
+#[test]
+fn what_is_of_an_earlier_boot_is_nothing_and_is_removed() {
+    let (_dir, store) = store();
+    for index in [7, 8] {
+        let entry = store.create(&record(index, 1)).expect("created");
+        let earlier = Record {
+            boot: Some("00000000-0000-4000-8000-000000000000".into()),
+            ..entry.read().expect("a record")
+        };
+        if index == 7 {
+            entry.write(&earlier).expect("written");
+        }
+    }
+    assert_eq!(store.read(number(7)), None);
+    // Whatever the kernel has by now under that number.
+    store.tidy(|_| true).expect("tidied");
+    assert_eq!(store.numbers(), Ok(vec![number(8)]));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::UserNamespace;
 use crate::isolation::{Isolation, Part};
 use crate::jail::JailNumber;
-use crate::process::jailed;
+use crate::process::members;
 use crate::sys;
 use crate::text::reason;
 
@@ -126,6 +126,12 @@ impl Inodes {
         Ok(Inodes(inodes))
     }
 
+    /// The one of this kind, by its name in /proc/PID/ns; `None` where the kernel has but one.
+    pub fn of(&self, kind: &str) -> Option<u64> {
+        let index = KINDS.iter().position(|(name, _)| *name == kind)?;
+        Some(self.0[index]).filter(|inode| *inode != 0)
+    }
+
     /// As they are sent through a pipe.
     pub fn to_bytes(self) -> Vec<u8> {
         self.0
@@ -179,10 +185,8 @@ impl Joined {
     /// Those of a jail, by a process of it that is still in all of them. Whoever may mount in a
     /// jail may have gone elsewhere, and is passed over.
     pub fn find(number: JailNumber, wanted: Wanted<'_>) -> Result<Option<Joined>, String> {
-        let inside = jailed()?
-            .into_iter()
-            .filter(|process| process.jail == number);
-        let mut found = inside.map(|process| Joined::of(process.pid, wanted));
+        let inside = members(number)?.into_iter();
+        let mut found = inside.map(|pid| Joined::of(pid, wanted));
         Ok(found.find_map(|joined| joined))
     }
 

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Asking a jail to end.
+
+use std::collections::BTreeSet;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::{Admin, Jail};
+use crate::jailfd::Rights;
+use crate::process::{Held, ProcessId};
+use crate::signal::SignalNumber;
+use crate::state::Record;
+use crate::text::reason;
+
+/// How often is looked who is left.
+const LOOK: Duration = Duration::from_millis(50);
+
+impl Admin {
+    /// Asks what runs in a jail to end, gives it some time, then ends the jail with all that is left
+    /// in it. Its log is kept.
+    ///
+    /// First the first process alone is asked: it may know best in what order the others are to end.
+    /// When that has ended, so are all others that are left, in the jails within it as well, and those
+    /// that come meanwhile. All have the same time.
+    pub fn stop(&self, jail: &Jail, time: Duration) -> Result<(), String> {
+        // Whatever becomes of that, the jail is to end.
+        if let Err(why) = self.ask(jail, Instant::now() + time) {
+            crate::complain!(
+                "jaula: warning: jail {}: asking it to end: {why}",
+                jail.info.number
+            );
+        }
+        self.end(jail)
+    }
+
+    fn ask(&self, jail: &Jail, deadline: Instant) -> Result<(), String> {
+        // As long as it is open, no other jail gets the number.
+        let Some(_held) = self.open_jail(&jail.info, Rights::READ)? else {
+            return Ok(());
+        };
+        let record = jail.record.as_ref();
+        let signal = record.map_or(SignalNumber::TERM, Record::stop_signal);
+        let first = record.map(|record| record.first_process.hold());
+        let first = first.transpose().map_err(reason)?.flatten();
+        if let (Some(first), Some(record)) = (first, record) {
+            // Else who waits for it would end the jail with it.
+            let noted = self.note_stop(record);
+            ask_one(&first, signal)
+                .map_err(|why| format!("its first process, {}: {why}", record.first_process.pid))?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            first.wait(left).map_err(reason)?;
+            noted?;
+        }
+        self.ask_all(jail, signal, deadline)
+    }
+
+    /// Notes that this process stops the jail.
+    fn note_stop(&self, record: &Record) -> Result<(), String> {
+        let own = ProcessId::of(std::process::id() as i32)?;
+        self.change(record, |found| found.stopped_by = Some(own))
+    }
+
+    /// Asks each that is in the jail or in one within it, once, until nobody is left or the time is
+    /// over.
+    fn ask_all(&self, jail: &Jail, signal: SignalNumber, deadline: Instant) -> Result<(), String> {
+        let mut asked = BTreeSet::new();
+        let mut failure = None;
+        loop {
+            let (number_left, result) =
+                self.send_to_new(jail, &mut asked, &mut |process| ask_one(process, signal))?;
+            if let Err(why) = result {
+                failure.get_or_insert(why);
+            }
+            // One that cannot be asked does not keep the others from having their time.
+            let left = deadline.saturating_duration_since(Instant::now());
+            if number_left == 0 || left.is_zero() {
+                return failure.map_or(Ok(()), Err);
+            }
+            sleep(LOOK.min(left));
+        }
+    }
+}
+
+/// One that is stopped hears of it when it goes on.
+fn ask_one(process: &Held, signal: SignalNumber) -> Result<(), String> {
+    let sent = process.signal(signal);
+    sent.and_then(|_| process.signal(SignalNumber::CONT))
+        .map(drop)
+        .map_err(reason)
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Waiting for the first process of a jail.
+
+use std::time::Duration;
+
+use super::Admin;
+use crate::jails::{JailId, JailsError};
+use crate::state::{Ended, Record};
+use crate::text::reason;
+
+/// How often is looked whether it is noted how it ended.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How long a process is waited for before what is noted is looked at again.
+const LONG: Duration = Duration::from_secs(3600);
+
+impl Admin {
+    /// What is noted about a jail, whether it has ended or not.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such jail, or nothing is noted.
+    pub fn record(&self, id: &JailId) -> Result<Record, String> {
+        let unknown = || {
+            let why = match self.store.is_closed() {
+                true => "what is noted about it can be read by root alone",
+                false => {
+                    "nothing is noted about it: jaula has not started it, or could not note it"
+                }
+            };
+            format!("{id}: {why}")
+        };
+        match self.find(id) {
+            Ok(jail) => jail.record.ok_or_else(unknown),
+            Err(missing @ JailsError::NoSuchJail(_)) => {
+                self.ended(id)?.ok_or_else(|| missing.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Waits until the first process of a jail has ended; how it did.
+    ///
+    /// # Errors
+    ///
+    /// Where that is not noted: the jail was in the foreground, or has been removed.
+    pub fn wait(&self, record: &Record) -> Result<Ended, String> {
+        loop {
+            // Asked first: what it noted before it ended is then read.
+            let writer = record.supervisor.hold().map_err(reason)?;
+            let noted = self.store.read(record.number);
+            let noted = noted.filter(|noted| noted.created == record.created);
+            if let Some(ended) = noted.as_ref().and_then(|noted| noted.ended) {
+                return Ok(ended);
+            }
+            let (Some(writer), Some(_)) = (writer, noted) else {
+                return Err(
+                    "has ended, and how is not noted: it is for a jail that was detached or is kept, \
+                     unless it has been removed or its supervisor was killed"
+                        .into(),
+                );
+            };
+            match record.first_process.hold().map_err(reason)? {
+                Some(first) => first.wait(LONG).map_err(reason)?,
+                None => writer.wait(LOOK).map_err(reason)?,
+            };
+        }
+    }
+}
