@@ -4,8 +4,9 @@
 
 use std::fmt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use super::command::{run, Outcome};
 use super::Description;
 use crate::jail::JailNumber;
 use crate::jails::JailName;
@@ -43,7 +44,8 @@ pub struct Occasion<'a> {
 }
 
 impl Occasion<'_> {
-    /// Runs the command that `description` has for `hook`, if any, and waits for its end.
+    /// Runs the command that `description` has for `hook`, if any, and waits for its end, as long as
+    /// it may take.
     ///
     /// # Errors
     ///
@@ -63,17 +65,23 @@ impl Occasion<'_> {
         command
             .args(["-c", text])
             .current_dir(self.directory)
-            .stdin(Stdio::null())
             .env("JAULA_HOOK", hook.to_string())
             .env("JAULA_NAME", self.name.as_str())
             .env("JAULA_ROOT", self.root);
         if let Some(number) = self.number {
             command.env("JAULA_NUMBER", number.to_string());
         }
-        match command.status() {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(format!("{hook}: the command ended with {status}: {text}")),
-            Err(error) => Err(format!("{hook}: /bin/sh: {error}")),
+        match run(&mut command, description.hook_timeout) {
+            Ok(Outcome::Ended(status)) if status.success() => Ok(()),
+            Ok(Outcome::Ended(status)) => {
+                Err(format!("{hook}: the command ended with {status}: {text}"))
+            }
+            Ok(Outcome::TooLong) => Err(format!(
+                "{hook}: the command was ended when it had not ended after {} s, its hook-timeout: \
+                 {text}",
+                description.hook_timeout.as_secs()
+            )),
+            Err(why) => Err(format!("{hook}: {why}")),
         }
     }
 }

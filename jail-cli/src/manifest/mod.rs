@@ -12,6 +12,7 @@
 //! # Ok::<(), jaula::manifest::ManifestError>(())
 //! ```
 
+mod command;
 mod hook;
 mod order;
 mod present;
