@@ -36,6 +36,13 @@ impl From<FileStat> for Identity {
     }
 }
 
+impl Identity {
+    /// The one with these numbers.
+    pub(crate) fn new(device: u64, inode: u64) -> Self {
+        Identity { device, inode }
+    }
+}
+
 /// An open root directory, and the path it was asked for by.
 #[derive(Debug)]
 pub struct Root {
@@ -64,9 +71,14 @@ impl Root {
         }
         faccessat(&directory, ".", AccessFlags::X_OK, AtFlags::AT_EACCESS)
             .map_err(|errno| format!("no permission to search it: {}", reason(errno)))?;
+        Self::of(directory, path.to_owned())
+    }
+
+    /// An open directory, and the path that is named for it.
+    pub(crate) fn of(directory: OwnedFd, path: PathBuf) -> Result<Self, String> {
         let identity = fstat(&directory).map_err(reason)?.into();
         Ok(Root {
-            path: path.to_owned(),
+            path,
             directory,
             identity,
         })

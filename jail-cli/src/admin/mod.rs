@@ -2,9 +2,11 @@
 
 //! The jails of this machine: what the kernel shows of each, with what jaula has noted.
 
+pub mod copy;
 mod due;
 mod end;
 mod hostname;
+mod inside;
 mod kill;
 mod stop;
 mod wait;

@@ -5,6 +5,7 @@
 mod around;
 mod completion;
 mod console;
+mod cp;
 mod doctor;
 mod end;
 mod exec;
@@ -98,6 +99,9 @@ enum Command {
     /// Print what a detached jail has printed
     Logs(logs::Logs),
 
+    /// Copy files into a jail or out of it
+    Cp(cp::Cp),
+
     /// Set limits of a jail, and what else can be set about it
     Set(set::Set),
 
@@ -153,6 +157,7 @@ impl Cli {
             Some(Command::Inspect(inspect)) => inspect.run(),
             Some(Command::Stats(stats)) => stats.run(),
             Some(Command::Logs(logs)) => logs.run(),
+            Some(Command::Cp(cp)) => cp.run(),
             Some(Command::Set(set)) => set.run(),
             Some(Command::Up(group)) => group.up(),
             Some(Command::Down(group)) => group.down(),
