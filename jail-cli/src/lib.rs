@@ -29,7 +29,7 @@ pub mod launch;
 pub mod manifest;
 pub mod oci;
 mod path_walk;
-mod privilege;
+pub mod privilege;
 pub mod process;
 pub mod reach;
 mod root;

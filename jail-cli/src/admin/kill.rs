@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::{Admin, Jail};
 use crate::jail::JailNumber;
 use crate::jailfd::Rights;
-use crate::process::{jailed, Held, ProcessId};
+use crate::process::{jailed, Held, Jailed, ProcessId};
 use crate::signal::SignalNumber;
 use crate::text::reason;
 
@@ -64,7 +64,8 @@ impl Admin {
         };
         for _ in 0..ROUNDS {
             let before = sent.len();
-            self.send_to_new(jail, &mut sent, &mut send)?.1?;
+            self.send_to_new(jail, &mut sent, &|_, _| true, &mut send)?
+                .1?;
             if sent.len() == before {
                 break;
             }
@@ -75,20 +76,22 @@ impl Admin {
         }
     }
 
-    /// Has `send` see to each that is in the jail or in one within it and is not in `done` yet. A
-    /// descriptor of the jail must be open.
+    /// Has `send` see to each that is in the jail or in one within it, is not in `done` yet, and whose
+    /// turn it is; that is asked with the numbers of all that are there. A descriptor of the jail must be open.
     pub(super) fn send_to_new(
         &self,
         jail: &Jail,
         done: &mut BTreeSet<ProcessId>,
+        is_due: &dyn Fn(&Jailed, &BTreeSet<i32>) -> bool,
         send: &mut dyn FnMut(&Held) -> Result<(), String>,
     ) -> Result<Left, String> {
         let jails = self.within(jail)?;
         let mut inside = jailed()?;
         inside.retain(|process| jails.contains(&process.jail) && !process.has_ended());
+        let pids = inside.iter().map(|process| process.pid).collect();
         let mut result = Ok(());
         for process in &inside {
-            if !done.insert(process.id()) {
+            if !is_due(process, &pids) || !done.insert(process.id()) {
                 continue;
             }
             // By what cannot become another process, or another jail's.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::{Admin, Jail};
 use crate::jailfd::Rights;
-use crate::process::{Held, ProcessId};
+use crate::process::{Held, Jailed, ProcessId};
 use crate::signal::SignalNumber;
 use crate::state::Record;
 use crate::text::reason;
@@ -20,12 +20,13 @@ impl Admin {
     /// Asks what runs in a jail to end, gives it some time, then ends the jail with all that is left
     /// in it. Its log is kept.
     ///
-    /// First the first process alone is asked: it may know best in what order the others are to end.
-    /// When that has ended, so are all others that are left, in the jails within it as well, and those
-    /// that come meanwhile. All have the same time.
+    /// First the first process alone is asked: it may know best in what order the others are to end, and
+    /// a shell ends when what it waits for has. When it has ended, those are asked that are left, in the
+    /// jails within it as well, and those that come meanwhile; each before what it has started. Whoever
+    /// has not been asked by half of the time is asked then.
     pub fn stop(&self, jail: &Jail, time: Duration) -> Result<(), String> {
         // Whatever becomes of that, the jail is to end.
-        if let Err(why) = self.ask(jail, Instant::now() + time) {
+        if let Err(why) = self.ask(jail, time) {
             crate::complain!(
                 "jaula: warning: jail {}: asking it to end: {why}",
                 jail.info.number
@@ -34,7 +35,9 @@ impl Admin {
         self.end(jail)
     }
 
-    fn ask(&self, jail: &Jail, deadline: Instant) -> Result<(), String> {
+    fn ask(&self, jail: &Jail, time: Duration) -> Result<(), String> {
+        let half = Instant::now() + time / 2;
+        let deadline = half + time / 2;
         // As long as it is open, no other jail gets the number.
         let Some(_held) = self.open_jail(&jail.info, Rights::READ)? else {
             return Ok(());
@@ -48,11 +51,12 @@ impl Admin {
             let noted = self.note_stop(record);
             ask_one(&first, signal)
                 .map_err(|why| format!("its first process, {}: {why}", record.first_process.pid))?;
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = half.saturating_duration_since(Instant::now());
             first.wait(left).map_err(reason)?;
             noted?;
         }
-        self.ask_all(jail, signal, deadline)
+        let asked = record.iter().map(|record| record.first_process);
+        self.ask_all(jail, signal, asked.collect(), (half, deadline))
     }
 
     /// Notes that this process stops the jail.
@@ -61,14 +65,24 @@ impl Admin {
         self.change(record, |found| found.stopped_by = Some(own))
     }
 
-    /// Asks each that is in the jail or in one within it, once, until nobody is left or the time is
-    /// over.
-    fn ask_all(&self, jail: &Jail, signal: SignalNumber, deadline: Instant) -> Result<(), String> {
-        let mut asked = BTreeSet::new();
+    /// Asks each that is in the jail or in one within it and was not `asked`, once, until nobody is left
+    /// or the time is over; before half of it, none whose parent is there.
+    fn ask_all(
+        &self,
+        jail: &Jail,
+        signal: SignalNumber,
+        mut asked: BTreeSet<ProcessId>,
+        (half, deadline): (Instant, Instant),
+    ) -> Result<(), String> {
         let mut failure = None;
         loop {
+            let is_late = Instant::now() >= half;
+            let is_due =
+                |process: &Jailed, all: &BTreeSet<i32>| is_late || !all.contains(&process.parent);
             let (number_left, result) =
-                self.send_to_new(jail, &mut asked, &mut |process| ask_one(process, signal))?;
+                self.send_to_new(jail, &mut asked, &is_due, &mut |process| {
+                    ask_one(process, signal)
+                })?;
             if let Err(why) = result {
                 failure.get_or_insert(why);
             }

@@ -11,6 +11,7 @@ use jaula::admin::Admin;
 use jaula::isolation::{Isolation, Part};
 use jaula::jails::JailId;
 use jaula::launch::{Launch, Place, RootChoice};
+use jaula::privilege;
 use jaula::user::UserSpec;
 
 use super::run::Inside;
@@ -48,6 +49,8 @@ pub struct Exec {
 impl Exec {
     /// Runs it and returns the exit status of the command.
     pub fn run(self) -> Result<u8, Failure> {
+        // What is noted about it can be read by root alone.
+        privilege::require().map_err(Failure::failed)?;
         let jail = Admin::open()?.find(&self.jail)?;
         let root = match (self.root, &jail.record) {
             (Some(path), _) => RootChoice::Path(path),

@@ -94,7 +94,10 @@ impl Monitor<'_> {
     fn look_after(&self, inbox: &Inbox) -> u8 {
         loop {
             match self.changes() {
-                Ok(Some(status)) => return status,
+                Ok(Some(status)) => {
+                    self.wait_for_farewell(inbox);
+                    return status;
+                }
                 Ok(None) => {}
                 Err(Gone) => return self.give_up(),
             }
@@ -139,7 +142,6 @@ impl Monitor<'_> {
             match change {
                 Change::Ended(ending) => {
                     self.control.tell(change)?;
-                    self.wait_for_farewell();
                     return Ok(Some(ending.status()));
                 }
                 Change::Stopped(_) if self.lead.is_some() => self.control.tell(change)?,
@@ -154,14 +156,17 @@ impl Monitor<'_> {
         Ok(None)
     }
 
-    /// With the leader of a session its terminal goes, and with that what nobody has read yet.
-    fn wait_for_farewell(&self) {
-        if self.lead.is_none() {
-            return;
-        }
+    /// With the leader of a session its terminal goes, and with that what nobody has read yet; with the
+    /// first process of a namespace go all others, who may have been asked to end and be about to.
+    fn wait_for_farewell(&self, inbox: &Inbox) {
         while self.control.request().is_ok() {
-            let mut ready = [PollFd::new(self.control.as_fd(), PollFlags::POLLIN)];
+            let mut ready = [
+                PollFd::new(self.control.as_fd(), PollFlags::POLLIN),
+                PollFd::new(inbox.as_fd(), PollFlags::POLLIN),
+            ];
             let _ = poll(&mut ready, PollTimeout::NONE);
+            while let Ok(Some(_)) = inbox.next() {}
+            while let Ok(Some(_)) = any_change() {}
         }
     }
 

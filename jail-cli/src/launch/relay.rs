@@ -93,7 +93,7 @@ impl Relay {
     }
 
     /// Relays until the command has ended: `child` itself, or what the monitor at the other end of
-    /// `control` looks after.
+    /// `control` looks after. `farewell` is called before the monitor is let go.
     ///
     /// # Errors
     ///
@@ -103,6 +103,7 @@ impl Relay {
         child: Pid,
         control: Option<LauncherEnd>,
         signals: &Signals,
+        farewell: &dyn Fn(),
     ) -> Result<Ending, Errno> {
         let inbox = signals.descriptor()?;
         let command = Command { child, control };
@@ -124,6 +125,8 @@ impl Relay {
         };
         self.show_last_words();
         self.outer.restore();
+        farewell();
+        self.show_last_words();
         match (told, command.control) {
             (Some(ending), None) => Ok(ending),
             (told, control) => {

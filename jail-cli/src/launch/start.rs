@@ -19,7 +19,7 @@ use super::pty::Which;
 use super::relay::Relay;
 use super::report::{self, Listener};
 use super::signals::Signals;
-use super::supervise::{of_command, supervise, supervise_monitor};
+use super::supervise::{supervise, supervise_monitor};
 use super::terminal::{self, Terminal};
 use super::world::{Inodes, World};
 use super::{child, executed, LaunchError, Plan};
@@ -49,8 +49,6 @@ pub(super) struct Running {
     relay: Option<Relay>,
     /// The terminal of the jail's own, where the caller has none.
     master: Option<OwnedFd>,
-    /// Whether that has been taken, to be served.
-    serves_terminal: bool,
     place: Place,
     /// The jail.
     pub number: JailNumber,
@@ -173,7 +171,6 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
         control,
         relay: None,
         master: None,
-        serves_terminal: false,
         place: plan.place.clone(),
         number,
         record: None,
@@ -393,9 +390,7 @@ impl Running {
     /// The master side of its terminal, where it has one that the caller has to serve: it must
     /// then be waited for by [`Self::wait_and_drain`].
     pub fn take_terminal(&mut self) -> Option<OwnedFd> {
-        let master = self.master.take();
-        self.serves_terminal |= master.is_some();
-        master
+        self.master.take()
     }
 
     /// Waits until the process has ended that was started; then ends what is left of a new jail,
@@ -407,38 +402,33 @@ impl Running {
     /// The same, where it has a terminal that somebody else has the master side of: `drain` is
     /// called when the process has ended and before its terminal goes.
     pub fn wait_and_drain(mut self, drain: impl FnOnce()) -> Waited {
-        let ending = match (self.relay.take(), self.serves_terminal) {
-            (Some(relay), _) => relay.run(self.child, self.control.take(), &self.signals),
-            (None, true) => {
-                let told = self
-                    .control
-                    .as_ref()
-                    .map(|control| supervise_monitor(control, &self.signals).inspect(|_| drain()));
-                // A monitor stays until it hears that.
-                drop(self.control.take());
-                let child = supervise(self.child, &self.signals, &mut None, true);
-                match told {
-                    Some(Ok(Some(ending))) => Ok(ending),
-                    Some(Err(errno)) => Err(errno),
-                    Some(Ok(None)) | None => child,
-                }
+        let (child, signals) = (self.child, &self.signals);
+        let leave_to_stop = || {
+            if let Some(record) = &self.record {
+                leave_to_stop(record);
             }
-            (None, false) => supervise(self.child, &self.signals, &mut self.terminal, self.apart),
         };
-        give_back(&mut self.terminal, &ending);
-        let ending = ending.map(|ending| match &self.control {
-            Some(control) => of_command(control, ending),
-            None => ending,
-        });
+        let (terminal, apart) = (&mut self.terminal, self.apart);
+        let ending = match (self.relay.take(), self.control.take()) {
+            (Some(relay), control) => relay.run(child, control, signals, &leave_to_stop),
+            (None, Some(control)) => {
+                let monitor = (child, control);
+                let farewell = || {
+                    leave_to_stop();
+                    drain();
+                };
+                supervise_monitor(monitor, signals, terminal, apart, farewell)
+            }
+            (None, None) => supervise(child, signals, terminal, apart),
+        };
+        give_back(terminal, &ending);
         let about = |why: String| LaunchError::about(&self.path, why);
         // From here on, a signal ends this process and not the end of the jail.
         drop(self.signals);
         let jail = match self.place.is_kept() {
             true => Ok(()),
             false => {
-                if let Some(record) = &self.record {
-                    leave_to_stop(record);
-                }
+                leave_to_stop();
                 end_jail(self.number)
                     .map_err(|why| about(format!("ending jail {}: {why}", self.number)))
             }

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use nix::unistd::Pid;
 
-use super::control::{Gone, LauncherEnd, Request};
+use super::control::{Gone, LauncherEnd};
 use super::ending::{change_of, Change, Ending};
 use super::signals::{comes_from_terminals, Signals};
 use super::terminal::Terminal;
@@ -45,44 +45,64 @@ pub fn supervise(
     }
 }
 
-/// Waits for the command that a monitor looks after, passing signals on; how it has ended, where the
-/// monitor lives to tell.
+/// As [`supervise`], where `child` is the monitor of a command; how the command ended.
+///
+/// `farewell` is called in between: what is left in the namespace of the monitor ends with that.
 ///
 /// # Errors
 ///
-/// As signalfd(2) and poll(2).
+/// As [`supervise`], and as signalfd(2) and poll(2).
 pub fn supervise_monitor(
-    control: &LauncherEnd,
+    (child, control): (Pid, LauncherEnd),
     signals: &Signals,
-) -> Result<Option<Ending>, Errno> {
+    terminal: &mut Option<Terminal>,
+    apart: bool,
+    farewell: impl FnOnce(),
+) -> Result<Ending, Errno> {
     let inbox = signals.descriptor()?;
-    loop {
+    let told = loop {
+        match change_of(child)? {
+            Some(Change::Ended(ending)) => {
+                farewell();
+                return Ok(of_command(&control, ending));
+            }
+            Some(Change::Stopped(signal)) => {
+                if let Some(terminal) = terminal {
+                    stopped(terminal, signal)?;
+                    resume(terminal, child)?;
+                }
+                continue;
+            }
+            None => {}
+        }
         match control.change() {
-            Ok(Some(Change::Ended(ending))) => return Ok(Some(ending)),
-            // Nobody sits at its terminal who could be told.
+            Ok(Some(Change::Ended(ending))) => break Some(ending),
             Ok(Some(Change::Stopped(_))) => continue,
             Ok(None) => {}
-            Err(Gone) => return Ok(None),
+            Err(Gone) => break None,
         }
-        let mut ready = [control.as_fd(), inbox.as_fd()]
-            .map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN));
+        let mut ready = [
+            PollFd::new(inbox.as_fd(), PollFlags::POLLIN),
+            PollFd::new(control.as_fd(), PollFlags::POLLIN),
+        ];
         match poll(&mut ready, PollTimeout::NONE) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno),
         }
         while let Some(received) = inbox.next()? {
-            match received.signal {
-                libc::SIGCHLD => {}
-                signal if received.from_process => control.ask(Request::Signal(signal)),
-                _ => {}
-            }
+            handle(&received, child, terminal, apart)?;
         }
-    }
+    };
+    farewell();
+    // The monitor stays until it hears that.
+    drop(control);
+    let monitor = supervise(child, signals, terminal, apart)?;
+    Ok(told.unwrap_or(monitor))
 }
 
 /// How the command of a monitor that has ended so has ended itself: the monitor has told it, where
 /// it could.
-pub fn of_command(control: &LauncherEnd, monitor: Ending) -> Ending {
+fn of_command(control: &LauncherEnd, monitor: Ending) -> Ending {
     let mut ending = monitor;
     while let Ok(Some(change)) = control.change() {
         if let Change::Ended(told) = change {

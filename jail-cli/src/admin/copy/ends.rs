@@ -61,7 +61,7 @@ pub struct Source {
     /// What was found out about it.
     pub stat: Stat,
     /// What it is called where it came from, where it has a name there.
-    name: Option<OsString>,
+    pub name: Option<OsString>,
     /// Whether the directory itself is left out, and all that is in it meant.
     contents: bool,
 }

@@ -77,10 +77,11 @@ impl<'a> Copying<'a> {
         if let Some(why) = self.is_left_out(source.file.as_fd(), &source.stat)? {
             return Err(why.into());
         }
+        // What is told about is what is copied, and not where to.
+        self.path.extend(&source.name);
         match target {
             Target::Into(directory) => self.directory_into(source.file, directory)?,
             Target::Name(above, name) => {
-                self.path.push(&name);
                 match is_directory {
                     true => self.directory(source.file, &source.stat, above.as_fd(), &name),
                     false => self.file(source.file, &source.stat, above.as_fd(), &name),
