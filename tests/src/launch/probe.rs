@@ -72,6 +72,16 @@ pub fn act_as_probe() -> Option<ExitCode> {
             inmate::explode();
             ExitCode::from(254)
         }
+        ["arguments", length] => {
+            match process::show_arguments(length.parse().unwrap_or(0)) {
+                Ok(()) => announce("ready"),
+                Err(errno) => announce(&errno.to_string()),
+            }
+            loop {
+                std::thread::park();
+            }
+        }
+        ["nest"] => nest(),
         ["wait"] => {
             announce("ready");
             loop {
@@ -182,6 +192,23 @@ pub fn forwarded_signals() -> impl Iterator<Item = i32> {
             let others = [&NOT_CAUGHT[..], &ITS_OWN, &JOB_CONTROL];
             !others.concat().contains(signal)
         })
+}
+
+/// Has a child in a jail of its own that says when it is asked to end, and waits for it.
+fn nest() -> ExitCode {
+    let child = process::fork(|| {
+        let entered = signal::block(&[libc::SIGTERM]).and_then(|()| jail::create_newjail());
+        announce(&entered.map_or_else(|errno| errno.to_string(), |_| "ready".into()));
+        match signal::await_one(&[libc::SIGTERM]) {
+            Ok(_) => announce("asked"),
+            Err(errno) => announce(&errno.to_string()),
+        }
+        0
+    });
+    match child.and_then(process::wait) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(254),
+    }
 }
 
 /// Waits for one of the signals that the launcher forwards; the exit status tells which.

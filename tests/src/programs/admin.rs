@@ -2,6 +2,8 @@
 
 //! The commands of `jaula` that are about jails that exist, as an administrator uses them.
 
+mod asked;
+mod copy;
 mod end;
 mod enter;
 mod group;
@@ -9,6 +11,8 @@ mod guide;
 mod logs;
 mod run;
 mod set;
+mod signal;
+mod state;
 mod view;
 
 use jaula_tests::admin::prepare_root;
@@ -29,7 +33,10 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     view::add(&mut suite);
     enter::add(&mut suite, &root);
     end::add(&mut suite, &root);
+    signal::add(&mut suite, &root);
     logs::add(&mut suite);
+    state::add(&mut suite);
+    copy::add(&mut suite);
     set::add(&mut suite);
     group::add(&mut suite);
     guide::add(&mut suite);

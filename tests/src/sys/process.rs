@@ -290,3 +290,27 @@ pub fn ignore_children() -> Result<()> {
     // SAFETY: the struct outlives the call.
     checked(unsafe { libc::sigaction(libc::SIGCHLD, &action, std::ptr::null_mut()) }).map(drop)
 }
+
+/// Has the kernel show so many bytes as the arguments of the calling process, beginning with `x` a few
+/// times (prctl(2), PR_SET_MM); takes CAP_SYS_RESOURCE.
+pub fn show_arguments(length: usize) -> Result<()> {
+    const WRITTEN: usize = 64 << 10;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: a new mapping, of which the kernel chooses the place.
+    let start = unsafe { libc::mmap(std::ptr::null_mut(), length, protection, flags, -1, 0) };
+    if start == libc::MAP_FAILED {
+        return Err(Errno::last());
+    }
+    // SAFETY: the mapping is longer, can be written, and nothing else knows of it.
+    unsafe { std::ptr::write_bytes(start.cast::<u8>(), b'x', WRITTEN.min(length)) };
+    let end = start as usize + length;
+    for (what, address) in [
+        (libc::PR_SET_MM_ARG_START, start as usize),
+        (libc::PR_SET_MM_ARG_END, end),
+    ] {
+        // SAFETY: the call takes numbers, and changes no more than what the kernel shows.
+        checked(unsafe { libc::prctl(libc::PR_SET_MM, what, address, 0, 0) })?;
+    }
+    Ok(())
+}

@@ -2,6 +2,7 @@
 
 //! `jaula stop` and `jaula rm`: what ends, and what is known afterwards.
 
+use super::asked;
 use jaula_tests::admin::{
     in_kernel, noted, output, runs, succeed, wait_until_executed, wait_until_named, Detached, ROOT,
 };
@@ -62,6 +63,7 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
         }
         Ok(())
     });
+    asked::add(suite, root);
     suite.case("stop: the log can be read afterwards", || {
         let jail = Detached::start(&["--name", "read-later"], "echo last words; sleep 1000")?;
         jail.has_printed("last words")?;

@@ -2,7 +2,7 @@
 
 //! `jaula exec`: one more process in a jail, as if `jaula run` had started it there.
 
-use jaula_tests::admin::{output, succeed, Detached};
+use jaula_tests::admin::{output, succeed, Detached, ROOT};
 use jaula_tests::check_eq;
 use jaula_tests::ktap::{Context, Suite};
 use jaula_tests::launch::{failed, jaula, Root, Seen, FAILED};
@@ -113,7 +113,7 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
             std::fs::remove_dir(&place).context("removing the other")
         },
     );
-    suite.case("exec: what it runs ends with the jail", || {
+    suite.case("exec: what it runs is asked to end with the jail", || {
         let jail = Detached::start(&[], "exec sleep 1000")?;
         let mut child = jaula(&[
             "exec",
@@ -134,7 +134,24 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
         check_eq!(line, "in\n", "what it says");
         succeed(&["stop", &jail.text()])?;
         let ended = child.wait().context("waiting for jaula exec")?;
-        check_eq!(ended.code(), Some(128 + libc::SIGKILL), "its exit status");
+        check_eq!(ended.code(), Some(128 + libc::SIGTERM), "its exit status");
+        Ok(())
+    });
+    suite.case("root of a jail sees and signals what its users run", || {
+        let jail = Detached::start(&["--keep"], "exec sleep 1000")?;
+        let script = "pidof sleep > /dev/null && echo seen; killall sleep && echo sent";
+        let root = ["exec", "--user", "root", &jail.text(), "--"];
+        let said = succeed(&[&root[..], &["/bin/sh", "-c", script]].concat())?;
+        check_eq!(said, "seen\nsent\n", "what root says");
+        let status = (128 + libc::SIGTERM).to_string();
+        let waited = succeed(&["wait", &jail.text()])?;
+        check_eq!(waited.trim_end(), status, "how it ended");
+        let run = ["-q", "--user", "root", ROOT, "--", "/bin/sh", "-c"];
+        let script = "su user -c 'exec sleep 1000' & \
+                      until pidof sleep > /dev/null; do sleep 0.1; done; killall sleep && wait $!; \
+                      echo $?";
+        let said = succeed(&[&run[..], &[script]].concat())?;
+        check_eq!(said.lines().last(), Some(&*status), "how it ended");
         Ok(())
     });
     suite.case("exec: a caller without privilege is refused", || {

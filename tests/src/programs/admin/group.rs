@@ -6,13 +6,15 @@ use jaula_tests::admin::{
     in_kernel, json, listed, output, runs, succeed, wait_until_ended, wait_until_named, Detached,
     ROOT,
 };
-use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
+use jaula_tests::ktap::{fail, CaseResult, Context, Failure, Suite};
 use jaula_tests::launch::{complaint, failed, jaula, FAILED};
 use jaula_tests::sys::process;
 use jaula_tests::{check, check_eq, wait};
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// A directory with a jaula.toml in it; what was brought up is taken down with it.
 struct Group(PathBuf);
@@ -221,6 +223,53 @@ pub fn add(suite: &mut Suite<'_>) {
             Ok(())
         },
     );
+    suite.case(
+        "up: what a hook leaves in the background holds nobody up",
+        || {
+            let text = "[jail.quick]\nroot = 'ROOT'\ncommand = ['sleep', '1000']\n\
+                    hooks = { after-start = 'echo said; sleep 100 &' }\n";
+            let group = Group::new(text)?;
+            let start = Instant::now();
+            // The pipeline ends when nobody has its other end any more.
+            let said = output(&mut group.jaula(&["up"]))?;
+            check!(said.status.success(), "{}", complaint(&said));
+            check_eq!(
+                jaula_tests::admin::text(&said),
+                "said\n",
+                "what the hook says"
+            );
+            let taken = start.elapsed();
+            check!(taken < Duration::from_secs(50), "it took {taken:?}");
+            group.succeed(&["down"])
+        },
+    );
+    suite.case("up: a hook that hangs is ended with its group", || {
+        let text = "[jail.stuck]\nroot = 'ROOT'\ncommand = ['sleep', '1000']\nhook-timeout = 1\n\
+                    [jail.stuck.hooks]\n\
+                    before-start = 'sleep 1000 & echo $! > told; trap \"\" TERM; wait; sleep 1000'\n";
+        let group = Group::new(text)?;
+        let refused = output(&mut group.jaula(&["up"]))?;
+        failed(&refused, FAILED, &["before-start", "hook-timeout"])?;
+        let pid = group.told().trim().parse().map_err(|_| fail(group.told()))?;
+        check!(!runs(pid), "process {pid} still runs");
+        check_eq!(in_kernel()?.len(), 0, "the jails afterwards");
+        // Nor does it hold its lock.
+        group.describe("[jail.stuck]\nroot = 'ROOT'\ncommand = ['sleep', '1000']\n")?;
+        group.succeed(&["up"])?;
+        group.succeed(&["down"])
+    });
+    suite.case("up: a signal ends its hook with it", || {
+        let text = "[jail.hasty]\nroot = 'ROOT'\nhooks = { before-start = 'echo $$ > told; sleep 1000' }\n";
+        let group = Group::new(text)?;
+        let mut child = group.jaula(&["up"]).spawn().context("starting jaula")?;
+        wait::until("the hook runs", || Ok(group.told().ends_with('\n')))?;
+        let pid = group.told().trim().parse().map_err(|_| fail(group.told()))?;
+        process::kill(child.id() as libc::pid_t, libc::SIGTERM).context("kill")?;
+        let status = child.wait().context("waiting for jaula")?;
+        check_eq!(status.signal(), Some(libc::SIGTERM), "what ended it");
+        check!(!runs(pid), "process {pid} still runs");
+        Ok(())
+    });
     suite.case("up: two at once bring each jail up once", || {
         let group = Group::new(&three())?;
         let mut children = Vec::new();

@@ -3,7 +3,7 @@
 //! `jaula set`: limits of a jail that exists.
 
 use jaula_tests::admin::{output, succeed, Detached};
-use jaula_tests::ktap::Suite;
+use jaula_tests::ktap::{Context, Suite};
 use jaula_tests::launch::{complaint, failed, jaula, FAILED};
 use jaula_tests::{check, check_eq, jailfs};
 
@@ -44,6 +44,41 @@ pub fn add(suite: &mut Suite<'_>) {
         check_eq!(jail.inspect()?["name"], "late", "the name");
         let again = output(&mut jaula(&["set", "late", "name=later"]))?;
         failed(&again, FAILED, &["EBUSY"])
+    });
+    suite.case("set: a name that comes late is known afterwards", || {
+        let jail = Detached::start(&[], "echo late; exec sleep 1000")?;
+        jail.has_printed("late")?;
+        succeed(&["set", &jail.text(), "name=late-known"])?;
+        succeed(&["stop", "late-known"])?;
+        check_eq!(succeed(&["logs", "late-known"])?, "late\n", "the log");
+        Ok(())
+    });
+    suite.case("set: a hostname, where the jail has one of its own", || {
+        let hostname = || std::fs::read_to_string("/proc/sys/kernel/hostname").context("hostname");
+        let before = hostname()?;
+        let options = ["--keep", "--new-uts", "--hostname", "before"];
+        let jail = Detached::start(&options, "read -r line; exec sleep 1000 </tmp/none")?;
+        let number = jail.text();
+        let inside = || succeed(&["exec", &number, "--", "hostname"]);
+        succeed(&["set", &number, "hostname=after"])?;
+        check_eq!(inside()?, "after\n", "its hostname");
+        // Also where nobody is left in it, and what comes has to make it once more.
+        succeed(&["kill", "--all", &number]).or_else(|_| succeed(&["ls"]))?;
+        jailfs::wait_for(jail.number, "tasks", 0)?;
+        succeed(&["set", &number, "hostname=later", "tasks.max=7"])?;
+        check_eq!(inside()?, "later\n", "its hostname");
+        check_eq!(hostname()?, before, "the host's");
+        let longest = format!("hostname={}", "x".repeat(65));
+        for bad in ["hostname=", longest.as_str()] {
+            let refused = output(&mut jaula(&["set", &number, bad]))?;
+            check_eq!(refused.status.code(), Some(FAILED), "the exit status");
+        }
+        let other = Detached::start(&[], "exec sleep 1000")?;
+        let settings = ["set", &other.text(), "hostname=stolen", "tasks.max=3"];
+        failed(&output(&mut jaula(&settings))?, FAILED, &["--new-uts"])?;
+        check_eq!(other.inspect()?["limits"]["tasks"], 2048, "the limit");
+        check_eq!(hostname()?, before, "the host's");
+        Ok(())
     });
     suite.case("set: all or nothing", || {
         let first = Detached::start(&["--name", "taken"], "exec sleep 1000")?;
