@@ -7,6 +7,7 @@ use jaula_tests::admin::{output, text};
 use jaula_tests::check_eq;
 use jaula_tests::ktap::{CaseResult, Context, Suite};
 use jaula_tests::launch::{complaint, jaula};
+use jaula_tests::sys::process;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -76,7 +77,9 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
     suite.case(
         "bytes: roots, working directories, shells and arguments",
         move || {
-            let here = place.host("");
+            // Nobody else may make links there: what a jail could have made is not followed.
+            let here = format!("/tmp/bytes-{}", process::pid());
+            fs::create_dir(&here).context(&here)?;
             let root = Path::new(&here).join(cafe("", ""));
             symlink(place.root(), &root).context(root.display())?;
             let directory = place.inside("more").join(OsStr::from_bytes(CAFE));
@@ -110,7 +113,7 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
             check_eq!(removed.status.code(), Some(0), "rm");
             fs::remove_file(&shell).context("shell")?;
             fs::remove_dir(&directory).context("workdir")?;
-            fs::remove_file(&root).context("root")
+            fs::remove_dir_all(&here).context(&here)
         },
     );
 }
