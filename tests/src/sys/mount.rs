@@ -40,6 +40,23 @@ pub fn tmpfs(at: &Path) -> Result<()> {
     .map(drop)
 }
 
+/// Shows what lies at `from` at another place as well.
+pub fn bind(from: &Path, at: &Path) -> Result<()> {
+    let source = CString::new(from.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
+    let target = CString::new(at.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: the strings end with a null byte and outlive the call; a bind takes no type and no data.
+    checked(unsafe {
+        libc::mount(
+            source.as_ptr(),
+            target.as_ptr(),
+            std::ptr::null(),
+            libc::MS_BIND,
+            std::ptr::null(),
+        )
+    })
+    .map(drop)
+}
+
 /// Unmounts what is mounted there, as soon as nobody uses it any more.
 pub fn unmount(at: &Path) -> Result<()> {
     let target = CString::new(at.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;

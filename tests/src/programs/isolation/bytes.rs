@@ -7,7 +7,7 @@ use jaula_tests::admin::{output, text};
 use jaula_tests::check_eq;
 use jaula_tests::ktap::{CaseResult, Context, Suite};
 use jaula_tests::launch::{complaint, jaula};
-use jaula_tests::sys::process;
+use jaula_tests::sys::mount;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -77,11 +77,10 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
     suite.case(
         "bytes: roots, working directories, shells and arguments",
         move || {
-            // Nobody else may make links there: what a jail could have made is not followed.
-            let here = format!("/tmp/bytes-{}", process::pid());
-            fs::create_dir(&here).context(&here)?;
-            let root = Path::new(&here).join(cafe("", ""));
-            symlink(place.root(), &root).context(root.display())?;
+            // A link would do where no jail could have made it, and others may have had all here.
+            let root = Path::new("/tmp").join(cafe("bytes-", ""));
+            fs::create_dir(&root).context(root.display())?;
+            mount::bind(Path::new(&place.root()), &root).context("bind")?;
             let directory = place.inside("more").join(OsStr::from_bytes(CAFE));
             fs::create_dir(&directory).context(directory.display())?;
             let workdir = cafe("/more/", "");
@@ -113,7 +112,8 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
             check_eq!(removed.status.code(), Some(0), "rm");
             fs::remove_file(&shell).context("shell")?;
             fs::remove_dir(&directory).context("workdir")?;
-            fs::remove_dir_all(&here).context(&here)
+            mount::unmount(&root).context("unmount")?;
+            fs::remove_dir(&root).context("root")
         },
     );
 }
