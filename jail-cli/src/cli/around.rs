@@ -15,87 +15,109 @@ use super::mounting::Mounting;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Around the command")]
 pub struct Around {
-    /// Nothing but the jail, ROOT and the user: as --without with all of its names
-    #[arg(long)]
-    plain: bool,
-
-    /// Let the jail do more than it may by default, by names of capabilities without "cap_"
+    /// Let the jail do more: capabilities, or other names
     ///
-    /// Also: userns, to make user namespaces; sysctl, to set the kernel up by files;
-    /// unprivileged_parent_tampering, to have users outside reach its processes that have their
-    /// number; and for short chroot (sys_chroot), mount (sys_admin) and raw_sockets (net_raw).
-    /// Many of them have root of the jail reach the host.
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    /// Capabilities are named in small letters, without "cap_"; chroot, mount and raw_sockets are
+    /// short for sys_chroot, sys_admin and net_raw. Besides: userns, to make user namespaces; sysctl,
+    /// to set the kernel up by files; unprivileged_parent_tampering, to have users outside reach its
+    /// processes that have their number. With many of them root of the jail reaches the host.
+    #[arg(
+        long,
+        value_name = "NAME,...",
+        value_delimiter = ',',
+        help_heading = "Permissions"
+    )]
     allow: Vec<Permission>,
 
-    /// Let the jail do less than it may by default: these, by the same names, or "all"
+    /// Let the jail do less: the same names, or "all"
     ///
-    /// With "all" it may do no more than --allow says.
-    #[arg(long, value_name = "CAP", value_delimiter = ',')]
+    /// With "all" it may do nothing but what --allow says.
+    #[arg(
+        long,
+        value_name = "CAP,...",
+        value_delimiter = ',',
+        help_heading = "Permissions"
+    )]
     drop: Vec<Dropped>,
 
     #[command(flatten)]
     mounting: Mounting,
 
-    /// Let nobody in the jail change anything in ROOT, nor in what is mounted below it
+    /// Mount ROOT, and what is mounted below it, read-only
     ///
-    /// What is put into it by --bind, --tmpfs and the like can be changed all the same.
-    #[arg(long)]
+    /// What --bind, --tmpfs and --device put into it, /dev and /proc stay as they are.
+    #[arg(long, help_heading = "Mounts")]
     read_only: bool,
 
     /// How much /dev/shm holds [default: 64M]
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", help_heading = "Mounts")]
     shm_size: Option<Size>,
 
-    /// Limit each process, as prlimit(1) does: nofile=256, cpu=60:90, as=1G
-    ///
-    /// They are those of the command, and never of jaula. core is 1 unless given: neither files nor
-    /// a program of the host are given what is in memory when a program crashes. The others are what
-    /// a new system has: nofile=1024:524288, stack=8M:max, memlock=8M, msgqueue=819200, nice=0,
-    /// rtprio=0, nproc and sigpending half of kernel.threads-max, and no limit of the rest.
-    #[arg(long, value_name = "NAME=SOFT[:HARD]")]
-    rlimit: Vec<Rlimit>,
-
-    /// Which permissions new files do not get [default: 022]
-    #[arg(long, value_name = "OCTAL", value_parser = octal)]
-    umask: Option<u32>,
-
     /// System V IPC and POSIX message queues of its own
-    #[arg(long)]
+    #[arg(long, help_heading = "Namespaces")]
     new_ipc: bool,
 
     /// A network of its own, with a loopback interface alone
-    #[arg(long)]
+    #[arg(long, help_heading = "Namespaces")]
     new_net: bool,
 
-    /// A name of the machine of its own
-    #[arg(long)]
+    /// A host name of its own
+    #[arg(long, help_heading = "Namespaces")]
     new_uts: bool,
 
-    /// What that name is
-    #[arg(long, value_name = "NAME", requires = "new_uts")]
+    /// With --new-uts: what that name is
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "new_uts",
+        help_heading = "Namespaces"
+    )]
     hostname: Option<String>,
 
-    /// Process ids of its own; a first process outside of the jail looks after the command
-    #[arg(long)]
+    /// Process ids of its own
+    #[arg(long, help_heading = "Namespaces")]
     new_pid: bool,
 
-    /// With --new-pid, which is the first process: jaula, or none but the command itself
+    /// With --new-pid: who process 1 is [default: jaula]
     ///
-    /// jaula: one outside of the jail, which waits for orphans and passes signals on. none: the
-    /// command, which has to do that and gets no signals that it does not handle: systemd, s6,
-    /// busybox init.
-    #[arg(long, value_name = "jaula|none", requires = "new_pid")]
+    /// jaula: a process of jaula's outside of the jail, which waits for orphans and passes signals
+    /// on. none: the command, which has to wait for orphans itself, and gets only the signals that it
+    /// handles: for systemd, s6, busybox init.
+    #[arg(
+        long,
+        value_name = "jaula|none",
+        requires = "new_pid",
+        help_heading = "Namespaces"
+    )]
     init: Option<Init>,
 
-    /// Users and groups of its own: COUNT ids of the host, from BASE on, that nobody else has
+    /// Users and groups of its own: a block of the host's ids
     ///
-    /// In the jail and on its disk they are counted from 0 as ever. With "auto" the ids are a free
-    /// block of those that /etc/subuid and /etc/subgid give to "jaula", or of 1879048192 to
+    /// In the jail and on its disk ids are counted from 0 as ever. COUNT is 65536 unless given; "auto"
+    /// is a free block of those that /etc/subuid and /etc/subgid give to "jaula", or of 1879048192 to
     /// 2147352575. A capability then counts over nothing but what is the jail's own. The file systems
     /// of ROOT and of what is shown by --bind must be able to map ids.
-    #[arg(long, value_name = "auto|BASE[:COUNT]")]
+    #[arg(long, value_name = "auto|BASE[:COUNT]", help_heading = "Namespaces")]
     ids: Option<Ids>,
+
+    /// Nothing but the jail, ROOT and the user
+    ///
+    /// As --without with all of its names.
+    #[arg(long)]
+    plain: bool,
+
+    /// Limit each process: nofile=256, cpu=60:90, as=1G; repeatable
+    ///
+    /// The names are those of prlimit(1). The limits are the command's, and never jaula's. Unless
+    /// given, they are those of a new system: nofile=1024:524288, stack=8M:max, memlock=8M,
+    /// msgqueue=819200, nice=0, rtprio=0, nproc and sigpending half of kernel.threads-max, and no
+    /// limit of the rest, but for core=1, with which there are no core dumps.
+    #[arg(long, value_name = "NAME=SOFT[:HARD]")]
+    rlimit: Vec<Rlimit>,
+
+    /// Permissions that new files do not get [default: 022]
+    #[arg(long, value_name = "OCTAL", value_parser = octal)]
+    umask: Option<u32>,
 }
 
 impl Around {

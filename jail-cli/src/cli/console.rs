@@ -24,11 +24,11 @@ pub struct Console {
     #[arg(value_name = "JAIL")]
     jail: JailId,
 
-    /// Key that lets go: a character, ^ and a character for Ctrl with it, or none
+    /// Key that lets go: a character, ^ and a character for Ctrl with it, or "none"
     #[arg(short, long, value_name = "KEY", default_value = "^]")]
     escape: Escape,
 
-    /// Say nothing but errors
+    /// Print nothing but errors
     #[arg(short, long)]
     quiet: bool,
 }

@@ -23,20 +23,20 @@ pub struct Cp {
     #[arg(value_name = "SRC", value_hint = clap::ValueHint::AnyPath)]
     from: OsString,
 
-    /// Where to; one of both is in a jail
+    /// Where to; exactly one of SRC and DST is in a jail
     #[arg(value_name = "DST", value_hint = clap::ValueHint::AnyPath)]
     to: OsString,
 
-    /// Do not tell what is left out or could not be copied
+    /// Do not print warnings
     #[arg(short, long)]
     quiet: bool,
 }
 
 const RULES: &str = "\
-Where DST is a directory, SRC is put into it under its own name; SRC/. stands for all that is in SRC.
-What is put into a jail belongs to the user that the jail was started with, what comes out to the
-caller. A link is copied as a link; devices, FIFOs, sockets and what the kernel makes up, in /proc
-say, are left out. A path of the host with a colon in its first part is written ./PATH.";
+Where DST is a directory, SRC is put into it under its own name; SRC/. stands for all that is in
+it. What is put into a jail belongs to the user that the jail was started with, what comes out to
+the caller. A link is copied as a link; devices, FIFOs, sockets and what the kernel makes up, in
+/proc say, are left out. A path of the host with a colon in its first part is written ./PATH.";
 
 #[derive(Debug, PartialEq, Eq)]
 enum Operand {

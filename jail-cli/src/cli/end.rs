@@ -19,7 +19,7 @@ pub struct Stop {
     #[arg(value_name = "JAIL")]
     jail: JailId,
 
-    /// How long all in it have together when they were asked, in seconds
+    /// Seconds that all in it have together to end
     #[arg(short, long, value_name = "SECONDS", default_value_t = 10)]
     timeout: u32,
 }

@@ -25,19 +25,21 @@ pub struct Exec {
     jail: JailId,
 
     /// Command to execute in place of a shell, and its arguments
+    ///
+    /// A name without a slash is searched in PATH inside the jail.
     #[arg(value_name = "COMMAND", trailing_var_arg = true)]
     command: Vec<OsString>,
 
-    /// Run as this user, as for "jaula run" [default: the one that the jail was started with]
-    #[arg(short, long, value_name = "USER|UID[:GROUP|GID]")]
+    /// Run as this user [default: the one the jail was started with]
+    #[arg(short, long, value_name = "USER[:GROUP]", help_heading = "Command")]
     user: Option<UserSpec>,
 
     #[command(flatten)]
     inside: Inside,
 
-    /// Root directory [default: the one that the jail was started with]
+    /// Root directory [default: the one the jail was started with]
     ///
-    /// It must be given for a jail that jaula has not started.
+    /// It must be given for a jail that jaula has not started or could not note.
     #[arg(short, long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     root: Option<PathBuf>,
 

@@ -4,7 +4,8 @@
 
 pub const USAGE: &str = "\
 jaula [OPTIONS] ROOT [-- COMMAND [ARG]...]
-       jaula run|exec|stop|rm|ls|ps|inspect|stats|logs|set ...
+       jaula run|exec|console|cp|set|kill|wait|stop|rm ...
+       jaula ls|ps|stats|inspect|logs ...
        jaula up|down [FILE]
        jaula doctor [--json]
        jaula number
@@ -13,11 +14,11 @@ jaula [OPTIONS] ROOT [-- COMMAND [ARG]...]
 
 pub const SHORT: &str = "\
 Examples:
-  jaula /srv/jail                            a shell as user 1000
-  jaula --user www /srv/jail -- httpd -f     a service as user www
-  jaula run -d --name web /srv/jail -- httpd -f    the same in the background; then
+  jaula rootfs build -t minimal /srv/jail          make a root directory
+  jaula /srv/jail                                  a shell as user 1000
+  jaula --user www /srv/jail -- httpd -f           a service as user www
+  jaula run -d --name web /srv/jail -- httpd -f    one in the background; then
   jaula ls; jaula exec web; jaula logs web; jaula stop web
-  jaula rootfs build -t minimal /srv/jail    make a root directory
 
 \"jaula --help\" says more.";
 
@@ -34,13 +35,14 @@ What happens:
   what the other users of the jail run. To reach into a jail from outside takes a capability (kill,
   sys_ptrace, sys_nice, sys_resource), whoever the users are.
 
-  The launcher waits outside. It passes SIGINT, SIGTERM, SIGHUP and SIGQUIT on to the first
-  process; should the launcher be killed, the kernel ends the jail with all that is in it. When the first
-  process has ended, the jail ends with all that is left in it, unless --keep is given.
+  The launcher waits outside. It passes signals on to the first process, all but SIGCHLD, SIGPIPE,
+  SIGURG, SIGTTIN, SIGTTOU and what its caller ignores. When the first process has ended, the jail
+  ends with all that is left in it, unless --keep is given. Should the launcher be killed, the
+  kernel ends the jail; with --keep, the first process alone.
 
-  What \"jaula exec\" and \"jaula run --keep\" leave running in a jail when they return still has the
-  caller's terminal open: it can read what is typed there and write to it. For what is not
-  trusted use --detach, or redirect standard input, output and error.
+  On a terminal the command gets one of the jail's own, and jaula copies what is typed and shown.
+  With --without pty it shares the caller's, which what jaula exec and jaula run --keep leave
+  running can go on to read and write: only for what is trusted.
 
   JAIL, in the other commands, is the number or the name of a jail. A list is aligned and has a
   header on a terminal; elsewhere it has a line with tabs for each entry, and none else.

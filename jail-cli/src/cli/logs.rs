@@ -32,7 +32,7 @@ pub struct Logs {
     #[arg(value_name = "JAIL")]
     jail: JailId,
 
-    /// Go on with what it prints until it has ended, or nobody reads it any more
+    /// Go on with what it prints, until it has ended
     ///
     /// Where the jail prints faster than it is read, what is missing is told on standard error.
     #[arg(short, long)]
@@ -49,7 +49,7 @@ pub struct Logs {
     #[arg(long, value_name = "TIME")]
     since: Option<Moment>,
 
-    /// Print before each line when its beginning was printed
+    /// Put before each line the time at which it began
     #[arg(short, long)]
     timestamps: bool,
 
@@ -61,9 +61,8 @@ pub struct Logs {
 }
 
 const BOUNDED: &str = "\
-The last MiB that a jail has printed can be read, or what \"jaula run --log-size\" says; at most
-twice as much is kept. The logs of the last 20 jails that have ended are kept; \"jaula rm\" removes
-one.";
+The last MiB that a jail has printed can be read, or what \"jaula run --log-size\" says. The logs of
+the last 20 jails that have ended are kept; \"jaula rm\" removes one.";
 
 impl Logs {
     /// Prints it.

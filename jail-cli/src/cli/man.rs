@@ -95,6 +95,9 @@ fn commands(above: &Command, path: &str) -> io::Result<String> {
         text += ".PP\n";
         text += &body(&rendered(|to| named().render_description_section(to))?);
         text += &body(&rendered(|to| named().render_options_section(to))?);
+        if let Some(after) = command.get_after_help() {
+            text += &format!(".PP\n.nf\n{}\n.fi\n", escaped(&after.to_string()));
+        }
     }
     Ok(text)
 }

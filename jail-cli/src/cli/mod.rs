@@ -84,7 +84,7 @@ enum Command {
 
     /// Wait until the first process of a jail has ended, and print its exit status
     ///
-    /// 128 + N where signal N killed it. It is known of jails that were detached or are kept.
+    /// 128 + N where signal N killed it. It is known only of a jail that was detached or is kept.
     Wait(wait::Wait),
 
     /// End a jail at once, and forget what is noted about it
@@ -93,7 +93,7 @@ enum Command {
     /// Print all that is known of a jail, as JSON
     Inspect(inspect::Inspect),
 
-    /// Show what jails use: processes, memory, processor time, System V objects, refusals
+    /// Show what jails use: tasks, memory, processor time, System V objects
     Stats(stats::Stats),
 
     /// Print what a detached jail has printed
@@ -102,7 +102,7 @@ enum Command {
     /// Copy files into a jail or out of it
     Cp(cp::Cp),
 
-    /// Set limits of a jail, and what else can be set about it
+    /// Change limits of a jail, and what else can be set about it
     Set(set::Set),
 
     /// Bring the jails up that a jaula.toml describes, in order
@@ -114,14 +114,14 @@ enum Command {
     /// Take the jails down that a jaula.toml describes, in reverse order
     Down(group::Group),
 
-    /// Tell whether this machine can do what jaula promises, and what to do where it cannot
+    /// Tell whether this machine can do what jaula promises, and what to do
     ///
     /// Each line has how something stands, what, and what was found; below it, where all is not
     /// well, what that means and what to do. The exit status is 1 where something is missing that
     /// is needed by default.
     Doctor(doctor::Doctor),
 
-    /// Print what lets a shell complete commands of jaula
+    /// Print a script with which a shell completes commands of jaula
     Completion(completion::Completion),
 
     /// Print the number of the jail this runs in; 0 is the host

@@ -26,6 +26,7 @@ fn option(
     let parser = OsStringValueParser::new().try_map(move |text| parse(&text));
     Arg::new(name)
         .long(name)
+        .help_heading("Mounts")
         .value_name(value)
         .action(ArgAction::Append)
         .value_parser(parser)
@@ -44,27 +45,23 @@ impl Args for Mounting {
         });
         command
             .arg(
-                bind.help(
-                    "Show SRC of the host as DST in ROOT; with \":ro\", nothing in it can be changed",
-                )
-                .long_help(
-                    "Show SRC of the host as DST in ROOT; with \":ro\", nothing in it can be changed\n\n\
-                     No device in it works, and no set-user-ID. --bind, --tmpfs and --device are done in \
-                     the order in which they are given, so that they can lie in one another. DST must \
-                     exist; in what jaula itself has mounted, /dev and any --tmpfs, it is made. Links on \
-                     the way to SRC are followed in directories alone that nobody but root of the host \
-                     can change.",
-                ),
+                bind.help("Show SRC of the host as DST; repeatable")
+                    .long_help(
+                        "Show SRC of the host as DST; repeatable\n\n\
+                         With \":ro\", nothing in it can be changed. No device in it works, and no \
+                         set-user-ID. --bind, --tmpfs and --device are done in the order in which they \
+                         are given, so that they can lie in one another. DST must exist, but in what \
+                         jaula itself has mounted, /dev and each --tmpfs, where it is made. Links on the \
+                         way to SRC are followed only where nobody but root of the host can have made \
+                         them.",
+                    ),
             )
-            .arg(
-                tmpfs
-                    .help("Mount an empty file system in memory on DST; it holds 64M unless said"),
-            )
+            .arg(tmpfs.help("Mount an empty file system in memory on DST [default size: 64M]"))
             .arg(
                 device
-                    .help("Let the jail use SRC, a device of the host, as DST [default: SRC]")
+                    .help("Let the jail use a device of the host [default DST: SRC]")
                     .long_help(
-                        "Let the jail use SRC, a device of the host, as DST [default: SRC]\n\n\
+                        "Let the jail use a device of the host [default DST: SRC]\n\n\
                          In /dev a node is made, with the owner and the mode of SRC. Elsewhere DST must \
                          exist.",
                     ),

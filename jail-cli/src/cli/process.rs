@@ -10,24 +10,34 @@ use jaula::user::Name;
 /// Groups, capabilities, and what is kept of the caller's.
 #[derive(Debug, Args)]
 pub struct Process {
-    /// Be in this group as well, which is looked up in ROOT/etc/group
-    #[arg(long, value_name = "GROUP|GID", value_delimiter = ',', value_parser = Name::group)]
+    /// More groups, by name in ROOT/etc/group or by number
+    #[arg(long, value_name = "GROUP,...", value_delimiter = ',', value_parser = Name::group, help_heading = "Command")]
     group_add: Vec<Name>,
 
-    /// Have these capabilities from the start, as a user that is not root
+    /// Capabilities that a user other than root starts with
     ///
     /// They are named as for --allow, and have to be among what the jail may do. Whatever the
     /// command executes has them too.
-    #[arg(long, value_name = "CAP", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "CAP,...",
+        value_delimiter = ',',
+        help_heading = "Permissions"
+    )]
     ambient: Vec<Permission>,
 
-    /// Keep what a process has of its caller, which else is reset
+    /// Keep of the caller's what is reset otherwise
     ///
     /// scheduling: policy, priority and nice value; io-priority; affinity: on which processors it
     /// runs; memory: from which nodes its memory comes, huge pages, merging; personality;
     /// oom-score-adj; timer-slack; rlimits; signals: which are ignored, but for SIGPIPE and SIGCHLD.
     /// "--without reset" keeps all but rlimits, and "--without rlimits" those.
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "NAME,...",
+        value_delimiter = ',',
+        help_heading = "Around the command"
+    )]
     inherit: Vec<Inherited>,
 }
 

@@ -32,78 +32,82 @@ pub struct Run {
     #[arg(value_name = "COMMAND", trailing_var_arg = true)]
     command: Vec<OsString>,
 
-    /// Run as USER, which is looked up in ROOT/etc/passwd, or as user number UID
-    ///
-    /// GROUP is looked up in ROOT/etc/group. Without one, the group is the one of the entry in
-    /// passwd, or has the number of the user where there is none, and who has an entry is also in
-    /// the groups that name it as a member. Numbers need no entry. Each file may have 16 MiB.
-    #[arg(
-        short,
-        long,
-        value_name = "USER|UID[:GROUP|GID]",
-        default_value = "1000:1000"
-    )]
-    user: UserSpec,
-
-    #[command(flatten)]
-    inside: Inside,
-
-    /// Do not print the number of the jail, nor warnings
+    /// Print neither the number of the jail nor warnings
     #[arg(short, long)]
     quiet: bool,
 
-    /// Give the jail a name, by which every command of jaula knows it
+    /// Name by which every command of jaula knows the jail
     ///
     /// 1 to 63 letters, digits, '_' and '-', not digits alone. No other jail beside it may have
     /// the name.
     #[arg(short, long, help_heading = "Jail")]
     name: Option<JailName>,
 
-    /// Leave the jail to a supervisor, print its number, and return
+    /// Run in the background: print the number of the jail, and return
     ///
-    /// The number is printed once the shell or COMMAND has been executed. What the jail prints is
-    /// shown by "jaula logs"; standard input is empty. The jail ends with its first process,
-    /// unless --keep is given.
+    /// A supervisor stays. The number is printed once the shell or COMMAND has been executed. What
+    /// the jail prints is shown by "jaula logs"; its standard input is empty.
     #[arg(short, long, help_heading = "Jail")]
     detach: bool,
 
-    /// Give a detached jail a terminal, which "jaula console" attaches to
+    /// With --detach: have a terminal, for "jaula console"
     ///
-    /// What it shows is in "jaula logs" as well, as it is shown.
+    /// What it shows is in "jaula logs" as well.
     #[arg(short, long, requires = "detach", help_heading = "Jail")]
     tty: bool,
 
-    /// Keep the jail when its first process has ended, until "jaula stop" or "jaula rm"
+    /// Keep the jail when its first process has ended
+    ///
+    /// It then stays, with or without processes, until "jaula stop" or "jaula rm".
     #[arg(short, long, help_heading = "Jail")]
     keep: bool,
 
-    /// Where what a detached jail prints goes: kept, for "jaula logs", or journald
+    /// With --detach: where its output goes
     ///
-    /// In the journal each line is an entry with the number and the name of the jail in its fields
-    /// JAULA_JAIL and JAULA_NAME.
+    /// kept: "jaula logs" shows it. journald: into the host's journal, each line as an entry with the
+    /// number and the name of the jail in its fields JAULA_JAIL and JAULA_NAME.
     #[arg(
         long,
-        value_name = "DESTINATION",
+        value_name = "kept|journald",
         default_value = "kept",
         requires = "detach",
         help_heading = "Jail"
     )]
     log: log::Destination,
 
-    /// How much of what was printed last can be read at any time; K, M and G stand for powers of
-    /// 1024
+    /// With --detach: how much of its output is kept at least
     ///
-    /// Twice as much is kept at most, in memory, and a quarter of that for the times.
+    /// At most it is twice as much, in memory, and a quarter of that for the times. K, M and G stand
+    /// for powers of 1024, here and wherever BYTES are asked for.
     #[arg(long, value_name = "BYTES", default_value = "1M", requires = "detach", value_parser = log::size, help_heading = "Jail")]
     log_size: u64,
 
-    /// What "jaula stop" asks the jail to end by: a number, or a name such as TERM or RTMIN+3
-    /// [default: TERM]
+    /// Signal by which "jaula stop" asks the jail to end [default: TERM]
+    ///
+    /// A number, or a name such as HUP, SIGTERM or RTMIN+3.
     #[arg(long, value_name = "SIGNAL", help_heading = "Jail")]
     stop_signal: Option<SignalNumber>,
 
+    /// Run as this user of the jail, and group
+    ///
+    /// Each is a name in ROOT/etc/passwd or ROOT/etc/group, or a number, which needs no entry there.
+    /// Without GROUP, the group is that of the user's entry, and the user is also in the groups that
+    /// name it as a member; a number without an entry is also its group.
+    #[arg(
+        short,
+        long,
+        value_name = "USER[:GROUP]",
+        default_value = "1000:1000",
+        help_heading = "Command"
+    )]
+    user: UserSpec,
+
+    // The headings of the help come in the order in which options first have them.
     #[command(flatten)]
     around: Around,
+
+    #[command(flatten)]
+    inside: Inside,
 
     #[command(flatten)]
     limits: Limits,
@@ -112,39 +116,44 @@ pub struct Run {
 /// What is found inside.
 #[derive(Debug, Args)]
 pub struct Inside {
-    /// Shell as seen in the jail [default: the user's own in ROOT/etc/passwd, or /bin/sh]
-    #[arg(short, long, value_name = "PATH", value_parser = absolute())]
+    /// Shell, as seen in the jail [default: the user's, or /bin/sh]
+    #[arg(short, long, value_name = "PATH", value_parser = absolute(), help_heading = "Command")]
     pub shell: Option<PathBuf>,
 
-    /// Set a variable in the environment; can be given several times
+    /// Set a variable in the environment; repeatable
     ///
-    /// The environment has HOME, USER, USERNAME, LOGNAME, SHELL and PATH of the user, TERM as
-    /// it is outside, and nothing else.
-    #[arg(short = 'e', long, value_name = "NAME=VALUE", value_parser = variable())]
+    /// Otherwise the environment has HOME, USER, USERNAME, LOGNAME, SHELL and PATH of the user, TERM
+    /// as it is outside, and nothing else.
+    #[arg(short = 'e', long, value_name = "NAME=VALUE", value_parser = variable(), help_heading = "Command")]
     setenv: Vec<Variable>,
 
-    /// Set variables from a file with NAME=VALUE on each line; can be given several times
+    /// Set variables from the lines of a file; repeatable
     ///
-    /// NAME alone stands for the variable of the caller, where there is one. Lines that are empty or
-    /// begin with "#" are passed over, and nothing is unquoted. --setenv counts more.
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    /// A line is NAME=VALUE, or NAME for the caller's variable, where there is one. Lines that are
+    /// empty or begin with "#" are passed over, and nothing is unquoted. --setenv takes precedence.
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Command")]
     env_file: Vec<PathBuf>,
 
     #[command(flatten)]
     pub process: Process,
 
     /// Start in DIR, as seen in the jail [default: /]
-    #[arg(short, long, value_name = "DIR", value_parser = absolute())]
+    #[arg(short, long, value_name = "DIR", value_parser = absolute(), help_heading = "Command")]
     pub workdir: Option<PathBuf>,
 
-    /// Leave out part of what is put around the command by default
+    /// Leave out parts of what is put around the command
     ///
     /// mounts: a mount namespace of its own, in which ROOT is all there is; proc: a /proc that shows
     /// the jail alone, and dev: a small /dev, where ROOT has such directories; seccomp: a filter of
     /// system calls; no-new-privs; capabilities: that they are cut to what the jail may use; reset:
     /// that what a process has of its caller is reset, see --inherit; rlimits; umask; session: one of
     /// its own, where no standard descriptor is a terminal; pty: a terminal of its own, where one is.
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "PART,...",
+        value_delimiter = ',',
+        help_heading = "Around the command"
+    )]
     pub without: Vec<Part>,
 }
 
@@ -152,25 +161,33 @@ pub struct Inside {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits of the jail")]
 struct Limits {
-    /// Processes and threads; beyond that, fork fails (EAGAIN)
+    /// Processes and threads, or "unlimited" [default: 2048]
     ///
-    /// 2048 unless given, or what the jail around it has where that is less; "unlimited" for no limit.
+    /// Beyond that, fork fails (EAGAIN). The default is what the jail around it has, where that is less.
     #[arg(long, value_name = "N")]
     max_tasks: Option<Value>,
 
-    /// Semaphore sets; beyond that, semget fails (ENOSPC)
+    /// System V semaphore sets
+    ///
+    /// Beyond that, semget fails (ENOSPC).
     #[arg(long, value_name = "N")]
     max_sem: Option<Value>,
 
-    /// Shared memory segments; beyond that, shmget fails (ENOSPC)
+    /// System V shared memory segments
+    ///
+    /// Beyond that, shmget fails (ENOSPC).
     #[arg(long, value_name = "N")]
     max_shm: Option<Value>,
 
-    /// Message queues; beyond that, msgget fails (ENOSPC)
+    /// System V message queues
+    ///
+    /// Beyond that, msgget fails (ENOSPC).
     #[arg(long, value_name = "N")]
     max_msg: Option<Value>,
 
-    /// Bytes of shared memory; K, M and G stand for powers of 1024
+    /// Bytes of System V shared memory
+    ///
+    /// Beyond that, shmget fails (ENOSPC).
     #[arg(long, value_name = "BYTES", value_parser = |text: &str| Setting::new(Key::ShmBytesMax, text))]
     max_shm_bytes: Option<Setting>,
 

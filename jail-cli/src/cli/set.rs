@@ -14,24 +14,32 @@ use super::Failure;
 
 /// What is set about which jail.
 #[derive(Debug, Args)]
+#[command(after_help = KEYS)]
 pub struct Set {
     /// Number or name of the jail
     #[arg(value_name = "JAIL")]
     jail: JailId,
 
-    /// What is set: tasks.max, sem.max, shm.max, msg.max, shm_bytes.max, children.max, persist,
-    /// name, allow or hostname
-    ///
-    /// A limit is a number, or "max" for none; a number of bytes may end in K, M or G. What the
-    /// jail has already stays, even where that is more. children.max is a number. persist is 1
-    /// for a jail that goes on existing with nothing in it, else 0. A name can be given once, to
-    /// a jail that has none. allow is what the jail may do: names, as for "jaula run --allow",
-    /// separated by commas, that replace what there is, or each with + or - before it, that change
-    /// it; or none. hostname is for a jail that has one of its own ("jaula run --new-uts"). Either all is
-    /// set or nothing.
+    /// What is set, such as tasks.max=50
     #[arg(value_name = "KEY=VALUE", required = true)]
     settings: Vec<Wanted>,
 }
+
+const KEYS: &str = "\
+Keys:
+  tasks.max      processes and threads; a number, or \"max\" for no limit, as for the next four
+  sem.max        System V semaphore sets
+  shm.max        System V shared memory segments
+  msg.max        System V message queues
+  shm_bytes.max  bytes of shared memory; K, M and G stand for powers of 1024
+  children.max   jails within it; a number
+  allow          what it may do: names as for \"jaula run --allow\" that replace what there is,
+                 names with + or - that change it, or nothing
+  name           its name, for a jail that has none
+  hostname       its host name, for a jail with one of its own (\"jaula run --new-uts\")
+  persist        1 for a jail that goes on existing with nothing in it, else 0
+
+All is set, or nothing. A limit below what the jail has already takes nothing away.";
 
 /// One thing that is set.
 #[derive(Clone, Debug)]

@@ -24,7 +24,7 @@ pub struct Stats {
     #[arg(value_name = "JAIL")]
     jail: Option<JailId>,
 
-    /// Show them again and again, until interrupted or nobody reads them any more
+    /// Show them again and again, until interrupted
     #[arg(short, long)]
     watch: bool,
 
