@@ -123,7 +123,7 @@ pub struct Inside {
     /// Set a variable in the environment; repeatable
     ///
     /// Otherwise the environment has HOME, USER, USERNAME, LOGNAME, SHELL and PATH of the user, TERM
-    /// as it is outside, and nothing else.
+    /// as it is outside, and nothing else. In the background there is no TERM, or xterm with --tty.
     #[arg(short = 'e', long, value_name = "NAME=VALUE", value_parser = variable(), help_heading = "Command")]
     setenv: Vec<Variable>,
 

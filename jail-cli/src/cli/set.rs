@@ -34,7 +34,7 @@ Keys:
   shm_bytes.max  bytes of shared memory; K, M and G stand for powers of 1024
   children.max   jails within it; a number
   allow          what it may do: names as for \"jaula run --allow\" that replace what there is,
-                 names with + or - that change it, or nothing
+                 names with + or - that change it, or none
   name           its name, for a jail that has none
   hostname       its host name, for a jail with one of its own (\"jaula run --new-uts\")
   persist        1 for a jail that goes on existing with nothing in it, else 0
