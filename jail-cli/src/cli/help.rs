@@ -55,6 +55,8 @@ Exit status:
   125  something failed before it could be executed
   126  it is there but cannot be executed
   127  it, its interpreter or its loader is not there
+  The other commands exit with 125 when they fail, and \"jaula doctor\" with 1 where something is
+  missing that is needed by default.
 
 Examples:
   A shell for user 1000 in a new root directory:

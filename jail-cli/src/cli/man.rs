@@ -41,6 +41,15 @@ are about
 no colours, also on a terminal
 "#;
 
+/// What is described above all commands is not described again.
+const RUN: &str = r#"\fBjaula run\fR [\fIOPTIONS\fR] \fIROOT\fR [\-\- \fICOMMAND\fR [\fIARG\fR]...]
+.PP
+The same as
+.B jaula
+.IR ROOT ,
+with the options above.
+"#;
+
 const SEE_ALSO: &str = r#".SH SEE ALSO
 .BR jaula.toml (5),
 .BR create_newjail (2),
@@ -91,6 +100,10 @@ fn commands(above: &Command, path: &str) -> io::Result<String> {
         }
         let named = || Man::new(command.clone().bin_name(path.clone()));
         text += &format!(".SS {}\n", escaped(&path));
+        if command.get_name() == "run" {
+            text += RUN;
+            continue;
+        }
         text += &body(&rendered(|to| named().render_synopsis_section(to))?);
         text += ".PP\n";
         text += &body(&rendered(|to| named().render_description_section(to))?);
