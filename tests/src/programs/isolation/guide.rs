@@ -6,7 +6,7 @@ use jaula_tests::admin::output;
 use jaula_tests::check;
 use jaula_tests::ktap::{fail, Context, Suite};
 use jaula_tests::launch::complaint;
-use jaula_tests::sys::process;
+use jaula_tests::sys::{mount, process};
 use std::process::{Command, Stdio};
 
 const GUIDE: &str = include_str!("../../../../docs/guide.md");
@@ -17,16 +17,19 @@ pub fn add(suite: &mut Suite<'_>) {
         std::fs::create_dir(&place).context(place.display())?;
         let part = GUIDE
             .split_once("## What is around the command")
-            .and_then(|(_, rest)| rest.split_once("```console\n")?.1.split_once("```"));
-        let (session, _) = part.ok_or_else(|| fail("the guide has no such part"))?;
+            .and_then(|(_, rest)| rest.split_once("## Looking after jails"));
+        let (part, _) = part.ok_or_else(|| fail("the guide has no such part"))?;
+        let blocks = part.split("```console\n").skip(1);
+        let blocks = blocks.filter_map(|rest| Some(rest.split_once("```")?.0));
         // Roots of its own, for it leaves them behind.
-        let session = session.replace("/srv/", &format!("{}/", place.display()));
-        let commands: Vec<&str> = session
+        let sessions = blocks.collect::<String>();
+        let sessions = sessions.replace("/srv/", &format!("{}/", place.display()));
+        let commands: Vec<&str> = sessions
             .lines()
             .filter_map(|line| line.strip_prefix("# "))
             .collect();
         check!(
-            commands.len() >= 6,
+            commands.len() >= 16,
             "there are just {} commands",
             commands.len()
         );
@@ -35,6 +38,7 @@ pub fn add(suite: &mut Suite<'_>) {
             let output = output(shell.args(["-c", command]).stdin(Stdio::null()))?;
             check!(output.status.success(), "{command}: {}", complaint(&output));
         }
+        mount::unmount(&place.join("disk")).context("umount")?;
         std::fs::remove_dir_all(&place).context(place.display())
     });
 }
