@@ -24,7 +24,7 @@ const ENCLOSED: &str = "root";
 
 /// A directory beside the target; gone when dropped without [`Stage::commit`].
 pub struct Stage {
-    enclosure: TempDir,
+    _enclosure: TempDir,
     directory: PathBuf,
     /// Tells other builds that this one is alive; released when it ends, however it ends.
     _lock: Flock<fs::File>,
@@ -76,7 +76,7 @@ impl Stage {
         let made = DirBuilder::new().mode(0o700).create(&directory);
         made.map_err(|error| BuildError::new(&directory, error))?;
         Ok(Stage {
-            enclosure,
+            _enclosure: enclosure,
             directory,
             _lock: lock,
             target,
@@ -92,22 +92,21 @@ impl Stage {
     /// Puts it at the target, in one step.
     pub fn commit(self) -> Result<(), BuildError> {
         let Stage {
-            mut enclosure,
             directory,
             target,
             former,
             ..
-        } = self;
+        } = &self;
         let Some(former) = former else {
-            return rename(&directory, &target, RenameFlags::empty());
+            return rename(directory, target, RenameFlags::empty());
         };
-        // In between, what is in it is what was there before: never to be removed.
-        enclosure.disable_cleanup(true);
-        let replaced = rename(&directory, &target, RenameFlags::RENAME_EXCHANGE);
-        if replaced.is_ok() {
-            rename(&directory, &former, RenameFlags::RENAME_NOREPLACE)?;
+        // First to where the other will be. That never lies in the stage, where it would be removed
+        // should this end in between.
+        rename(directory, former, RenameFlags::RENAME_NOREPLACE)?;
+        let replaced = rename(former, target, RenameFlags::RENAME_EXCHANGE);
+        if replaced.is_err() {
+            rename(former, directory, RenameFlags::RENAME_NOREPLACE)?;
         }
-        enclosure.disable_cleanup(false);
         replaced
     }
 }

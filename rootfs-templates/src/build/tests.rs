@@ -218,6 +218,26 @@ fn replacing_keeps_what_was_there() {
 }
 
 #[test]
+fn what_cannot_replace_leaves_what_is_there() {
+    let place = Place::new();
+    let old = place.target().join("kept");
+    fs::create_dir(place.target()).expect("mkdir");
+    fs::write(&old, "").expect("write");
+    let stage = Stage::new(&place.target(), true).expect("a stage");
+    // Another has come in between.
+    let former = place.dir.path().join("jail.old");
+    fs::create_dir(&former).expect("mkdir");
+    stage.commit().expect_err("its place is taken");
+    assert!(old.exists());
+    assert_eq!(place.names(), ["jail", "jail.old"]);
+    fs::remove_dir(&former).expect("rmdir");
+    let stage = Stage::new(&place.target(), true).expect("a stage");
+    fs::rename(place.target(), place.dir.path().join("moved")).expect("rename");
+    stage.commit().expect_err("nothing to be replaced");
+    assert_eq!(place.names(), ["moved"]);
+}
+
+#[test]
 fn a_target_that_is_no_directory_is_refused() {
     let place = Place::new();
     fs::write(place.target(), "").expect("write");
