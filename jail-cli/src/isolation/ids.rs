@@ -42,6 +42,15 @@ impl Block {
         is_there.then_some(Block { base, count })
     }
 
+    /// What of it a jail can have: nothing that is for the accounts of a host.
+    pub(crate) fn for_jails(self) -> Option<Self> {
+        let base = self.base.max(LOWEST);
+        (base <= self.last()).then(|| Block {
+            base,
+            count: self.last() - base + 1,
+        })
+    }
+
     /// The first: what 0 of the jail is on the host.
     pub fn base(self) -> u32 {
         self.base
@@ -215,5 +224,13 @@ mod tests {
             assert_eq!(few.common(block(other)).is_some(), expected, "{other}");
         }
         assert_eq!(few.common(block("100005")), Some(block("100005:5")));
+    }
+
+    #[test]
+    fn ids_of_accounts_are_not_for_jails() {
+        let of = |base, count| Block::new(base, count).expect("a block").for_jails();
+        assert_eq!(of(1000, 100_000), Some(block("65536:35464")));
+        assert_eq!(of(65536, 1), Some(block("65536:1")));
+        assert_eq!(of(1000, 64536), None);
     }
 }

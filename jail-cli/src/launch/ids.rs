@@ -161,7 +161,7 @@ fn combine(users: &[Entry], groups: &[Entry]) -> Vec<Block> {
             .iter()
             .flat_map(|users| own_groups.iter().map(move |groups| (users, groups)));
         return pairs
-            .filter_map(|(users, groups)| users.common(*groups))
+            .filter_map(|(users, groups)| users.common(*groups)?.for_jails())
             .collect();
     }
     let (base, count) = DEFAULT;
@@ -213,6 +213,9 @@ mod tests {
         // In one of the files alone it gives nothing.
         assert!(ranges_of("jaula:200000:65536\n", "").is_empty());
         assert!(choose(&[], &[]).is_err());
+        // Nobody gives away what is for accounts.
+        let low = "jaula:1000:200000\njaula:0:65536\n";
+        assert_eq!(ranges_of(low, low), [block("65536:135464")]);
     }
 
     #[test]

@@ -36,6 +36,9 @@ use crate::text::reason;
 /// More than a map ever is: 340 lines of three numbers (user_namespaces(7)).
 const MAP_LIMIT: u64 = 16 << 10;
 
+/// What the ids of a user namespace are on the host: of users, and of groups.
+const MAPS: [&str; 2] = ["uid_map", "gid_map"];
+
 /// What the child says when it has made all of them; anything else is the beginning of an error.
 const READY: u8 = 0;
 
@@ -258,7 +261,7 @@ fn open_all(
     wanted: &[(&str, CloneFlags)],
 ) -> Result<UserNamespace, String> {
     let map = format!("0 {} {}\n", block.base(), block.count());
-    for name in ["uid_map", "gid_map"] {
+    for name in MAPS {
         let path = format!("/proc/{child}/{name}");
         std::fs::write(&path, &map).map_err(|error| format!("writing {path}: {error}"))?;
     }
@@ -312,27 +315,31 @@ fn give(tree: BorrowedFd<'_>, id: u32) -> rustix::io::Result<()> {
 pub fn mapped_ids() -> Result<Vec<Block>, String> {
     let processes = all_processes().map_err(|error| format!("/proc: {error}"))?;
     // What ends while it is looked at has none.
-    let maps = processes.filter_map(|process| map_of(&process.ok()?));
-    let mut blocks: Vec<Block> = maps.flat_map(|map| parse(&map)).collect();
+    let processes = processes.filter_map(|process| process.ok());
+    // Those of users and those of groups can be others.
+    let maps = processes.flat_map(|process| MAPS.map(|name| map_of(&process, name)));
+    let mut blocks: Vec<Block> = maps.flatten().flat_map(|map| parse(&map)).collect();
     blocks.sort_by_key(|block| (block.base(), block.count()));
     blocks.dedup();
     Ok(blocks)
 }
 
-fn map_of(process: &Process) -> Option<String> {
+fn map_of(process: &Process, name: &str) -> Option<String> {
     let mut map = String::new();
-    let file = process.open_relative("uid_map").ok()?;
+    let file = process.open_relative(name).ok()?;
     file.take(MAP_LIMIT).read_to_string(&mut map).ok()?;
     Some(map)
 }
 
-/// The blocks in a map. Those that hold ids of the host's own accounts, as that of the host itself, are
-/// nothing that a jail could be given.
+/// The blocks in a map, as far as a jail could be given them. Where ids are what they are on the host, as
+/// in its own namespace, they are nobody's in particular.
 fn parse(map: &str) -> Vec<Block> {
     let parse = |line: &str| {
-        let mut numbers = line.split_whitespace().skip(1);
-        let (base, count) = (numbers.next()?, numbers.next()?);
-        format!("{base}:{count}").parse().ok()
+        let mut numbers = line.split_whitespace().map(str::parse::<u32>);
+        let mut next = || numbers.next()?.ok();
+        let (inside, base, count) = (next()?, next()?, next()?);
+        let block = Block::new(base, count).filter(|_| inside != base);
+        block?.for_jails()
     };
     map.lines().filter_map(parse).collect()
 }
@@ -346,5 +353,7 @@ mod tests {
         assert_eq!(parse("         0          0 4294967295\n"), []);
         let found = parse("         0       1000          1\n         1     100000      65536\n");
         assert_eq!(found, ["100000:65536".parse().expect("a block")]);
+        let found = parse("         0          1     100000\n");
+        assert_eq!(found, ["65536:34465".parse().expect("a block")]);
     }
 }

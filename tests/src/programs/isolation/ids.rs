@@ -374,6 +374,53 @@ fn blocks<'a>(suite: &mut Suite<'a>, place: &'a Place) {
         fs::write("/run/jaula/ids.json", own).context("ids.json")?;
         said
     });
+    suite.case(
+        "ids: nor one that others have in part, as users or as groups",
+        move || {
+            for (users, groups, block) in [
+                ("300000 1000", "900000 1000", "900500:1001"),
+                ("300000 1000", "900000 1000", "300999:1001"),
+                ("1 900000", "1 900000", "70000:1001"),
+            ] {
+                let mut holder = Command::new("/bin/sh")
+                    .args(["-c", "exec unshare -U sleep 1000"])
+                    .spawn()
+                    .context("unshare")?;
+                let own = fs::read_link("/proc/self/ns/user").context("ns/user")?;
+                let file = |name: &str| format!("/proc/{}/{name}", holder.id());
+                wait::until("it has its own", || {
+                    Ok(fs::read_link(file("ns/user")).is_ok_and(|other| other != own))
+                })?;
+                let written = fs::write(file("uid_map"), format!("0 {users}"))
+                    .and_then(|()| fs::write(file("gid_map"), format!("0 {groups}")));
+                let root = place.root();
+                let said = run(&mut jaula(&["--ids", block, &root, "--", "/bin/true"]));
+                let _ = holder.kill().and_then(|()| holder.wait());
+                written.context("its maps")?;
+                failed(&said?, FAILED, &[block, "not free"])?;
+            }
+            Ok(())
+        },
+    );
+    suite.case(
+        "ids auto: never what is for the accounts of a host",
+        move || {
+            let files = ["/etc/subuid", "/etc/subgid"];
+            let written = files
+                .iter()
+                .try_for_each(|file| fs::write(file, "jaula:1000:131072\n").context(file));
+            let said = written.and_then(|()| {
+                let jail = start(place, &AUTO, SLEEP)?;
+                check_eq!(base(&jail)?, 65_536, "the block");
+                Ok(())
+            });
+            for file in files {
+                fs::remove_file(file).context(file)?;
+            }
+            said?;
+            place.says(&AUTO, "true").map(drop)
+        },
+    );
     suite.case("ids: a kept jail with nobody in it keeps them", move || {
         let jail = start(place, &["--keep", "--ids", "500000"], "exit 0")?;
         jailfs::wait_for(jail.number, "tasks", 0)?;
