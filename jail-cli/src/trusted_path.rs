@@ -15,10 +15,11 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{open as open_path, openat, openat2, readlinkat, OFlag, OpenHow, ResolveFlag};
-use nix::sys::stat::{fstat, Mode, SFlag};
+use nix::sys::stat::{fstat, stat, Mode, SFlag};
 use nix::sys::statfs::{fstatfs, PROC_SUPER_MAGIC};
 use rustix::fs::{fgetxattr_query, fsetxattr, XattrFlags};
 
+use crate::root::Identity;
 use crate::text::{reason, shown};
 
 /// As many as the kernel follows.
@@ -87,8 +88,12 @@ pub fn open(path: &Path) -> Result<OwnedFd, Refusal> {
 
 /// Remembers that a jail can change what is in a directory, for as long as that exists.
 ///
-/// It is a help and no more: a file system may have no place for it.
+/// It is a help and no more: a file system may have no place for it. The root of the process is not
+/// marked: a jail that can change that is root of the host anyway, and nothing would be firm any more.
 pub fn mark_as_given(directory: impl AsFd) {
+    if is_root(&directory) {
+        return;
+    }
     if let Ok(readable) = readable(directory) {
         let _ = fsetxattr(&readable, MARK, b"", XattrFlags::empty());
     }
@@ -297,6 +302,11 @@ fn is_given(directory: &OwnedFd) -> bool {
         Err(rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP) => false,
         Ok(_) | Err(_) => true,
     }
+}
+
+fn is_root(directory: impl AsFd) -> bool {
+    let found = fstat(directory).map(Identity::from);
+    found.is_ok_and(|found| stat("/").is_ok_and(|root| Identity::from(root) == found))
 }
 
 fn readable(directory: impl AsFd) -> Result<OwnedFd, Errno> {

@@ -26,6 +26,7 @@ use super::LaunchError;
 use crate::isolation::{Isolation, Part};
 use crate::jail::JailNumber;
 use crate::root::Root;
+use crate::trusted_path;
 
 /// What is known of the world that a jail was given.
 #[derive(Clone, Copy)]
@@ -108,8 +109,9 @@ impl World {
                     Err(_) if !namespaces::has_own(isolation) => None,
                     inodes => Some(inodes?),
                 };
-                if isolation.has(Part::Mounts) {
-                    mounts::make(isolation, root, users)?;
+                match isolation.has(Part::Mounts) {
+                    true => mounts::make(isolation, root, users)?,
+                    false => trusted_path::mark_as_given(root.directory()),
                 }
                 Ok(inodes)
             }

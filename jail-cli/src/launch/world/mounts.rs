@@ -43,7 +43,6 @@ pub fn make(
     // By the paths that the caller has.
     let found = isolation.mounts.list.iter().map(Found::at);
     let found = found.collect::<Result<Vec<_>, _>>()?;
-    let is_own_root = pivot::is_root(root.identity());
     pivot::leave_chroot().map_err(|why| Part::Mounts.missing(why))?;
     // Nothing that is mounted here is to be seen outside, and nothing from there here.
     let alone = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
@@ -55,7 +54,7 @@ pub fn make(
     if Identity::from(fstat(&tree).map_err(reason)?) != root.identity() {
         return Err("the root is another directory now than the one asked for".into());
     }
-    if !isolation.mounts.read_only && !is_own_root {
+    if !isolation.mounts.read_only {
         trusted_path::mark_as_given(root.directory());
     }
     if let Some(users) = users {

@@ -10,19 +10,13 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use nix::errno::Errno;
 use nix::fcntl::{open, OFlag};
 use nix::sched::{setns, CloneFlags};
-use nix::sys::stat::{stat, Mode};
+use nix::sys::stat::Mode;
 use nix::unistd::{chdir, chroot, fchdir, pivot_root};
 use rustix::mount::{mount_move, unmount, UnmountFlags};
 
 use super::mounts::why;
-use crate::root::Identity;
 use crate::sys;
 use crate::text::{reason, shown};
-
-/// Whether this is the root directory of the caller.
-pub fn is_root(directory: Identity) -> bool {
-    stat("/").is_ok_and(|root| Identity::from(root) == directory)
-}
 
 /// Has the root of the process be that of its mount namespace, wherever it was in it; the working
 /// directory stays.

@@ -98,6 +98,35 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
             refused(&[], &link, &[&link, "symbolic link"])
         },
     );
+    suite.case("nor where the root was all that the jail had", move || {
+        for without in [&["--plain"][..], &["--without", "mounts"]] {
+            let firm = Firm::new("links")?;
+            let other = firm.root("other", &["srv"])?;
+            inside(without, &other, "ln -s /etc /srv/data")?;
+            let link = format!("{other}/srv/data");
+            refused(
+                &["--bind", &format!("{link}:/data")],
+                &place.root(),
+                &[&link, "symbolic link"],
+            )?;
+        }
+        Ok(())
+    });
+    suite.case(
+        "a jail that was given / leaves the host's links",
+        move || {
+            let firm = Firm::new("links")?;
+            let through = firm.at("through");
+            symlink(place.host(""), &through).context("through")?;
+            let bind = format!("{through}:/data:ro");
+            let shown = || place.expect(&["--bind", &bind], "cat /data/file", "of the host");
+            shown()?;
+            place.says(&["--bind", "/:/more"], "true")?;
+            shown()?;
+            succeed(&["run", "--quiet", "/", "--", "/bin/true"])?;
+            shown()
+        },
+    );
     suite.case("nor one in what a jail was given to write", move || {
         let firm = Firm::new("links")?;
         let given = firm.at("given");
