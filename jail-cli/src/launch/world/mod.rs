@@ -8,6 +8,7 @@
 //! left, and what is mounted goes to the directory that was opened.
 
 mod devices;
+mod lookup;
 mod mounts;
 mod namespaces;
 pub(super) mod pipes;

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use caps::Capability;
 use nix::errno::Errno;
-use nix::fcntl::{openat2, OFlag, ResolveFlag, AT_FDCWD};
+use nix::fcntl::{openat2, OFlag, OpenHow, ResolveFlag, AT_FDCWD};
 use nix::sys::stat::{fstat, umask, Mode};
 use nix::unistd::fchdir;
 use rustix::mount::{
@@ -16,7 +16,7 @@ use rustix::mount::{
 };
 
 use super::source::{Found, Taken};
-use super::target::{below, Targets};
+use super::target::Targets;
 use super::{devices, pivot, UserNamespace};
 use crate::isolation::{Isolation, Part, Permission, Size};
 use crate::root::{Identity, Root};
@@ -128,12 +128,10 @@ fn fill(
 
 /// The directory that /proc or /dev belongs on; `None` where the root has none.
 fn place_for(root: &OwnedFd, part: Part) -> Result<Option<OwnedFd>, String> {
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    match openat2(
-        root,
-        part.name(),
-        below(flags, ResolveFlag::RESOLVE_NO_SYMLINKS),
-    ) {
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS);
+    match openat2(root, part.name(), how) {
         Ok(place) => Ok(Some(place)),
         Err(Errno::ENOENT) => Ok(None),
         Err(Errno::ENOTDIR | Errno::ELOOP) => {

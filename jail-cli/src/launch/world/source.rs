@@ -116,8 +116,9 @@ fn node(file: &OwnedFd) -> Result<OwnedFd, String> {
     Ok(node)
 }
 
-fn put_tree(bind: &Bind, tree: &OwnedFd, targets: &Targets<'_>) -> Result<(), String> {
-    attach(tree, &targets.open(&bind.target, Kind::of(tree)?)?)
+fn put_tree(bind: &Bind, tree: &OwnedFd, targets: &mut Targets<'_>) -> Result<(), String> {
+    attach(tree, &targets.open(&bind.target, Kind::of(tree)?)?)?;
+    targets.add_shown(tree)
 }
 
 fn put_memory(

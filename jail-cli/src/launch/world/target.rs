@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Where something is mounted: below the root, whatever links are in the way.
+//! Where something is mounted: below the root, on what is there or is made for it.
 
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{self, openat, openat2, OFlag, OpenHow, ResolveFlag};
+use nix::fcntl::{self, openat, OFlag};
 use nix::sys::stat::{fstat, mkdirat, Mode, SFlag};
 use nix::unistd::{fchownat, Gid, Uid};
-use rustix::fs::{statx, AtFlags, StatxFlags};
 
+use super::lookup::{mount_number, Mounted, Obstacle};
 use super::UserNamespace;
+use crate::root::Identity;
 use crate::text::{reason, shown};
 
 /// What a mount point is.
@@ -46,9 +47,10 @@ impl Kind {
 /// The mount points of a root.
 pub struct Targets<'a> {
     root: &'a OwnedFd,
-    /// The file systems that jaula itself has made there, by their devices. Nobody in the jail has
-    /// been there yet, so that something can be made in them.
-    own: Vec<u64>,
+    /// What is mounted there. In what jaula itself has made nobody of the jail has been yet, so that
+    /// something can be made there.
+    mounted: Mounted,
+    /// The file system for devices, by its device.
     devices: Option<u64>,
     /// Whom on the host what is made there belongs to: root of the jail.
     owner: u32,
@@ -66,7 +68,7 @@ impl<'a> Targets<'a> {
         let owner = users.map(|users| users.on_host(0)).transpose()?;
         Ok(Targets {
             root,
-            own: Vec::new(),
+            mounted: Mounted::default(),
             devices: None,
             owner: owner.unwrap_or(0),
         })
@@ -74,21 +76,25 @@ impl<'a> Targets<'a> {
 
     /// Notes a file system that jaula has made there.
     pub fn add(&mut self, mount: &OwnedFd) -> Result<(), String> {
-        self.own.push(device(mount)?);
-        Ok(())
+        self.mounted.add_own(mount).map(drop).map_err(reason)
     }
 
     /// Notes the one for devices.
     pub fn add_devices(&mut self, mount: &OwnedFd) -> Result<(), String> {
-        self.devices = Some(device(mount)?);
-        self.add(mount)
+        self.devices = Some(self.mounted.add_own(mount).map_err(reason)?);
+        Ok(())
+    }
+
+    /// Notes what is shown there of the host.
+    pub fn add_shown(&mut self, mount: &OwnedFd) -> Result<(), String> {
+        self.mounted.add_shown(mount).map_err(reason)
     }
 
     /// Opens a mount point. One that is missing is made, in a file system of jaula's.
     pub fn open(&self, path: &Path, kind: Kind) -> Result<OwnedFd, String> {
         let place = match self.find(path) {
-            Err(Errno::ENOENT) => self.make(path, kind)?,
-            place => place.map_err(|errno| refused(path, errno))?,
+            Err(Obstacle::Kernel(Errno::ENOENT)) => self.make(path, kind)?,
+            place => place.map_err(|obstacle| obstacle.describe(path))?,
         };
         if self.is_root(&place)? {
             return Err(format!("{} is the root itself", shown(path)));
@@ -107,9 +113,9 @@ impl<'a> Targets<'a> {
             return Ok(None);
         }
         match self.find(path) {
-            Err(Errno::ENOENT) => {}
+            Err(Obstacle::Kernel(Errno::ENOENT)) => {}
             Ok(_) => return Ok(None),
-            Err(errno) => return Err(refused(path, errno)),
+            Err(obstacle) => return Err(obstacle.describe(path)),
         }
         match self.missing(path, Kind::File)? {
             Some(missing) if Some(device(&missing.directory)?) == self.devices => Ok(Some(missing)),
@@ -117,9 +123,8 @@ impl<'a> Targets<'a> {
         }
     }
 
-    fn find(&self, path: &Path) -> Result<OwnedFd, Errno> {
-        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-        openat2(self.root, path, below(flags, ResolveFlag::empty()))
+    fn find(&self, path: &Path) -> Result<OwnedFd, Obstacle> {
+        self.mounted.find(self.root, path)
     }
 
     fn make(&self, path: &Path, kind: Kind) -> Result<OwnedFd, String> {
@@ -159,11 +164,12 @@ impl<'a> Targets<'a> {
             missing.push(name);
             match self.find(above) {
                 Ok(found) => break found,
-                Err(Errno::ENOENT) => reached = above,
-                Err(errno) => return Err(refused(above, errno)),
+                Err(Obstacle::Kernel(Errno::ENOENT)) => reached = above,
+                Err(obstacle) => return Err(obstacle.describe(above)),
             }
         };
-        if Kind::of(&found)? != Kind::Directory || !self.own.contains(&device(&found)?) {
+        let is_own = self.mounted.is_own(&found).map_err(reason)?;
+        if Kind::of(&found)? != Kind::Directory || !is_own {
             return Ok(None);
         }
         let mut directory = found;
@@ -196,12 +202,11 @@ impl<'a> Targets<'a> {
     /// Whether it is the root, on which nothing can be mounted that would be seen.
     fn is_root(&self, place: &OwnedFd) -> Result<bool, String> {
         let identity = |file: &OwnedFd| {
-            let wanted = StatxFlags::INO | StatxFlags::MNT_ID;
-            let found =
-                statx(file, c"", AtFlags::EMPTY_PATH, wanted).map_err(super::mounts::why)?;
-            Ok::<_, String>((found.stx_mnt_id, found.stx_ino))
+            let number = mount_number(file)?;
+            Ok((number, Identity::from(fstat(file)?)))
         };
-        Ok(identity(place)? == identity(self.root)?)
+        let place = identity(place).map_err(reason)?;
+        Ok(place == identity(self.root).map_err(reason)?)
     }
 }
 
@@ -217,19 +222,8 @@ impl Missing<'_> {
     }
 }
 
-fn refused(path: &Path, errno: Errno) -> String {
-    format!("{} in the root: {}", shown(path), reason(errno))
-}
-
 fn device(file: &OwnedFd) -> Result<u64, String> {
     // Narrower on some architectures.
     #[allow(clippy::useless_conversion)]
     Ok(u64::from(fstat(file).map_err(reason)?.st_dev))
-}
-
-/// How something is opened below the root, which is never left.
-pub fn below(flags: OFlag, more: ResolveFlag) -> OpenHow {
-    OpenHow::new()
-        .flags(flags)
-        .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS | more)
 }

@@ -98,6 +98,36 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
             refused(&[], &link, &[&link, "symbolic link"])
         },
     );
+    suite.case(
+        "a link in what two jails share does not choose what is mounted on",
+        move || {
+            let firm = Firm::new("links")?;
+            let given = firm.at("given");
+            fs::create_dir(&given).context("given")?;
+            let (root, bind) = (place.root(), format!("{given}:/data"));
+            let links = "mkdir /data/a; ln -s /etc /data/tmp; ln -s ../../etc /data/a/up; \
+                         ln -s a /data/within";
+            inside(&["--bind", &bind], &root, links)?;
+            let file = place.host("file");
+            for (mount, link) in [
+                (["--tmpfs", "/data/tmp"], "/data/tmp"),
+                (["--tmpfs", "/data/a/up"], "/data/a/up"),
+                (["--tmpfs", "/data/within"], "/data/within"),
+                (
+                    ["--bind", &format!("{file}:/data/tmp/profile")],
+                    "/data/tmp",
+                ),
+                (["--device", "/dev/null:/data/a/up/passwd"], "/data/a/up"),
+            ] {
+                let options = [&["--bind", &bind], &mount[..]].concat();
+                refused(&options, &root, &[link, "symbolic link", "--bind shows"])?;
+            }
+            // What is no link is mounted on, and what lies upon it is jaula's own.
+            let within = format!("{file}:/data/a/b/file");
+            let options = ["--bind", &bind, "--tmpfs", "/data/a", "--bind", &within];
+            place.expect(&options, "cat /data/a/b/file", "of the host")
+        },
+    );
     suite.case("nor where the root was all that the jail had", move || {
         for without in [&["--plain"][..], &["--without", "mounts"]] {
             let firm = Firm::new("links")?;
