@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use jaula::reach;
-use jaula::template::{find, load};
-use jaula_rootfs::{build, builtin, Options, Template};
+use jaula::template::{build, find, load};
+use jaula_rootfs::{builtin, Template};
 
 use super::output::print;
 use super::Failure;
@@ -72,11 +72,7 @@ impl Rootfs {
 impl Build {
     fn run(self) -> Result<(), Failure> {
         let template = load(&self.template, Path::new("")).map_err(Failure::failed)?;
-        let options = Options {
-            replace: self.force,
-            ..Options::default()
-        };
-        let summary = build(&template, &self.target, &options).map_err(Failure::failed)?;
+        let summary = build(&template, &self.target, self.force).map_err(Failure::failed)?;
         if !self.quiet {
             jaula::complain!(
                 "jaula: {}: built from {}: {} files ({:.1} MiB), {} symbolic links",

@@ -4,8 +4,6 @@
 
 use std::path::Path;
 
-use jaula_rootfs::{build, Options};
-
 use super::hook::{Hook, Occasion};
 use super::present::{find, running};
 use super::{Description, Manifest};
@@ -191,7 +189,7 @@ fn build_root(template: &str, root: &Path, directory: &Path) -> Result<bool, Str
         return Ok(false);
     }
     let template = template::load(template, directory)?;
-    build(&template, root, &Options::default()).map_err(|error| error.to_string())?;
+    template::build(&template, root, false)?;
     Ok(true)
 }
 

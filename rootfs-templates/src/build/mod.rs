@@ -9,6 +9,7 @@ mod stage;
 mod tree;
 
 use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 pub use error::BuildError;
@@ -19,8 +20,10 @@ use stage::Stage;
 use tree::{Attributes, Tree};
 
 /// How a root directory is built.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Options {
+    /// The directory that the new one is to be in, open; else it is looked up by its path.
+    pub above: Option<OwnedFd>,
     /// Put the new directory in place of one that is there. What was there is kept beside it,
     /// with `.old` after its name.
     pub replace: bool,
@@ -50,11 +53,12 @@ pub struct Summary {
 ///
 /// As [`BuildError`] says; `target` is then as it was.
 pub fn build(template: &Template, target: &Path, options: &Options) -> Result<Summary, BuildError> {
-    let stage = Stage::new(target, options.replace)?;
+    let above = options.above.as_ref().map(AsFd::as_fd);
+    let stage = Stage::new(target, options.replace, above)?;
     let mut builder = Builder {
         template,
         options,
-        tree: Tree::open(stage.path())?,
+        tree: Tree::new(stage.open()?)?,
     };
     builder.directories()?;
     builder.accounts()?;

@@ -2,13 +2,18 @@
 
 //! The directory in which a root directory grows, and the one move that puts it in place.
 
-use std::fs::{self, DirBuilder, Permissions};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{renameat2, Flock, FlockArg, RenameFlags, AT_FDCWD};
+use nix::fcntl::{open, openat, renameat2, AtFlags, Flock, FlockArg, OFlag, RenameFlags};
+use nix::sys::stat::{fstatat, mkdirat, Mode, SFlag};
 use tempfile::TempDir;
 
 use super::BuildError;
@@ -23,93 +28,145 @@ const GRACE: Duration = Duration::from_secs(60);
 const ENCLOSED: &str = "root";
 
 /// A directory beside the target; gone when dropped without [`Stage::commit`].
+///
+/// Others may be able to change what is beside it, a jail perhaps: nothing is looked up again by a path
+/// on which they could lay a link.
 pub struct Stage {
     _enclosure: TempDir,
-    directory: PathBuf,
-    /// Tells other builds that this one is alive; released when it ends, however it ends.
-    _lock: Flock<fs::File>,
+    /// The same, open and locked, which tells other builds that this one is alive; released when it
+    /// ends, however it ends.
+    enclosure: Flock<fs::File>,
+    /// The directory that the target is in.
+    above: fs::File,
     target: PathBuf,
-    former: Option<PathBuf>,
+    name: OsString,
+    former: Option<OsString>,
 }
 
 impl Stage {
-    /// Checks that `target` can be built, and makes the stage.
-    pub fn new(target: &Path, replace: bool) -> Result<Self, BuildError> {
-        let failed = |error: std::io::Error| BuildError::new(target, error);
+    /// Checks that `target` can be built, and makes the stage. Where `above` is open, that is the
+    /// directory which the target is in, wherever its path may lead.
+    pub fn new(
+        target: &Path,
+        replace: bool,
+        above: Option<BorrowedFd<'_>>,
+    ) -> Result<Self, BuildError> {
+        let failed = |error: io::Error| BuildError::new(target, error);
         let Some(name) = target.file_name() else {
             return Err(BuildError::new(
                 target,
                 "is not the name of a directory to be made",
             ));
         };
-        let above = match target.parent() {
+        let parent = match target.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        if !above.is_dir() {
-            let reason = format!(
-                "{0} is not a directory; make it first, where root alone can enter (mkdir -m 700 {0})",
-                above.display()
-            );
-            return Err(BuildError::new(target, reason));
-        }
         // What is at a path with a slash at its end is not what a rename would replace.
-        let target = above.join(name);
-        let former = match occupant(&target)? {
+        let target = parent.join(name);
+        let above = match above {
+            Some(above) => openat(above, ".", DIRECTORY, Mode::empty()),
+            None => open(parent, DIRECTORY, Mode::empty()),
+        };
+        let above = above.map(fs::File::from).map_err(|errno| match errno {
+            Errno::ENOENT | Errno::ENOTDIR => {
+                let shown = parent.display();
+                let reason = format!(
+                    "{shown} is not a directory; make it first, where root alone can enter (mkdir \
+                     -m 700 {shown})"
+                );
+                BuildError::new(&target, reason)
+            }
+            errno => BuildError::kernel(parent, "opening it", errno),
+        })?;
+        let former = match occupant(&above, name, &target)? {
             Occupant::Nothing => None,
-            Occupant::Tree if replace => Some(former_path(&target)?),
+            Occupant::Tree if replace => Some(former_name(&above, &target)?),
             Occupant::Tree => {
                 let reason = "is not empty; give another directory, or --force to replace it";
                 return Err(BuildError::new(&target, reason));
             }
         };
-        remove_abandoned(above);
+        let at = PathBuf::from(format!("/proc/self/fd/{}", above.as_raw_fd()));
+        remove_abandoned(&at);
         let enclosure = tempfile::Builder::new()
             .prefix(PREFIX)
             .permissions(Permissions::from_mode(0o700))
-            .tempdir_in(above);
-        let enclosure = enclosure.map_err(failed)?;
-        let lock = fs::File::open(enclosure.path()).map_err(failed)?;
-        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock)
-            .map_err(|(_, errno)| BuildError::kernel(enclosure.path(), "locking it", errno))?;
-        let directory = enclosure.path().join(ENCLOSED);
-        let made = DirBuilder::new().mode(0o700).create(&directory);
-        made.map_err(|error| BuildError::new(&directory, error))?;
+            .tempdir_in(at)
+            .map_err(failed)?;
+        let path = enclosure.path().to_owned();
+        let errno = |errno| BuildError::kernel(&path, "locking it", errno);
+        let open = open(&path, DIRECTORY | OFlag::O_NOFOLLOW, Mode::empty()).map_err(errno)?;
+        let lock = Flock::lock(fs::File::from(open), FlockArg::LockExclusiveNonblock)
+            .map_err(|(_, error)| errno(error))?;
+        mkdirat(&*lock, ENCLOSED, Mode::S_IRWXU)
+            .map_err(|errno| BuildError::kernel(&target, "making the directory", errno))?;
         Ok(Stage {
             _enclosure: enclosure,
-            directory,
-            _lock: lock,
+            enclosure: lock,
+            above,
+            name: name.to_owned(),
             target,
             former,
         })
     }
 
-    /// Where it lies.
-    pub fn path(&self) -> &Path {
-        &self.directory
+    /// Opens the directory that grows.
+    pub fn open(&self) -> Result<OwnedFd, BuildError> {
+        let flags = DIRECTORY | OFlag::O_NOFOLLOW;
+        openat(&*self.enclosure, ENCLOSED, flags, Mode::empty())
+            .map_err(|errno| BuildError::kernel(&self.target, "opening the directory", errno))
     }
 
     /// Puts it at the target, in one step.
     pub fn commit(self) -> Result<(), BuildError> {
-        let Stage {
-            directory,
-            target,
-            former,
-            ..
-        } = &self;
-        let Some(former) = former else {
-            return rename(directory, target, RenameFlags::empty());
+        let Some(former) = &self.former else {
+            return self.put(&self.name);
         };
         // First to where the other will be. That never lies in the stage, where it would be removed
         // should this end in between.
-        rename(directory, former, RenameFlags::RENAME_NOREPLACE)?;
-        let replaced = rename(former, target, RenameFlags::RENAME_EXCHANGE);
-        if replaced.is_err() {
-            rename(former, directory, RenameFlags::RENAME_NOREPLACE)?;
+        self.put(former)?;
+        let replaced = renameat2(
+            &self.above,
+            former.as_os_str(),
+            &self.above,
+            self.name.as_os_str(),
+            RenameFlags::RENAME_EXCHANGE,
+        );
+        replaced.map_err(|errno| {
+            let back = RenameFlags::RENAME_NOREPLACE;
+            let (above, stage) = (&self.above, &*self.enclosure);
+            // What cannot be taken back is left beside the target, whole.
+            let _ = renameat2(above, former.as_os_str(), stage, ENCLOSED, back);
+            self.refused(errno)
+        })
+    }
+
+    fn put(&self, name: &OsStr) -> Result<(), BuildError> {
+        let flags = match self.former.as_deref() {
+            // An empty directory may be there.
+            None => RenameFlags::empty(),
+            Some(_) => RenameFlags::RENAME_NOREPLACE,
+        };
+        renameat2(&*self.enclosure, ENCLOSED, &self.above, name, flags)
+            .map_err(|errno| self.refused(errno))
+    }
+
+    fn refused(&self, errno: Errno) -> BuildError {
+        match errno {
+            Errno::EBUSY => {
+                BuildError::new(&self.target, "is a mount point; give a directory below it")
+            }
+            errno => {
+                BuildError::kernel(&self.target, "putting the finished directory there", errno)
+            }
         }
-        replaced
     }
 }
+
+const DIRECTORY: OFlag = OFlag::O_RDONLY
+    .union(OFlag::O_DIRECTORY)
+    .union(OFlag::O_CLOEXEC);
 
 enum Occupant {
     /// Nothing, or an empty directory.
@@ -118,42 +175,47 @@ enum Occupant {
     Tree,
 }
 
-fn occupant(target: &Path) -> Result<Occupant, BuildError> {
-    let failed = |error: std::io::Error| BuildError::new(target, error);
-    match target.symlink_metadata() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Occupant::Nothing),
-        Err(error) => Err(failed(error)),
-        Ok(found) if found.is_symlink() => Err(BuildError::new(
-            target,
-            "is a symbolic link; give the directory it leads to",
-        )),
-        Ok(found) if !found.is_dir() => Err(BuildError::new(target, "is not a directory")),
-        Ok(_) => match fs::read_dir(target).map_err(failed)?.next() {
-            None => Ok(Occupant::Nothing),
-            Some(_) => Ok(Occupant::Tree),
-        },
+fn occupant(above: &fs::File, name: &OsStr, target: &Path) -> Result<Occupant, BuildError> {
+    let failed = |errno: Errno| BuildError::new(target, io::Error::from(errno));
+    match openat(above, name, DIRECTORY | OFlag::O_NOFOLLOW, Mode::empty()) {
+        Err(Errno::ENOENT) => Ok(Occupant::Nothing),
+        Err(Errno::ENOTDIR | Errno::ELOOP) => {
+            let found = fstatat(above, name, AtFlags::AT_SYMLINK_NOFOLLOW).map_err(failed)?;
+            let kind = SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT;
+            Err(BuildError::new(
+                target,
+                match kind {
+                    SFlag::S_IFLNK => "is a symbolic link; give the directory it leads to",
+                    _ => "is not a directory",
+                },
+            ))
+        }
+        Err(errno) => Err(failed(errno)),
+        Ok(directory) => {
+            let mut entries = Dir::from_fd(directory).map_err(failed)?;
+            for entry in entries.iter() {
+                let entry = entry.map_err(failed)?;
+                if ![c".", c".."].contains(&entry.file_name()) {
+                    return Ok(Occupant::Tree);
+                }
+            }
+            Ok(Occupant::Nothing)
+        }
     }
 }
 
 /// Where to keep what is replaced: it can have mounts in it, and is never deleted from here.
-fn former_path(target: &Path) -> Result<PathBuf, BuildError> {
-    let mut name = target.as_os_str().to_owned();
-    name.push(".old");
-    let former = PathBuf::from(name);
-    match former.symlink_metadata() {
+fn former_name(above: &fs::File, target: &Path) -> Result<OsString, BuildError> {
+    let mut path = target.as_os_str().to_owned();
+    path.push(".old");
+    let name = Path::new(&path).file_name().unwrap_or_default();
+    match fstatat(above, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
         Ok(_) => Err(BuildError::new(
-            &former,
+            &path,
             "is there already, from a replacement before; remove it first",
         )),
-        Err(_) => Ok(former),
+        Err(_) => Ok(name.to_owned()),
     }
-}
-
-fn rename(from: &Path, to: &Path, flags: RenameFlags) -> Result<(), BuildError> {
-    renameat2(AT_FDCWD, from, AT_FDCWD, to, flags).map_err(|errno| match errno {
-        Errno::EBUSY => BuildError::new(to, "is a mount point; give a directory below it"),
-        errno => BuildError::kernel(to, "putting the finished directory there", errno),
-    })
 }
 
 /// Removes what builds left behind that were killed.
@@ -182,6 +244,9 @@ fn is_abandoned(entry: &fs::DirEntry) -> bool {
     if !own || age.is_none_or(|age| age < GRACE) {
         return false;
     }
-    fs::File::open(entry.path())
-        .is_ok_and(|file| Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok())
+    // Others could put something else in its place.
+    open(&entry.path(), DIRECTORY | OFlag::O_NOFOLLOW, Mode::empty()).is_ok_and(|directory| {
+        let directory = fs::File::from(directory);
+        Flock::lock(directory, FlockArg::LockExclusiveNonblock).is_ok()
+    })
 }

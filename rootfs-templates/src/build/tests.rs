@@ -223,7 +223,7 @@ fn what_cannot_replace_leaves_what_is_there() {
     let old = place.target().join("kept");
     fs::create_dir(place.target()).expect("mkdir");
     fs::write(&old, "").expect("write");
-    let stage = Stage::new(&place.target(), true).expect("a stage");
+    let stage = Stage::new(&place.target(), true, None).expect("a stage");
     // Another has come in between.
     let former = place.dir.path().join("jail.old");
     fs::create_dir(&former).expect("mkdir");
@@ -231,7 +231,7 @@ fn what_cannot_replace_leaves_what_is_there() {
     assert!(old.exists());
     assert_eq!(place.names(), ["jail", "jail.old"]);
     fs::remove_dir(&former).expect("rmdir");
-    let stage = Stage::new(&place.target(), true).expect("a stage");
+    let stage = Stage::new(&place.target(), true, None).expect("a stage");
     fs::rename(place.target(), place.dir.path().join("moved")).expect("rename");
     stage.commit().expect_err("nothing to be replaced");
     assert_eq!(place.names(), ["moved"]);

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{open, openat, openat2, AtFlags, OFlag, OpenHow, ResolveFlag};
+use nix::fcntl::{openat, openat2, AtFlags, OFlag, OpenHow, ResolveFlag};
 use nix::sys::stat::{fchmod, fstatat, mkdirat};
 use nix::unistd::{fchown, fchownat, symlinkat, syncfs, Gid, Uid};
 
@@ -43,11 +43,8 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Opens an empty directory and makes it as the root of a system is.
-    pub fn open(path: &Path) -> Result<Self, BuildError> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let root = open(path, flags, SysMode::empty())
-            .map_err(|errno| BuildError::kernel(path, "opening it", errno))?;
+    /// Makes an empty directory as the root of a system is.
+    pub fn new(root: OwnedFd) -> Result<Self, BuildError> {
         set(
             &root,
             Path::new("/"),

@@ -5,7 +5,8 @@
 use super::place::{host, Firm, Place};
 use jaula_tests::admin::succeed;
 use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
-use jaula_tests::launch::{failed, jaula, run, FAILED};
+use jaula_tests::launch::{complaint, failed, jaula, run, FAILED};
+use jaula_tests::{check, check_eq};
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -128,6 +129,28 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
             place.expect(&options, "cat /data/a/b/file", "of the host")
         },
     );
+    suite.case("a root is not built where a jail's link leads", move || {
+        let firm = Firm::new("links")?;
+        let (other, elsewhere) = (firm.root("other", &["srv"])?, firm.at("elsewhere"));
+        fs::create_dir(&elsewhere).context("elsewhere")?;
+        inside(&[], &other, "ln -s ../../elsewhere /srv/sub; mkdir /srv/dir")?;
+        let build = |root: &str| {
+            run(&mut jaula(&["rootfs", "build", "-q", "-t", "minimal", root]))
+        };
+        let link = format!("{other}/srv/sub");
+        failed(&build(&format!("{link}/new"))?, FAILED, &[&link, "symbolic link"])?;
+        let file = firm.at("jaula.toml");
+        let text = format!(
+            "[jail.links]\nroot = \"{link}/new\"\ntemplate = \"minimal\"\ncommand = [\"/bin/true\"]\n"
+        );
+        fs::write(&file, text).context("jaula.toml")?;
+        failed(&run(&mut jaula(&["up", &file]))?, FAILED, &[&link, "symbolic link"])?;
+        check_eq!(fs::read_dir(&elsewhere).context("elsewhere")?.count(), 0, "files");
+        // What is no link it may lie in.
+        let output = build(&format!("{other}/srv/dir/new"))?;
+        check!(output.status.success(), "{}", complaint(&output));
+        Ok(())
+    });
     suite.case("nor where the root was all that the jail had", move || {
         for without in [&["--plain"][..], &["--without", "mounts"]] {
             let firm = Firm::new("links")?;
