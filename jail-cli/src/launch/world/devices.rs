@@ -35,6 +35,9 @@ const LINKS: [(&str, &str); 5] = [
 /// How much it holds besides: names of devices, and mount points.
 const SIZE: &str = "1M";
 
+/// How many terminals there can be at a time. The kernel has some three thousand for all jails.
+const MOST_TERMINALS: &str = "1024";
+
 /// The group of new terminals where the jail's own files do not say which is `tty`, as most systems
 /// have it.
 const TTY: u32 = 5;
@@ -97,7 +100,12 @@ pub fn terminals(tty: Option<u32>, users: Option<&UserNamespace>) -> Result<Owne
         Some(users) => users.on_host(group).or_else(|_| users.on_host(0))?,
     };
     let group = group.to_string();
-    let options = [("mode", "0620"), ("ptmxmode", "0666"), ("gid", &group)];
+    let options = [
+        ("mode", "0620"),
+        ("ptmxmode", "0666"),
+        ("gid", &group),
+        ("max", MOST_TERMINALS),
+    ];
     filesystem("devpts", &options, NODES_WORK)
 }
 

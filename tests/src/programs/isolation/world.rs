@@ -80,6 +80,11 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
         ),
         ("urandom", "head -c 5 /dev/urandom | wc -c", "5"),
         ("random", "head -c 5 /dev/random | wc -c", "5"),
+        (
+            "terminals",
+            "grep -o ' devpts .*max=[0-9]*' /proc/mounts | grep -o 'max=.*'",
+            "max=1024",
+        ),
         ("ptmx", "exec 3<>/dev/ptmx; echo $(ls /dev/pts)", "0 ptmx"),
         ("shm", "echo x > /dev/shm/a && cat /dev/shm/a", "x"),
         ("stdin", "echo x | cat /dev/stdin", "x"),
