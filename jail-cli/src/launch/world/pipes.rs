@@ -9,10 +9,12 @@
 use std::io::{stderr, stdin, stdout};
 use std::os::fd::AsFd;
 
+use nix::errno::Errno;
 use nix::sys::stat::fstat;
 use nix::sys::statfs::fstatfs;
 use nix::unistd::{fchown, Uid};
 
+use crate::isolation::Part;
 use crate::text::reason;
 
 /// The file system that pipes without a name are in, and nothing else is (PIPEFS_MAGIC).
@@ -32,5 +34,10 @@ fn give(descriptor: impl AsFd, uid: u32) -> Result<(), String> {
     if kind != PIPES || fstat(&descriptor).map_err(reason)?.st_uid == uid {
         return Ok(());
     }
-    fchown(&descriptor, Some(Uid::from_raw(uid)), None).map_err(reason)
+    fchown(&descriptor, Some(Uid::from_raw(uid)), None).map_err(|errno| match errno {
+        Errno::EPERM => {
+            Part::Dev.missing("a pipe is not its own, and to give it away takes CAP_CHOWN")
+        }
+        errno => reason(errno),
+    })
 }

@@ -4,9 +4,12 @@
 
 use super::place::{host, Place};
 use jaula_tests::admin::succeed;
-use jaula_tests::check_eq;
 use jaula_tests::ktap::{Context, Suite};
+use jaula_tests::launch::{complaint, failed, jaula, run, FAILED};
+use jaula_tests::sys::ids;
+use jaula_tests::{check, check_eq};
 use std::fs;
+use std::process::Stdio;
 
 pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
     let open = "echo one > /dev/stdout; echo two > /dev/stderr; cat /dev/stdin";
@@ -30,6 +33,20 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
         let said = host(&format!("sleep 1; jaula logs {number}; echo three | jaula exec {number} -- sh -c 'cat /dev/stdin > /dev/stdout' | cat"));
         succeed(&["rm", number])?;
         check_eq!(said?, "one\ntwo\nthree", "what it prints");
+        Ok(())
+    });
+    suite.case("what cannot be given away is named", move || {
+        // As in a unit whose CapabilityBoundingSet= lacks it.
+        const CAP_CHOWN: u32 = 0;
+        ids::drop_from_bounding_set(CAP_CHOWN).context("CAP_CHOWN")?;
+        let root = place.root();
+        let launch = |options: &[&str]| {
+            let arguments = [&["run", "-q"], options, &[&root, "--", "true"]].concat();
+            run(jaula(&arguments).stdin(Stdio::piped()))
+        };
+        failed(&launch(&[])?, FAILED, &["CAP_CHOWN", "--without dev"])?;
+        let output = launch(&["--without", "dev"])?;
+        check!(output.status.success(), "{}", complaint(&output));
         Ok(())
     });
     suite.case("what has a name stays its owner's", move || {
