@@ -10,12 +10,15 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{openat, OFlag};
-use nix::sys::stat::{fstat, FileStat, Mode, SFlag};
+use nix::sys::stat::{fstat, Mode, SFlag};
 use nix::sys::statvfs::{fstatvfs, FsFlags};
-use rustix::fs::{statx, AtFlags, StatxFlags};
+use rustix::fs::{fgetxattr_query, statx, AtFlags, StatxFlags};
 
 use crate::text::{reason, shown};
 use crate::trusted_path;
+
+/// Where such a list is.
+const LIST: &str = "system.posix_acl_access";
 
 /// The directories above one, up to the root of the process.
 pub(crate) struct Above {
@@ -83,11 +86,25 @@ fn identity(directory: &OwnedFd) -> Result<Identity, Errno> {
 }
 
 /// Whether somebody but root may enter a directory, or look up names in it.
-fn lets_others_in(stat: &FileStat) -> bool {
+fn lets_others_in(directory: &OwnedFd) -> Result<bool, Errno> {
+    let stat = fstat(directory)?;
     let mode = Mode::from_bits_truncate(stat.st_mode);
-    mode.contains(Mode::S_IXOTH)
-        || mode.contains(Mode::S_IXGRP) && stat.st_gid != 0
-        || mode.contains(Mode::S_IXUSR) && stat.st_uid != 0
+    // For who may enter besides by a list, the bits of the group are set.
+    let group = || stat.st_gid != 0 || has_list(directory);
+    Ok(mode.contains(Mode::S_IXOTH)
+        || mode.contains(Mode::S_IXGRP) && group()
+        || mode.contains(Mode::S_IXUSR) && stat.st_uid != 0)
+}
+
+/// Whether a list says who may do what (acl(5)); so it counts where that cannot be told.
+fn has_list(directory: &OwnedFd) -> bool {
+    let Ok(readable) = trusted_path::readable(directory) else {
+        return true;
+    };
+    match fgetxattr_query(&readable, LIST) {
+        Err(rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP) => false,
+        Ok(_) | Err(_) => true,
+    }
 }
 
 /// Whether a user of the host other than root can get to `directory`, and execute as somebody else
@@ -103,11 +120,11 @@ pub fn is_exposed(directory: impl AsFd) -> Result<bool, Errno> {
     if flags.intersects(FsFlags::ST_NOSUID | FsFlags::ST_NOEXEC) {
         return Ok(false);
     }
-    if !lets_others_in(&fstat(&directory)?) {
+    if !lets_others_in(&directory)? {
         return Ok(false);
     }
     for above in Above::of(&directory)? {
-        if !lets_others_in(&fstat(above?)?) {
+        if !lets_others_in(&above?)? {
             return Ok(false);
         }
     }
@@ -171,6 +188,35 @@ mod tests {
             set(path, 0o700);
             assert_eq!(exposed(), Ok(false), "{path:?}");
             set(path, 0o755);
+        }
+    }
+
+    #[test]
+    fn who_is_on_a_list_may_enter() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let dir = tempfile::tempdir().expect("temporary directory");
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o710)).expect("chmod");
+        let open = || OwnedFd::from(File::open(dir.path()).expect("open"));
+        assert_eq!(lets_others_in(&open()), Ok(false));
+        // user::rwx, user:1000:--x, group::---, mask::--x, other::---
+        let entries: [(u16, u16, u32); 5] = [
+            (1, 7, u32::MAX),
+            (2, 1, 1000),
+            (4, 0, u32::MAX),
+            (16, 1, u32::MAX),
+            (32, 0, u32::MAX),
+        ];
+        let mut list = 2_u32.to_le_bytes().to_vec();
+        for (tag, may, id) in entries {
+            list.extend([tag.to_le_bytes(), may.to_le_bytes()].concat());
+            list.extend(id.to_le_bytes());
+        }
+        let flags = rustix::fs::XattrFlags::empty();
+        // This file system may have no place for it.
+        if rustix::fs::fsetxattr(open(), LIST, &list, flags).is_ok() {
+            assert_eq!(lets_others_in(&open()), Ok(true));
         }
     }
 

@@ -309,7 +309,8 @@ fn is_root(directory: impl AsFd) -> bool {
     found.is_ok_and(|found| stat("/").is_ok_and(|root| Identity::from(root) == found))
 }
 
-fn readable(directory: impl AsFd) -> Result<OwnedFd, Errno> {
+/// The directory of a descriptor that cannot be read from, to be read.
+pub(crate) fn readable(directory: impl AsFd) -> Result<OwnedFd, Errno> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     openat(directory, ".", flags, Mode::empty())
 }

@@ -19,28 +19,37 @@ pub fn examine() -> Vec<Finding> {
         .into_iter()
         .filter_map(|number| store.read(number))
         .collect();
-    let mut exposed: Vec<&Path> = records
-        .iter()
-        .flat_map(writable)
-        .filter(|path| is_path_exposed(path) == Ok(true))
-        .collect();
-    exposed.sort_unstable();
-    exposed.dedup();
-    let findings = exposed.into_iter().map(|path| {
-        Finding::warning(
-            CHECK,
-            format!("users of the host can get to {}", shown(path)),
-            "what root of a jail makes set-user-ID there they execute as root of the host: put it \
-             below a directory that root alone may enter (chmod 700)",
-        )
-    });
-    let findings: Vec<Finding> = findings.collect();
+    let mut paths: Vec<&Path> = records.iter().flat_map(writable).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    let findings: Vec<Finding> = paths.into_iter().filter_map(look).collect();
     match findings.is_empty() {
         false => findings,
         true => vec![Finding::ok(
             CHECK,
             "users of the host can get to none of a jail that is noted",
         )],
+    }
+}
+
+/// What is to be said about a path.
+fn look(path: &Path) -> Option<Finding> {
+    match is_path_exposed(path) {
+        Ok(false) => None,
+        Ok(true) => Some(Finding::warning(
+            CHECK,
+            format!("users of the host can get to {}", shown(path)),
+            "what root of a jail makes set-user-ID there they execute as root of the host: put it \
+             below a directory that root alone may enter (chmod 700)",
+        )),
+        // What is not there any more nobody gets to.
+        Err(_) if path.symlink_metadata().is_err() => None,
+        Err(why) => Some(Finding::warning(
+            CHECK,
+            format!("{}: {why}", shown(path)),
+            "it cannot be told whether users of the host can get there, and is not what a jail was \
+             given by this path: look what has become of it",
+        )),
     }
 }
 

@@ -92,6 +92,30 @@ pub fn add(suite: &mut Suite<'_>) {
         check!(closed.contains("  roots  "), "{closed}");
         Ok(())
     });
+    suite.case("doctor names what is not there as it was", || {
+        let firm = Firm::new("exposed")?;
+        let other = firm.root("other", &["srv/data"])?;
+        set_mode(&firm.at(""), 0o700)?;
+        let data = format!("{other}/srv/data");
+        let (name, bind) = (
+            format!("exposed-{}", jaula_tests::sys::process::pid()),
+            format!("{data}:/tmp"),
+        );
+        let root = firm.root("jail", &[])?;
+        let start = ["run", "-q", "-d", "--keep", "--name", &name];
+        let rest = ["--bind", &bind, &root, "--", "/bin/true"];
+        jaula_tests::admin::succeed(&[&start[..], &rest].concat())?;
+        let said = host(&format!(
+            "jaula -q --user root {other} -- sh -c 'rmdir /srv/data; ln -s / /srv/data'; jaula doctor"
+        ));
+        jaula_tests::admin::succeed(&["rm", &name])?;
+        let said = said?;
+        check!(
+            said.contains(&format!("{data}: {data} is a symbolic link")),
+            "{said}"
+        );
+        Ok(())
+    });
     suite.case(
         "a root that is built is said to be within reach, and its stage is not",
         || {
