@@ -14,6 +14,13 @@ const CHECK: &str = "roots";
 
 pub fn examine() -> Vec<Finding> {
     let store = Store::default();
+    if store.is_closed() {
+        return vec![Finding::warning(
+            CHECK,
+            "which jails are noted cannot be read",
+            "whether users of the host can get to what these may write to can be told to root alone",
+        )];
+    }
     let numbers = store.numbers().unwrap_or_default();
     let records: Vec<Record> = numbers
         .into_iter()

@@ -46,8 +46,8 @@ pub fn examine() -> Vec<Finding> {
         Some(value) if value.starts_with('|') => Finding::warning(
             check,
             value,
-            "a program of the host is given the memory of whatever crashes in a jail, as root: it \
-             must not trust what it reads there",
+            "a program of the host is given the memory of what crashes in a jail, as root, where that \
+             has another limit than core=1: it must not trust what it reads there",
         ),
         value => Finding::ok(check, value.unwrap_or_else(|| "not there".into())),
     });

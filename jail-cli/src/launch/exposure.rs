@@ -27,7 +27,8 @@ fn warnings(root: &Root, isolation: &Isolation) -> Vec<String> {
     if is_own_root(root) {
         warnings.push(
             "/: the root of the jail is that of the host: what root of the jail may write there \
-             the host reads and executes"
+             the host reads and executes, and whom its daemons take for root on their sockets is root \
+             of the jail as well"
                 .into(),
         );
     } else if !isolation.mounts.read_only && is_exposed(root.directory()) == Ok(true) {

@@ -32,6 +32,7 @@ const ENCLOSED: &str = "root";
 /// Others may be able to change what is beside it, a jail perhaps: nothing is looked up again by a path
 /// on which they could lay a link.
 pub struct Stage {
+    /// The first to be dropped: its path leads through `above`.
     _enclosure: TempDir,
     /// The same, open and locked, which tells other builds that this one is alive; released when it
     /// ends, however it ends.

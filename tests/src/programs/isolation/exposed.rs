@@ -92,6 +92,17 @@ pub fn add(suite: &mut Suite<'_>) {
         check!(closed.contains("  roots  "), "{closed}");
         Ok(())
     });
+    suite.case("doctor tells a user that root alone can be told", || {
+        let root = jaula_tests::admin::ROOT;
+        jaula_tests::admin::succeed(&["run", "-q", root, "--", "/bin/true"])?;
+        jaula_tests::sys::ids::become_user(1000).context("becoming a user")?;
+        let said = text(&output(&mut jaula(&["doctor"]))?);
+        check!(
+            said.contains("which jails are noted cannot be read"),
+            "{said}"
+        );
+        Ok(())
+    });
     suite.case("doctor names what is not there as it was", || {
         let firm = Firm::new("exposed")?;
         let other = firm.root("other", &["srv/data"])?;
