@@ -6,6 +6,7 @@ use std::ffi::c_int;
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
+use procfs::process::Process;
 use rustix::process::{wait, waitid, waitpid, WaitId, WaitIdOptions, WaitOptions, WaitStatus};
 
 /// How the first process of a jail ended.
@@ -92,6 +93,12 @@ pub fn is_stopped(child: Pid) -> Result<bool, Errno> {
     }
 }
 
+/// Whether a process is stopped of which another is the parent, as far as can be seen.
+pub fn is_seen_stopped(process: Pid) -> bool {
+    let stat = Process::new(process.as_raw()).and_then(|process| process.stat());
+    stat.is_ok_and(|stat| stat.state == 'T')
+}
+
 fn number(child: Pid) -> Result<rustix::process::Pid, Errno> {
     rustix::process::Pid::from_raw(child.as_raw()).ok_or(Errno::EINVAL)
 }
@@ -119,8 +126,10 @@ mod tests {
             assert!(Instant::now() < deadline, "it is not seen to have stopped");
         }
         assert_eq!(is_stopped(pid), Ok(true));
+        assert!(is_seen_stopped(pid));
         child.kill().expect("kill");
         assert_eq!(is_stopped(pid), Ok(false));
+        assert!(!is_seen_stopped(pid));
         assert!(!child.wait().expect("wait").success());
     }
 

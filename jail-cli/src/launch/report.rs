@@ -26,6 +26,9 @@ const LIMIT: usize = 64 << 10;
 /// How often somebody is asked whether to wait on, in milliseconds.
 const INTERVAL: u8 = 100;
 
+/// Why what is stopped is not waited for.
+pub const STOPPED: &str = "it was stopped before it could execute anything";
+
 const NUMBER: u8 = b'N';
 const FAILURE: u8 = b'F';
 const WORLD: u8 = b'W';

@@ -10,9 +10,9 @@ use nix::sched::{setns, unshare, CloneFlags};
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::{getpid, Pid};
 
-use super::control::{self, LauncherEnd};
+use super::control::{self, Hello, LauncherEnd, Request};
 use super::door::{Door, Owner};
-use super::ending::{is_stopped, Ending};
+use super::ending::{is_seen_stopped, is_stopped, Ending};
 use super::gate::{self, Gate};
 use super::place::{end_jail, forget, leave_to_stop, Admission, Admitted, Place};
 use super::pty::Which;
@@ -284,14 +284,24 @@ impl Running {
     ) -> Result<Listener, LaunchError> {
         let about = |why: String| LaunchError::about(&plan.path, why);
         let unreadable = |why| about(format!("{WAITING_FOR_CHILD}: {why}"));
-        let mut was_stopped = false;
-        let mut watch = || watch(self.child, &self.signals, &mut was_stopped);
+        let (mut was_stopped, mut hello) = (false, None);
+        let mut watch = || {
+            let control = self.control.as_ref().filter(|_| hello.is_none());
+            hello = hello.take().or_else(|| control?.hello().ok());
+            let command = hello
+                .as_ref()
+                .map_or(self.child, |hello: &Hello| hello.command);
+            watch((self.child, command), &self.signals, &mut was_stopped)
+        };
         let Some(number) = listener.number(&mut watch).map_err(unreadable)? else {
             let failure = listener.failure(&mut watch).map_err(unreadable)?;
             return Err(failure.unwrap_or_else(|| about(TOO_EARLY.into())));
         };
-        let hello = self.control.as_ref().map(LauncherEnd::hello).transpose();
-        let hello = hello.map_err(|why| about(format!("hearing from the command: {why}")))?;
+        let control = self.control.as_ref().filter(|_| hello.is_none());
+        if let Some(control) = control {
+            let said = control.hello();
+            hello = Some(said.map_err(|why| about(format!("hearing from the command: {why}")))?);
+        }
         if let Some(hello) = &hello {
             self.command = hello.command;
         }
@@ -334,8 +344,8 @@ impl Running {
         }
         // A child that has ended meanwhile says why in its report.
         let _ = gate.open();
-        let mut was_stopped = false;
-        let mut watch = || watch(self.child, &self.signals, &mut was_stopped);
+        let (mut was_stopped, processes) = (false, (self.child, self.command));
+        let mut watch = || watch(processes, &self.signals, &mut was_stopped);
         match listener.failure(&mut watch) {
             // Whoever waits for it is told how it ended; nobody waits for what is detached.
             Ok(None) if self.detached => {
@@ -355,24 +365,37 @@ impl Running {
     }
 
     fn end_child(&mut self) {
-        // It may be stopped, and then would never end by itself.
-        let _ = kill(self.child, Signal::SIGKILL);
-        drop((self.control.take(), self.relay.take()));
+        let control = self.control.take();
+        match control.filter(|_| self.command != self.child) {
+            // Nobody in the jail stops it, and what it looks after it does not leave there.
+            Some(monitor) => monitor.ask(Request::Signal(libc::SIGKILL)),
+            // It may be stopped, and then would never end by itself.
+            None => drop(kill(self.child, Signal::SIGKILL)),
+        }
+        drop(self.relay.take());
         let ending = supervise(self.child, &self.signals, &mut self.terminal, self.apart);
         give_back(&mut self.terminal, &ending);
     }
 }
 
-/// Whether there is reason to wait on for what the child reports.
-fn watch(child: Pid, signals: &Signals, was_stopped: &mut bool) -> Result<(), String> {
+/// Whether there is reason to wait on for what the command reports, which is the child or what
+/// that looks after.
+fn watch(
+    (child, command): (Pid, Pid),
+    signals: &Signals,
+    was_stopped: &mut bool,
+) -> Result<(), String> {
     if let Some(signal) = signals.take_ending().map_err(reason)? {
         return Err(format!("{signal} came before anything was executed"));
     }
     // Whoever is in the jail can do that to it, and would hold up the caller for ever. Seen once,
     // both may just be continued after a stop of their whole group.
-    let is_stopped = is_stopped(child).map_err(reason)?;
+    let is_stopped = match child == command {
+        true => is_stopped(child).map_err(reason)?,
+        false => is_seen_stopped(command),
+    };
     match std::mem::replace(was_stopped, is_stopped) && is_stopped {
-        true => Err("it was stopped before it could execute anything".into()),
+        true => Err(report::STOPPED.into()),
         false => Ok(()),
     }
 }

@@ -17,16 +17,19 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
+use nix::unistd::Pid;
 use rustix::net::{
     recvmsg, sendmsg, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags,
 };
 
-use super::report::{Listener, Reporter};
+use super::ending::is_seen_stopped;
+use super::report::{Listener, Reporter, STOPPED};
 use super::signals::Inbox;
 use super::LaunchError;
 use crate::jail::JailNumber;
 use crate::jailfd::{destroy_jailfd, open_jail, JailFd, Rights};
+use crate::process::ProcessId;
 use crate::sys;
 use crate::text::{reason, shown};
 
@@ -151,12 +154,13 @@ pub fn is_waiting(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Lets the command go on that waits at `path` in this jail, and returns when it is executed.
+/// Lets the command go on that waits at `path` in this jail, `process`, and returns when it is
+/// executed.
 ///
 /// # Errors
 ///
 /// Where none waits there, and why it could not be executed.
-pub fn let_go(path: &Path, jail: &JailFd) -> Result<(), LaunchError> {
+pub fn let_go(path: &Path, jail: &JailFd, process: ProcessId) -> Result<(), LaunchError> {
     let nobody = || LaunchError::failed("it does not wait to be started");
     let failed = |what: &str, why: String| LaunchError::failed(format!("{what}: {why}"));
     let number = jail.status();
@@ -174,12 +178,21 @@ pub fn let_go(path: &Path, jail: &JailFd) -> Result<(), LaunchError> {
     sendmsg(&connection, &slices, &mut ancillary, SendFlags::NOSIGNAL).map_err(|_| nobody())?;
 
     let mut listener = Listener::over(OwnedFd::from(connection));
-    let mut patient = || Ok(());
-    match listener.number(&mut patient) {
+    // Others of the jail can stop it, and would hold up who waits for it for ever.
+    let mut was_stopped = false;
+    let mut watch = || {
+        let is_stopped = is_seen_stopped(Pid::from_raw(process.pid));
+        match std::mem::replace(&mut was_stopped, is_stopped) && is_stopped {
+            true => Err(STOPPED.into()),
+            false => Ok(()),
+        }
+    };
+    match listener.number(&mut watch) {
         Ok(Some(told)) if told == number.number => {}
+        Err(why) if why == STOPPED => return Err(LaunchError::failed(why)),
         _ => return Err(nobody()),
     }
-    match listener.failure(&mut patient) {
+    match listener.failure(&mut watch) {
         Ok(None) => Ok(()),
         Ok(Some(failure)) => Err(failure),
         Err(why) => Err(failed("hearing from it", why)),

@@ -195,7 +195,8 @@ impl Container {
             return Err(not_created());
         }
         let jail = self.jail()?.ok_or_else(not_created)?;
-        let_go(&self.gate(), &jail).map_err(|error| OciError::launch(&self.id, &error))
+        let_go(&self.gate(), &jail, self.noted.process)
+            .map_err(|error| OciError::launch(&self.id, &error))
     }
 
     /// Sends its process a signal.

@@ -4,6 +4,7 @@
 //! messages, signals and the terminal.
 
 mod console;
+mod hostile;
 mod inside;
 mod pty;
 mod refused;
@@ -33,5 +34,6 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     terminal::add(&mut suite);
     pty::add(&mut suite);
     console::add(&mut suite);
+    hostile::add(&mut suite);
     suite.run(chosen)
 }

@@ -5,7 +5,7 @@
 use super::conmon::Bundle;
 use super::probe;
 use jaula_tests::ktap::{CaseResult, Context, Suite};
-use jaula_tests::launch::{jaula, Root, Seen};
+use jaula_tests::launch::{complaint, jaula, run, Root, Seen};
 use jaula_tests::sys::process::{self, Ended};
 use jaula_tests::{check, check_eq, jailfs, procfs, wait};
 use std::fs;
@@ -20,6 +20,22 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
     });
     suite.case("start: once, and what it ends with is seen", || {
         started(root)
+    });
+    suite.case("start: does not wait for what is stopped", || {
+        let mut bundle = probe(root, "stopped", &["wait"])?;
+        let pid = bundle.create()?;
+        process::kill(pid, libc::SIGSTOP).context("kill")?;
+        let output = run(&mut jaula(&["oci", "start", "stopped"]))?;
+        check!(!output.status.success(), "it is started: {output:?}");
+        let said = complaint(&output);
+        check!(
+            said.contains("it was stopped before it could execute anything"),
+            "{said}"
+        );
+        // Nobody is left who could be told that it goes on.
+        process::kill(pid, libc::SIGCONT).context("kill")?;
+        check_eq!(bundle.ended()?, Ended::Exited(125), "its end");
+        Ok(())
     });
     suite.case("start: of several at once, one", || {
         let mut bundle = probe(root, "raced", &["wait"])?;

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A jail that wants to hold up who looks after it: the launcher, its monitor, or who comes in.
+
+use super::terminal::Built;
+use jaula_tests::admin::succeed;
+use jaula_tests::ktap::{CaseResult, Failure, Suite};
+use jaula_tests::launch::{complaint, jaula, run, Terminal, FAILED};
+use jaula_tests::sys::process;
+use jaula_tests::{check, check_eq};
+use std::process::Command;
+
+/// Stops all that it can, again and again.
+const STOP_ALL: &str = "while :; do kill -STOP -1; done";
+/// What is said of a command that it has stopped too early.
+const STOPPED: &str = "it was stopped before it could execute anything";
+
+pub fn add(suite: &mut Suite) {
+    suite.case(
+        "exec: a command that the jail stops before it is executed is given up",
+        || {
+            let jail = Jail::new(STOP_ALL)?;
+            let output = run(&mut jaula(&["exec", &jail.name, "--", "echo", "in"]))?;
+            check_eq!(output.status.code(), Some(FAILED), "without a terminal");
+            let message = complaint(&output);
+            check!(message.contains(STOPPED), "without a terminal: {message}");
+            let exec = ["exec", &jail.name, "--", "echo", "in"];
+            let mut terminal = Terminal::start(Command::new("jaula").args(exec))?;
+            terminal.expect(STOPPED)?;
+            check_eq!(terminal.finish()?, FAILED, "on a terminal");
+            Ok(())
+        },
+    );
+}
+
+/// A detached jail, removed when it is dropped.
+struct Jail {
+    name: String,
+    _root: Built,
+}
+
+impl Jail {
+    fn new(script: &str) -> Result<Self, Failure> {
+        let root = Built::new()?;
+        let path = root.0.display().to_string();
+        let name = format!("hostile-{}", process::pid());
+        let detached = ["run", "--quiet", "--detach", "--name", &name];
+        let command = [&path, "--", "sh", "-c", script];
+        succeed(&[&detached[..], &command].concat())?;
+        Ok(Jail { name, _root: root })
+    }
+}
+
+impl Drop for Jail {
+    fn drop(&mut self) {
+        let _: CaseResult = run(&mut jaula(&["rm", &self.name])).map(drop);
+    }
+}
