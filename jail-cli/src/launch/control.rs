@@ -3,6 +3,7 @@
 //! Between a launcher and the monitor of a command: what happens to the command, and what is to
 //! be done with it.
 
+use std::cell::Cell;
 use std::ffi::c_int;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -46,7 +47,13 @@ pub enum Request {
 pub struct LauncherEnd(OwnedFd);
 
 /// The other end: the command's at first, and then the monitor's.
-pub struct MonitorEnd(OwnedFd);
+pub struct MonitorEnd {
+    socket: OwnedFd,
+    /// Whether a stop was told that nothing has come of yet. No other is told before: whoever is in
+    /// the jail stops the command as often as he likes, and what nobody reads would fill the socket
+    /// until each end waits for the other.
+    has_told_stop: Cell<bool>,
+}
 
 /// Makes both ends.
 ///
@@ -58,7 +65,11 @@ pub fn channel() -> rustix::io::Result<(LauncherEnd, MonitorEnd)> {
     let (launcher, monitor) = socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
     // By that the kernel tells who the command is, in the launcher's own numbers.
     set_socket_passcred(&launcher, true)?;
-    Ok((LauncherEnd(launcher), MonitorEnd(monitor)))
+    let monitor = MonitorEnd {
+        socket: monitor,
+        has_told_stop: Cell::new(false),
+    };
+    Ok((LauncherEnd(launcher), monitor))
 }
 
 /// What the command says first: who it is, and the master side of its terminal.
@@ -163,19 +174,21 @@ impl MonitorEnd {
         }
         let bytes = message(HELLO, 0);
         let slices = [IoSlice::new(&bytes)];
-        sendmsg(&self.0, &slices, &mut ancillary, SendFlags::NOSIGNAL).map(drop)
+        sendmsg(&self.socket, &slices, &mut ancillary, SendFlags::NOSIGNAL).map(drop)
     }
 
-    /// Tells what has happened to the command.
+    /// Tells what has happened to the command; that it has stopped once, until it is continued.
     ///
     /// # Errors
     ///
     /// Where no launcher is there to hear it.
     pub fn tell(&self, change: Change) -> Result<(), Gone> {
+        let socket = &self.socket;
         match change {
-            Change::Stopped(signal) => tell(&self.0, STOPPED, signal),
-            Change::Ended(Ending::Exited(status)) => tell(&self.0, EXITED, c_int::from(status)),
-            Change::Ended(Ending::Killed(signal)) => tell(&self.0, KILLED, signal),
+            Change::Stopped(_) if self.has_told_stop.replace(true) => Ok(()),
+            Change::Stopped(signal) => tell(socket, STOPPED, signal),
+            Change::Ended(Ending::Exited(status)) => tell(socket, EXITED, c_int::from(status)),
+            Change::Ended(Ending::Killed(signal)) => tell(socket, KILLED, signal),
         }
     }
 
@@ -185,13 +198,16 @@ impl MonitorEnd {
     ///
     /// Where there is no launcher any more.
     pub fn request(&self) -> Result<Option<Request>, Gone> {
-        match receive(&self.0)? {
+        match receive(&self.socket)? {
             None => Ok(None),
             Some((SIGNAL, signal)) => Ok(Some(Request::Signal(signal))),
             Some((SIGNAL_GROUP, signal)) => Ok(Some(Request::SignalGroup(signal))),
-            Some((CONTINUE, foreground)) => Ok(Some(Request::Continue {
-                foreground: foreground != 0,
-            })),
+            Some((CONTINUE, foreground)) => {
+                self.has_told_stop.set(false);
+                Ok(Some(Request::Continue {
+                    foreground: foreground != 0,
+                }))
+            }
             Some(_) => Err(Gone),
         }
     }
@@ -199,7 +215,7 @@ impl MonitorEnd {
 
 impl AsFd for MonitorEnd {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.socket.as_fd()
     }
 }
 
@@ -271,6 +287,21 @@ mod tests {
         drop(launcher);
         assert_eq!(monitor.request(), Err(Gone));
         assert_eq!(monitor.tell(changes[0]), Err(Gone));
+    }
+
+    #[test]
+    fn a_stop_is_told_once_until_it_is_answered() {
+        let (launcher, monitor) = channel().expect("sockets");
+        let stop = |signal| monitor.tell(Change::Stopped(signal)).expect("tell");
+        stop(libc::SIGTTIN);
+        stop(libc::SIGTSTP);
+        assert_eq!(launcher.change(), Ok(Some(Change::Stopped(libc::SIGTTIN))));
+        assert_eq!(launcher.change(), Ok(None));
+        launcher.ask(Request::Continue { foreground: true });
+        let asked = monitor.request();
+        assert_eq!(asked, Ok(Some(Request::Continue { foreground: true })));
+        stop(libc::SIGTSTP);
+        assert_eq!(launcher.change(), Ok(Some(Change::Stopped(libc::SIGTSTP))));
     }
 
     #[test]

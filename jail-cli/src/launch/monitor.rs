@@ -66,6 +66,20 @@ pub fn begin(control: &MonitorEnd, lead: Option<Lead<'_>>) -> Result<(), String>
     }
 }
 
+/// How much that has happened to children is taken at once. Whoever is in the jail can see to it that
+/// there is no end of it, and the launcher is to be heard all the same.
+const AT_ONCE: usize = 64;
+
+/// What has become of the children.
+enum Seen {
+    /// Nothing more is known.
+    All,
+    /// More may have happened.
+    NotAll,
+    /// The command has ended; with which status to end.
+    End(u8),
+}
+
 struct Monitor<'a> {
     control: &'a MonitorEnd,
     lead: Option<Lead<'a>>,
@@ -93,19 +107,20 @@ impl Monitor<'_> {
 
     fn look_after(&self, inbox: &Inbox) -> u8 {
         loop {
-            match self.changes() {
-                Ok(Some(status)) => {
+            let limit = match self.changes() {
+                Ok(Seen::End(status)) => {
                     self.wait_for_farewell(inbox);
                     return status;
                 }
-                Ok(None) => {}
+                Ok(Seen::All) => PollTimeout::NONE,
+                Ok(Seen::NotAll) => PollTimeout::ZERO,
                 Err(Gone) => return self.give_up(),
-            }
+            };
             let mut ready = [
                 PollFd::new(self.control.as_fd(), PollFlags::POLLIN),
                 PollFd::new(inbox.as_fd(), PollFlags::POLLIN),
             ];
-            let _ = poll(&mut ready, PollTimeout::NONE);
+            let _ = poll(&mut ready, limit);
             while let Ok(Some(received)) = inbox.next() {
                 self.pass_on(&received);
             }
@@ -133,16 +148,19 @@ impl Monitor<'_> {
         };
     }
 
-    /// Takes all that has happened to children; with which status to end, where the command has.
-    fn changes(&self) -> Result<Option<u8>, Gone> {
-        while let Ok(Some((child, change))) = any_change() {
+    /// Takes what has happened to children.
+    fn changes(&self) -> Result<Seen, Gone> {
+        for _ in 0..AT_ONCE {
+            let Ok(Some((child, change))) = any_change() else {
+                return Ok(Seen::All);
+            };
             if child != self.command {
                 continue;
             }
             match change {
                 Change::Ended(ending) => {
                     self.control.tell(change)?;
-                    return Ok(Some(ending.status()));
+                    return Ok(Seen::End(ending.status()));
                 }
                 Change::Stopped(_) if self.lead.is_some() => self.control.tell(change)?,
                 // A terminal that is the caller's would be nobody's: the launcher cannot stop for
@@ -153,20 +171,25 @@ impl Monitor<'_> {
                 Change::Stopped(_) => {}
             }
         }
-        Ok(None)
+        Ok(Seen::NotAll)
     }
 
     /// With the leader of a session its terminal goes, and with that what nobody has read yet; with the
     /// first process of a namespace go all others, who may have been asked to end and be about to.
     fn wait_for_farewell(&self, inbox: &Inbox) {
+        let mut limit = PollTimeout::ZERO;
         while self.control.request().is_ok() {
             let mut ready = [
                 PollFd::new(self.control.as_fd(), PollFlags::POLLIN),
                 PollFd::new(inbox.as_fd(), PollFlags::POLLIN),
             ];
-            let _ = poll(&mut ready, PollTimeout::NONE);
+            let _ = poll(&mut ready, limit);
             while let Ok(Some(_)) = inbox.next() {}
-            while let Ok(Some(_)) = any_change() {}
+            let is_more = (0..AT_ONCE).all(|_| matches!(any_change(), Ok(Some(_))));
+            limit = match is_more {
+                true => PollTimeout::ZERO,
+                false => PollTimeout::NONE,
+            };
         }
     }
 

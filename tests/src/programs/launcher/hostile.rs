@@ -4,16 +4,19 @@
 
 use super::terminal::Built;
 use jaula_tests::admin::succeed;
-use jaula_tests::ktap::{CaseResult, Failure, Suite};
+use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
 use jaula_tests::launch::{complaint, jaula, run, Terminal, FAILED};
 use jaula_tests::sys::process;
-use jaula_tests::{check, check_eq};
-use std::process::Command;
+use jaula_tests::{check, check_eq, wait};
+use std::process::{Command, Stdio};
 
 /// Stops all that it can, again and again.
 const STOP_ALL: &str = "while :; do kill -STOP -1; done";
 /// What is said of a command that it has stopped too early.
 const STOPPED: &str = "it was stopped before it could execute anything";
+
+/// Defines `flap`, which has processes stop as if they wanted the terminal, and go on.
+const FLAP: &str = "flap() { while :; do kill -TTIN $*; kill -CONT $*; done; }; ";
 
 pub fn add(suite: &mut Suite) {
     suite.case(
@@ -28,6 +31,38 @@ pub fn add(suite: &mut Suite) {
             let mut terminal = Terminal::start(Command::new("jaula").args(exec))?;
             terminal.expect(STOPPED)?;
             check_eq!(terminal.finish()?, FAILED, "on a terminal");
+            Ok(())
+        },
+    );
+    suite.case(
+        "--new-pid: signals come through while orphans stop and go on",
+        || {
+            let root = Built::new()?;
+            let script = format!(
+                "{FLAP} trap 'kill -KILL $f; exit 9' TERM; \
+                 i=0; while [ $i -lt 50 ]; do i=$((i+1)); o=\"$o $(sleep 1000 >&- 2>&- & echo $!)\"; done; \
+                 flap $o & f=$!; flap $o & f=\"$f $!\"; flap $o & f=\"$f $!\"; \
+                 echo ready; while :; do sleep 1; done"
+            );
+            let path = root.0.display().to_string();
+            let mut child = jaula(&["run", "--quiet", "--new-pid", &path, "--", "sh", "-c", &script])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .context("starting jaula")?;
+            let mut line = String::new();
+            if let Some(stdout) = &mut child.stdout {
+                std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line)
+                    .context("hearing from the jail")?;
+            }
+            process::kill(child.id() as libc::pid_t, libc::SIGTERM).context("kill")?;
+            let ended = wait::until_some("the command has got it", || {
+                child.try_wait().context("waiting for jaula")
+            });
+            if ended.is_err() {
+                let _ = child.kill();
+            }
+            check_eq!(ended?.code(), Some(9), "the exit status");
             Ok(())
         },
     );
