@@ -6,6 +6,7 @@ use std::ffi::c_int;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::str::FromStr;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
@@ -60,6 +61,13 @@ impl std::fmt::Display for Escape {
     }
 }
 
+/// How long what is typed is kept for a jail that takes none of it, before it is thrown away to find
+/// the key in it: a jail that reads nothing is to hold nobody.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a terminal says when it cannot take what is typed.
+const BELL: &[u8] = b"\x07";
+
 /// Why nothing goes to and fro any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
@@ -97,9 +105,12 @@ pub fn attach(
         outer,
         socket,
         escape,
+        typed: Vec::new(),
+        is_resized: true,
+        kept_since: None,
         tell,
     };
-    attached.copy_size()?;
+    attached.send_all()?;
     let left = attached.run(&inbox);
     attached.outer.restore();
     left
@@ -109,6 +120,11 @@ struct Attached<'a> {
     outer: Outer,
     socket: OwnedFd,
     escape: Escape,
+    /// What the supervisor has not taken yet, and whether the size is to be told.
+    typed: Vec<u8>,
+    is_resized: bool,
+    /// Since when it takes nothing.
+    kept_since: Option<Instant>,
     tell: &'a mut dyn FnMut(u64),
 }
 
@@ -116,6 +132,7 @@ impl Attached<'_> {
     fn run(&mut self, inbox: &Inbox) -> io::Result<Left> {
         loop {
             let [signalled, typed, shown] = self.wait(inbox)?;
+            self.send_all()?;
             let left = match () {
                 () if signalled => self.handle(inbox)?,
                 // What is shown first: it may be the last.
@@ -131,11 +148,30 @@ impl Attached<'_> {
 
     /// Waits for signals, for what is typed, and for what is to be shown.
     fn wait(&self, inbox: &Inbox) -> io::Result<[bool; 3]> {
+        let kept_for = self.kept_since.map(|since| since.elapsed());
+        let left = kept_for.map(|time| PATIENCE.saturating_sub(time));
+        let mut of_socket = PollFlags::POLLIN;
+        of_socket.set(PollFlags::POLLOUT, left.is_some());
+        let (limit, of_input) = match left.filter(|left| !left.is_zero()) {
+            None => (PollTimeout::NONE, PollFlags::POLLIN),
+            Some(left) => {
+                let limit = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+                (limit, PollFlags::empty())
+            }
+        };
         self.outer.with_input(|input| {
-            let mut wanted = [inbox.as_fd(), input, self.socket.as_fd()]
-                .map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN));
-            match poll(&mut wanted, PollTimeout::NONE) {
-                Ok(_) => Ok(wanted.map(|ready| ready.any().unwrap_or(true))),
+            let mut wanted = [
+                PollFd::new(inbox.as_fd(), PollFlags::POLLIN),
+                PollFd::new(input, of_input),
+                PollFd::new(self.socket.as_fd(), of_socket),
+            ];
+            match poll(&mut wanted, limit) {
+                Ok(_) => {
+                    let [signalled, typed, socket] =
+                        wanted.map(|ready| ready.revents().unwrap_or(PollFlags::all()));
+                    let shown = !(socket - PollFlags::POLLOUT).is_empty();
+                    Ok([!signalled.is_empty(), !typed.is_empty(), shown])
+                }
                 Err(Errno::EINTR) => Ok([false; 3]),
                 Err(errno) => Err(errno.into()),
             }
@@ -148,24 +184,17 @@ impl Attached<'_> {
                 libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT => {
                     return Ok(Some(Left::Signalled(received.signal)));
                 }
-                libc::SIGWINCH => self.copy_size()?,
+                libc::SIGWINCH => self.is_resized = true,
                 libc::SIGCONT => {
                     // A shell sets the modes to its own when it continues a job.
                     self.outer.make_raw_again();
-                    self.copy_size()?;
+                    self.is_resized = true;
                 }
                 _ => {}
             }
         }
+        self.send_all()?;
         Ok(None)
-    }
-
-    fn copy_size(&self) -> io::Result<()> {
-        match self.outer.with_output(|terminal| tcgetwinsize(terminal)) {
-            Ok(size) => self.send(&Message::size(size)),
-            // It is as large as it was.
-            Err(_) => Ok(()),
-        }
     }
 
     fn take_typed(&mut self) -> io::Result<Option<Left>> {
@@ -177,18 +206,18 @@ impl Attached<'_> {
             Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
             Err(errno) => return Err(errno.into()),
         };
-        let typed = &buffer[..length];
         let is_escape = |byte: &u8| Some(*byte) == self.escape.0;
-        match typed.iter().position(is_escape) {
-            Some(place) => {
-                self.send(&Message::Bytes(&typed[..place]))?;
-                Ok(Some(Left::LetGo))
+        let place = buffer[..length].iter().position(is_escape);
+        let typed = &buffer[..place.unwrap_or(length)];
+        match self.typed.is_empty() {
+            true => {
+                self.typed.extend_from_slice(typed);
+                self.send_all()?;
             }
-            None => {
-                self.send(&Message::Bytes(typed))?;
-                Ok(None)
-            }
+            // As a terminal does.
+            false => self.write_all(BELL)?,
         }
+        Ok(place.map(|_| Left::LetGo))
     }
 
     fn show(&mut self) -> io::Result<Option<Left>> {
@@ -223,10 +252,34 @@ impl Attached<'_> {
         Ok(())
     }
 
-    fn send(&self, message: &Message<'_>) -> io::Result<()> {
-        match send(&self.socket, &message.encode(), SendFlags::NOSIGNAL) {
+    /// Sends what is to be sent, as far as it is taken.
+    fn send_all(&mut self) -> io::Result<()> {
+        if self.is_resized {
+            let size = self.outer.with_output(|terminal| tcgetwinsize(terminal));
+            // Where it cannot be told, it is as large as it was.
+            self.is_resized = match size {
+                Ok(size) => !self.send(&Message::size(size))?,
+                Err(_) => false,
+            };
+        }
+        if !self.typed.is_empty() && self.send(&Message::Bytes(&self.typed))? {
+            self.typed.clear();
+            self.kept_since = None;
+        }
+        match self.is_resized || !self.typed.is_empty() {
+            true => drop(self.kept_since.get_or_insert_with(Instant::now)),
+            false => self.kept_since = None,
+        }
+        Ok(())
+    }
+
+    /// Whether it is taken.
+    fn send(&self, message: &Message<'_>) -> io::Result<bool> {
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        match send(&self.socket, &message.encode(), flags) {
             // Why nobody listens is told when it is read from.
-            Ok(_) | Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => Ok(()),
+            Ok(_) | Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => Ok(true),
+            Err(rustix::io::Errno::AGAIN) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }

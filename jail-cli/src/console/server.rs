@@ -32,6 +32,8 @@ const CLIENTS: usize = 16;
 const INTERVAL: u8 = 100;
 /// How long what the command has left may take to be taken from the terminal.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How much of it there can be, in bytes, more than a terminal holds: others may go on writing.
+const LAST_BYTES: usize = 1 << 20;
 
 /// The terminal of a jail, to be served.
 pub(crate) struct Console {
@@ -116,7 +118,7 @@ impl Console {
             }
             if running.as_ref().is_some_and(|end| is_ready(end.as_fd())) {
                 running = None;
-                while self.show(log) {}
+                self.show_last_words(log);
                 let _ = done.send(());
             }
             self.accept();
@@ -210,8 +212,18 @@ impl Console {
         }
     }
 
-    /// Shows what has been printed; whether there was something.
-    fn show(&mut self, log: &mut File) -> bool {
+    fn show_last_words(&mut self, log: &mut File) {
+        let mut left = LAST_BYTES;
+        while left > 0 {
+            match self.show(log) {
+                0 => return,
+                length => left = left.saturating_sub(length),
+            }
+        }
+    }
+
+    /// Shows what has been printed; how many bytes it was.
+    fn show(&mut self, log: &mut File) -> usize {
         // What was written comes through when it is asked for so.
         let _ = is_ready(self.master.as_fd());
         let mut buffer = [0; CHUNK];
@@ -223,11 +235,11 @@ impl Console {
                 for client in &mut self.clients {
                     client.show(&buffer[..length]);
                 }
-                length > 0
+                length
             }
             Err(errno) => {
                 self.is_idle = errno == Errno::EIO;
-                false
+                0
             }
         }
     }

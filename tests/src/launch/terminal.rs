@@ -49,6 +49,14 @@ impl Terminal {
         self.master.write_all(text.as_bytes()).context("typing")
     }
 
+    /// Types what may be more than is taken at once, while the caller goes on.
+    pub fn send_meanwhile(&self, text: &str) -> CaseResult {
+        let mut master = self.master.try_clone().context("dup")?;
+        let text = text.to_owned();
+        std::thread::spawn(move || master.write_all(text.as_bytes()));
+        Ok(())
+    }
+
     /// Waits until the text is shown; what is shown up to its end is then forgotten.
     pub fn expect(&mut self, text: &str) -> Result<String, Failure> {
         let deadline = Instant::now() + PATIENCE;

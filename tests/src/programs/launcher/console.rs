@@ -187,6 +187,39 @@ pub fn add(suite: &mut Suite) {
         check_eq!(log, "left\r\n", "the log");
         Ok(())
     });
+    suite.case(
+        "console: what goes on printing in a kept jail keeps nobody out",
+        || {
+            let script = "trap '' HUP; for i in 1 2 3 4; do yes & done; sleep 1; exit 0";
+            let jail = Jail::new("floods", &["--keep"], &["sh", "-c", script])?;
+            wait::until("the command has ended", || {
+                Ok(!json(&["inspect", &jail.name])?["noted"]["ended"].is_null())
+            })?;
+            let mut terminal = jail.attach(&[])?;
+            terminal.expect("y\r\ny\r\n")?;
+            terminal.send(KEY)?;
+            terminal.expect("let go; the jail runs on")?;
+            check_eq!(terminal.finish()?, 0, "the exit status");
+            Ok(())
+        },
+    );
+    suite.case(
+        "console: a command that does not read keeps nobody from letting go",
+        || {
+            let script = "stty raw -echo; echo deaf; sleep 1000";
+            let jail = Jail::new("deaf", &[], &["sh", "-c", script])?;
+            wait::until("it reads nothing", || {
+                Ok(succeed(&["logs", &jail.name])?.contains("deaf"))
+            })?;
+            let mut terminal = jail.attach(&[])?;
+            terminal.expect("lets go of it")?;
+            // More than is kept on the way.
+            terminal.send_meanwhile(&("x".repeat(1 << 20) + KEY))?;
+            terminal.expect("let go; the jail runs on")?;
+            check_eq!(terminal.finish()?, 0, "the exit status");
+            Ok(())
+        },
+    );
     suite.case("console: refused where there is none", || {
         let jail = Jail::detached("none", &[], &["sleep", "1000"])?;
         let mut terminal = jail.attach(&[])?;
