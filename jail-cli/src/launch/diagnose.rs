@@ -4,10 +4,10 @@
 //! it, the interpreter of a script, or the loader of a program.
 
 use std::ffi::OsString;
-use std::fs::{metadata, symlink_metadata, File};
-use std::io::Read;
+use std::fs::{metadata, symlink_metadata, OpenOptions};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use goblin::container::{Container, Ctx};
@@ -15,6 +15,7 @@ use goblin::elf::header::{EM_386, EM_AARCH64, EM_ARM, EM_X86_64};
 use goblin::elf::program_header::{ProgramHeader, PT_INTERP};
 use goblin::elf::{Elf, Header};
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 
 use super::error::{LaunchError, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
 use crate::path_walk::first_obstacle;
@@ -143,9 +144,17 @@ fn not_a_program(path: &Path) -> String {
     }
 }
 
-fn kind(path: &Path) -> std::io::Result<Kind> {
+fn kind(path: &Path) -> io::Result<Kind> {
+    // Whoever is in the jail may have put something else there meanwhile, a FIFO, say, at which the
+    // launcher would wait.
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let mut options = OpenOptions::new();
+    let file = options.read(true).custom_flags(flags.bits()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
     let mut head = Vec::new();
-    File::open(path)?.take(HEAD).read_to_end(&mut head)?;
+    file.take(HEAD).read_to_end(&mut head)?;
     Ok(classify(&head))
 }
 

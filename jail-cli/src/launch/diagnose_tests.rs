@@ -52,6 +52,24 @@ fn a_missing_file_or_directory_is_not_found() {
 }
 
 #[test]
+fn nothing_is_waited_for() {
+    // As if somebody had put it there since the kernel has refused.
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let path = dir.path().join("command");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO");
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for errno in [Errno::ENOENT, Errno::EACCES, Errno::ENOEXEC] {
+            let _ = done.send(diagnose(&path, errno).status());
+        }
+    });
+    let patience = std::time::Duration::from_secs(60);
+    for status in [127, 126, 126] {
+        assert_eq!(ended.recv_timeout(patience), Ok(status));
+    }
+}
+
+#[test]
 fn a_dangling_link_is_told_from_a_missing_file() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let link = dir.path().join("command");
