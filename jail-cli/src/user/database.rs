@@ -38,10 +38,7 @@ impl Account {
     }
 
     fn parse(line: &[u8]) -> Option<Self> {
-        let fields: Vec<&[u8]> = line.split(|&byte| byte == b':').collect();
-        let [name, _, uid, gid, _, home, shell] = fields[..] else {
-            return None;
-        };
+        let [name, _, uid, gid, _, home, shell] = fields(line)?;
         let text = |field: &[u8]| (!field.contains(&0)).then(|| field.to_vec());
         Some(Account {
             name: text(name).filter(|name| !name.is_empty())?,
@@ -57,10 +54,9 @@ impl Account {
 pub fn group_id(group: &[u8], name: &str) -> Result<Option<u32>, String> {
     for (number, line) in lines(group) {
         if first_field(line) == name.as_bytes() {
-            let fields: Vec<&[u8]> = line.split(|&byte| byte == b':').collect();
-            return match fields[..] {
-                [_, _, gid, _] => id(gid).map(Some),
-                _ => None,
+            return match fields(line) {
+                Some([_, _, gid, _]) => id(gid).map(Some),
+                None => None,
             }
             .ok_or_else(|| format!("line {number} is not name:password:gid:members"));
         }
@@ -75,8 +71,7 @@ pub fn group_id(group: &[u8], name: &str) -> Result<Option<u32>, String> {
 pub fn groups_of(group: &[u8], user: &[u8]) -> Result<Vec<u32>, String> {
     let mut ids = Vec::new();
     for (number, line) in lines(group) {
-        let fields: Vec<&[u8]> = line.split(|&byte| byte == b':').collect();
-        let [_, _, gid, members] = fields[..] else {
+        let Some([_, _, gid, members]) = fields(line) else {
             continue;
         };
         if members
@@ -93,6 +88,17 @@ pub fn groups_of(group: &[u8], user: &[u8]) -> Result<Vec<u32>, String> {
 
 fn lines(content: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     (1..).zip(content.split(|&byte| byte == b'\n'))
+}
+
+/// The fields of a line that has as many, which whoever is root in the jail decides: a list of them all
+/// would take many times the memory of the file.
+fn fields<const COUNT: usize>(line: &[u8]) -> Option<[&[u8]; COUNT]> {
+    let mut all = line.split(|&byte| byte == b':');
+    let mut fields = [&[][..]; COUNT];
+    for field in &mut fields {
+        *field = all.next()?;
+    }
+    all.next().is_none().then_some(fields)
 }
 
 fn first_field(line: &[u8]) -> &[u8] {
