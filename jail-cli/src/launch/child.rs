@@ -4,11 +4,11 @@
 
 use std::convert::Infallible;
 use std::io::{stderr, stdin, stdout, Write};
-use std::os::fd::{AsFd, BorrowedFd, IntoRawFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{openat2, OFlag, OpenHow, ResolveFlag, AT_FDCWD};
+use nix::fcntl::{open, openat2, OFlag, OpenHow, ResolveFlag, AT_FDCWD};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::stat::{fstat, stat, umask, Mode, SFlag};
@@ -117,7 +117,11 @@ fn enter(
         .map_err(at("making its world"))?;
     let own = parent.terminal.as_ref();
     let users = parent.user_namespace.as_ref();
-    let pty = own.map(|own| own_terminal(own, &plan.user, users));
+    let pty = own.map(|own| {
+        let of_process = isolation.has(Part::Mounts).then(own_root).transpose()?;
+        let place = of_process.as_ref().map_or(root.directory(), AsFd::as_fd);
+        own_terminal(own, &plan.user, users, place)
+    });
     let pty = pty.transpose().map_err(at("making its terminal"))?;
     if let Some(control) = parent.control {
         let master = pty.as_ref().map(|pty| &pty.master);
@@ -209,14 +213,21 @@ fn on_host(user: &User, users: Option<&UserNamespace>) -> Result<u32, String> {
     }
 }
 
+/// The root directory of the calling process.
+fn own_root() -> Result<OwnedFd, String> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    open("/", flags, Mode::empty()).map_err(reason)
+}
+
 /// Makes a terminal of the jail's own that of the calling process. Where the jail has no place for
-/// one, it has no name there.
+/// one below `root`, it has no name: the host's users are to find it no more than the jail itself.
 fn own_terminal(
     own: &OwnTerminal,
     user: &User,
     users: Option<&UserNamespace>,
+    root: BorrowedFd<'_>,
 ) -> Result<Pty, String> {
-    let terminals = match pty::terminals() {
+    let terminals = match pty::terminals(root) {
         Some(terminals) => terminals,
         None => world::terminals(None, users).map_err(|why| Part::Pty.missing(why))?,
     };

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{openat2, OFlag, OpenHow, ResolveFlag, AT_FDCWD};
+use nix::fcntl::{openat2, OFlag, OpenHow, ResolveFlag};
 use nix::sys::statfs::{fstatfs, FsType};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, fchown, Uid};
 use rustix::process::ioctl_tiocsctty;
@@ -19,8 +19,8 @@ use crate::text::reason;
 /// What marks a file system of terminals (devpts).
 const DEVPTS: FsType = FsType(0x1cd1);
 
-/// Where such a file system is.
-const PLACE: &str = "/dev/pts";
+/// Where such a file system is, in a root directory.
+const PLACE: &str = "dev/pts";
 
 /// Which of the standard descriptors are, or become, a terminal: input, output, error.
 pub type Which = [bool; 3];
@@ -33,12 +33,12 @@ pub struct Pty {
     pub slave: OwnedFd,
 }
 
-/// The file system of terminals that the calling process finds; `None` where there is none.
-pub fn terminals() -> Option<OwnedFd> {
+/// The file system of terminals that is found in a root directory; `None` where there is none.
+pub fn terminals(root: BorrowedFd<'_>) -> Option<OwnedFd> {
     let how = OpenHow::new()
         .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
         .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-    let found = openat2(AT_FDCWD, Path::new(PLACE), how).ok()?;
+    let found = openat2(root, Path::new(PLACE), how).ok()?;
     // Whoever may mount in the jail decides what is there. In such a file system nobody but the
     // kernel makes files.
     let kind = fstatfs(&found).ok()?.filesystem_type();

@@ -8,6 +8,8 @@ use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
 use jaula_tests::launch::{complaint, jaula, run, Terminal, FAILED};
 use jaula_tests::sys::process;
 use jaula_tests::{check, check_eq, wait};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 
 /// Stops all that it can, again and again.
@@ -66,6 +68,32 @@ pub fn add(suite: &mut Suite) {
             Ok(())
         },
     );
+    suite.case(
+        "exec: the terminal of a jail without mounts is not among the host's",
+        || {
+            let jail = Jail::with(&["--without", "mounts"], "sleep 1000")?;
+            let before = terminals_of_user()?;
+            let script = "test -t 0 && echo on''e; read x";
+            let exec = ["exec", &jail.name, "--", "sh", "-c", script];
+            let mut terminal = Terminal::start(Command::new("jaula").args(exec).current_dir("/"))?;
+            terminal.expect("one\r\n")?;
+            let there = terminals_of_user();
+            terminal.send("\r")?;
+            check_eq!(terminal.finish()?, 0, "the exit status");
+            check_eq!(there?, before, "terminals of user 1000 in /dev/pts");
+            Ok(())
+        },
+    );
+}
+
+/// How many terminals of the host belong to the user of a jail.
+fn terminals_of_user() -> Result<usize, Failure> {
+    let mut count = 0;
+    for entry in fs::read_dir("/dev/pts").context("/dev/pts")? {
+        let found = entry.and_then(|entry| entry.metadata());
+        count += usize::from(found.is_ok_and(|found| found.uid() == 1000));
+    }
+    Ok(count)
 }
 
 /// A detached jail, removed when it is dropped.
@@ -76,12 +104,16 @@ struct Jail {
 
 impl Jail {
     fn new(script: &str) -> Result<Self, Failure> {
+        Self::with(&[], script)
+    }
+
+    fn with(options: &[&str], script: &str) -> Result<Self, Failure> {
         let root = Built::new()?;
         let path = root.0.display().to_string();
         let name = format!("hostile-{}", process::pid());
         let detached = ["run", "--quiet", "--detach", "--name", &name];
         let command = [&path, "--", "sh", "-c", script];
-        succeed(&[&detached[..], &command].concat())?;
+        succeed(&[&detached[..], options, &command].concat())?;
         Ok(Jail { name, _root: root })
     }
 }
