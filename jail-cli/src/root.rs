@@ -19,7 +19,7 @@ use crate::text::reason;
 use crate::trusted_path::{self, Refusal};
 
 /// Which directory this is: device and inode number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     device: u64,
     inode: u64,

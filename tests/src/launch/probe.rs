@@ -72,6 +72,9 @@ pub fn act_as_probe() -> Option<ExitCode> {
             inmate::explode();
             ExitCode::from(254)
         }
+        ["flee"] => process::flee(),
+        ["shuffle"] => shuffle(),
+        ["nested", depth] => nested(depth.parse().unwrap_or(0)),
         ["arguments", length] => {
             match process::show_arguments(length.parse().unwrap_or(0)) {
                 Ok(()) => announce("ready"),
@@ -93,6 +96,41 @@ pub fn act_as_probe() -> Option<ExitCode> {
             ExitCode::SUCCESS
         }
     })
+}
+
+/// Makes directories in one another, from the inside out: nobody has to go down there.
+fn nested(depth: usize) -> ExitCode {
+    let made = std::fs::create_dir("nested").and_then(|()| {
+        std::fs::write("nested/last", "x")?;
+        (0..depth).try_for_each(|_| {
+            std::fs::create_dir("around")?;
+            std::fs::rename("nested", "around/nested")?;
+            std::fs::rename("around", "nested")
+        })
+    });
+    announce(&made.map_or_else(|error| error.to_string(), |()| "ready".into()));
+    inmate::wait_for_ever()
+}
+
+/// Lays a long way by `..` to a file, and moves directories all the time.
+fn shuffle() -> ExitCode {
+    let way = "a/../".repeat(700) + "file";
+    let made = std::fs::create_dir("a")
+        .and_then(|()| std::fs::write("file", "x"))
+        .and_then(|()| std::os::unix::fs::symlink(way, "link"));
+    announce(&made.map_or_else(|error| error.to_string(), |()| "ready".into()));
+    let move_about = |name: &str| {
+        let other = format!("{name}-moved");
+        let _ = std::fs::create_dir(name);
+        loop {
+            let _ = std::fs::rename(name, &other);
+            let _ = std::fs::rename(&other, name);
+        }
+    };
+    let _ = process::fork(|| move_about("b"));
+    let _ = process::fork(|| move_about("c"));
+    move_about("d");
+    ExitCode::FAILURE
 }
 
 fn announce(text: &str) {

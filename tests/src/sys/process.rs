@@ -100,6 +100,18 @@ pub fn fork(child: impl FnOnce() -> i32) -> Result<pid_t> {
     }
 }
 
+/// Forks and ends, again and again: nobody who has seen the process finds it under its number any more.
+pub fn flee() -> ! {
+    loop {
+        // SAFETY: the caller is single-threaded, and the child goes on where it was.
+        match unsafe { libc::fork() } {
+            0 => {}
+            child if child > 0 => exit(0),
+            _ => nap(),
+        }
+    }
+}
+
 /// Forks and waits; how the child ended.
 pub fn in_child(child: impl FnOnce() -> i32) -> Result<Ended> {
     wait(fork(child)?)

@@ -15,6 +15,10 @@ use rustix::fs::Stat;
 use crate::root::Root;
 use crate::text::{reason, shown};
 
+/// How often a path is followed anew because something was moved meanwhile (EAGAIN): whoever is in the
+/// jail can lay a long way by `..`, and move something all the time.
+const ATTEMPTS: usize = 1000;
+
 /// Where a path begins and how far it may lead.
 pub enum Where<'a> {
     /// Anywhere on the host.
@@ -32,13 +36,13 @@ impl Where<'_> {
             Where::Jail(root) => {
                 let inside = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
                 let how = how.resolve(inside);
-                // EAGAIN: something was moved while `..` was followed.
-                loop {
+                for _ in 1..ATTEMPTS {
                     match openat2(root.directory(), path, how) {
                         Err(Errno::EAGAIN | Errno::EINTR) => {}
                         result => return result,
                     }
                 }
+                openat2(root.directory(), path, how)
             }
         }
     }
@@ -149,6 +153,11 @@ fn explain(errno: Errno) -> String {
         Errno::ELOOP => {
             "leads through too many symbolic links, or through one that the kernel makes \
                          up, as those in /proc are (ELOOP)"
+                .into()
+        }
+        Errno::EAGAIN => {
+            "directories are being moved all the time while `..` is followed; name it by a path \
+             without links and `..` (EAGAIN)"
                 .into()
         }
         errno => reason(errno),

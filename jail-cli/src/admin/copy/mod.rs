@@ -23,7 +23,8 @@ use caps::{CapSet, Capability};
 use nix::sys::stat::{umask, Mode};
 use nix::unistd::{setfsgid, setfsuid, Gid, Uid};
 
-use crate::isolation::Block;
+use crate::caller::Caller;
+use crate::isolation::{Block, UMASK};
 use crate::root::Root;
 use crate::state::Record;
 use crate::user::User;
@@ -52,7 +53,8 @@ pub fn copy_in(
     Copying::new(false, warn).copy(source, target)
 }
 
-/// Copies `from` of a jail to `to` of the host, where it then belongs to the caller; as [`copy_in`].
+/// Copies `from` of a jail to `to` of the host, where it then belongs to the caller, whose umask it
+/// heeds; as [`copy_in`].
 ///
 /// # Errors
 ///
@@ -64,6 +66,8 @@ pub fn copy_out(
 ) -> Result<usize, String> {
     let source = Source::find(&Where::Jail(root), from)?;
     let target = Target::find(&Where::Host, to, &source)?;
+    // That others may write to it is not for the jail to say, whatever the caller permits.
+    umask(Mode::from_bits_truncate(Caller::get().umask() | UMASK));
     Copying::new(true, warn).copy(source, target)
 }
 

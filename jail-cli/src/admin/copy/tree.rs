@@ -2,6 +2,7 @@
 
 //! Copying a file, or a directory with all that is in it.
 
+use std::collections::HashSet;
 use std::ffi::{CStr, OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -44,6 +45,10 @@ const MADE_UP: [u32; 17] = [
 /// Which permissions are kept: no set-user-ID, no set-group-ID.
 const KEPT: u32 = 0o777;
 
+/// How deep directories may lie in one another: each that is open takes descriptors and room on the
+/// stack. Whoever is in the jail can make more of them than there is of both.
+const DEEPEST: usize = 256;
+
 /// One walk through what is copied.
 pub struct Copying<'a> {
     /// Whether it comes from a jail.
@@ -52,7 +57,9 @@ pub struct Copying<'a> {
     /// How many could not be copied.
     failed: usize,
     /// The directories that are copied to: they are not copied themselves.
-    made: Vec<Identity>,
+    made: HashSet<Identity>,
+    /// How many directories it is in.
+    depth: usize,
     /// Where it is at the moment.
     path: PathBuf,
     /// How many names it has used.
@@ -65,7 +72,8 @@ impl<'a> Copying<'a> {
             from_jail,
             warn,
             failed: 0,
-            made: Vec::new(),
+            made: HashSet::new(),
+            depth: 0,
             path: PathBuf::new(),
             names: 0,
         }
@@ -103,6 +111,11 @@ impl<'a> Copying<'a> {
         if self.made.contains(&identity(stat)) {
             return Err("is where it is copied to".into());
         }
+        if self.depth >= DEEPEST {
+            return Err(format!(
+                "lies more than {DEEPEST} directories deep; copy it by itself"
+            ));
+        }
         let made = mkdirat(above, name, permissions(stat));
         if let Err(errno) = made {
             if errno != Errno::EEXIST {
@@ -122,25 +135,39 @@ impl<'a> Copying<'a> {
     /// Copies all that is in a directory into another one.
     fn directory_into(&mut self, from: OwnedFd, to: OwnedFd) -> Result<(), String> {
         let identity = identity(&stat_of(&to).map_err(reason)?);
-        self.made.push(identity);
+        self.made.insert(identity);
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let readable = openat(&from, ".", flags, Mode::empty()).map_err(reason)?;
+        drop(from);
         let listing = |error: rustix::io::Errno| {
             format!(
                 "listing it: {}",
                 reason(Errno::from_raw(error.raw_os_error()))
             )
         };
-        let entries = Dir::read_from(&readable).map_err(listing)?;
+        let entries = Dir::read_from(&readable).map_err(&listing)?;
+        self.depth += 1;
+        let copied = self.entries(entries, &readable, &to, listing);
+        self.depth -= 1;
+        copied
+    }
+
+    fn entries(
+        &mut self,
+        entries: Dir,
+        from: &OwnedFd,
+        to: &OwnedFd,
+        listing: impl Fn(rustix::io::Errno) -> String,
+    ) -> Result<(), String> {
         for entry in entries {
-            let entry = entry.map_err(listing)?;
+            let entry = entry.map_err(&listing)?;
             let name = entry.file_name();
             if name == c"." || name == c".." {
                 continue;
             }
             let name = os_string(name);
             self.path.push(&name);
-            if let Err(why) = self.entry(readable.as_fd(), to.as_fd(), &name) {
+            if let Err(why) = self.entry(from.as_fd(), to.as_fd(), &name) {
                 self.failed += 1;
                 (self.warn)(format!("{}: {why}", shown(&self.path)));
             }

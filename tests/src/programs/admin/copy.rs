@@ -4,12 +4,14 @@
 
 use jaula_tests::admin::{output, succeed, Detached, ROOT};
 use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
-use jaula_tests::launch::{complaint, failed, jaula, FAILED};
+use jaula_tests::launch::{complaint, failed, jaula, Root, FAILED};
 use jaula_tests::sys::{process, tree};
 use jaula_tests::{check, check_eq, jailfs};
 use std::fs;
 use std::os::unix::fs::{symlink, MetadataExt};
 use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 /// A directory of the host's, removed when dropped.
 struct Place(PathBuf);
@@ -52,6 +54,23 @@ fn jail(options: &[&str]) -> Result<Detached, Failure> {
         &[&["--name", "copied", "--tmpfs", "/tmp"], options].concat(),
         "echo ready; exec sleep 1000",
     )?;
+    jail.has_printed("ready")?;
+    Ok(jail)
+}
+
+/// The probe in it.
+fn probe(root: &Root, arguments: &[&str]) -> Result<Detached, Failure> {
+    let run = ["run", "--detach", "--name", "copied", "--tmpfs", "/tmp"];
+    let probe = [
+        "--user",
+        "root",
+        "--workdir",
+        "/tmp",
+        root.text(),
+        "--",
+        "/bin/probe",
+    ];
+    let jail = Detached::run(&[&run[..], &probe, arguments].concat())?;
     jail.has_printed("ready")?;
     Ok(jail)
 }
@@ -288,6 +307,65 @@ pub fn add(suite: &mut Suite<'_>) {
             check!(!place.has("planted"), "something was planted");
             check!(!fs::exists("/planted")?, "something was planted in /");
         }
+        Ok(())
+    });
+    suite.case("cp: what comes out heeds the umask of the caller", || {
+        let (place, _jail) = (Place::new()?, jail(&[])?);
+        inside("umask 0; echo x > /tmp/open; chmod 777 /tmp/open; mkdir /tmp/dir; cp /tmp/open /tmp/dir")?;
+        for (umask, expected) in [("077", 0o700), ("0", 0o755)] {
+            for name in ["open", "dir"] {
+                let to = place.path(&format!("{name}-{umask}"));
+                let script = format!("umask {umask}; exec jaula cp copied:/tmp/{name} {to}");
+                let said = output(Command::new("/bin/sh").args(["-c", &script]))?;
+                check!(said.status.success(), "{}", complaint(&said));
+                let mode = |path: &str| -> Result<u32, Failure> {
+                    Ok(fs::metadata(path).context(path)?.mode() & 0o7777)
+                };
+                check_eq!(mode(&to)?, expected, "{name} under umask {umask}");
+                if name == "dir" {
+                    check_eq!(mode(&format!("{to}/open"))?, expected, "what is in it");
+                }
+            }
+        }
+        Ok(())
+    });
+    suite.case("cp: directories deeper than anybody goes", || {
+        let (place, root) = (Place::new()?, Root::new()?);
+        let _jail = probe(&root, &["nested", "1000"])?;
+        let copy = format!(
+            "ulimit -n 1000000; exec jaula cp copied:/tmp/nested {}",
+            place.path("out")
+        );
+        let said = output(Command::new("/bin/sh").args(["-c", &copy]))?;
+        let complaint = complaint(&said);
+        let end = complaint.lines().last().unwrap_or_default();
+        check!(
+            complaint.contains("directories deep"),
+            "{}: {end}",
+            said.status
+        );
+        check_eq!(said.status.code(), Some(FAILED), "the exit status");
+        Ok(())
+    });
+    suite.case("cp: what is moved all the time holds nobody up", || {
+        let (place, root) = (Place::new()?, Root::new()?);
+        let _jail = probe(&root, &["shuffle"])?;
+        for round in 0..10 {
+            let start = Instant::now();
+            let to = place.path(&format!("out-{round}"));
+            let copy = ["60", "jaula", "cp", "copied:/tmp/link", &to];
+            let said = output(Command::new("timeout").args(copy))?;
+            if !said.status.success() {
+                let said = Output {
+                    // The way itself is long.
+                    stderr: said.stderr[said.stderr.len().saturating_sub(300)..].to_vec(),
+                    ..said
+                };
+                failed(&said, FAILED, &["EAGAIN", "moved"])?;
+            }
+            check!(start.elapsed() < Duration::from_secs(60), "it is held up");
+        }
+        succeed(&["cp", "copied:/tmp/file", &place.path("file")])?;
         Ok(())
     });
     suite.case(
