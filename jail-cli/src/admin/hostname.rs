@@ -42,10 +42,9 @@ impl Admin {
     /// Where the jail has none of its own, or it is not known.
     pub fn uts(&self, jail: &Jail) -> Result<Uts, String> {
         let Some(record) = &jail.record else {
-            return Err(
-                "whether it has a hostname of its own is not noted: jaula has not started it"
-                    .into(),
-            );
+            return Err(self.unnoted(
+                "whether it has a hostname of its own is not noted: jaula has not started it",
+            ));
         };
         let noted = record.namespaces.and_then(|inodes| inodes.of("uts"));
         let inode = noted.filter(|_| record.isolation.new.new_uts).ok_or(

@@ -25,14 +25,10 @@ impl Admin {
     /// Where the root is not known, or another directory lies there now.
     pub fn root_inside(&self, jail: &Jail) -> Result<(Root, Option<Block>, Record), String> {
         let Some(record) = &jail.record else {
-            return Err(match self.store.is_closed() {
-                true => "what is noted about it can be read by root alone".into(),
-                false => {
-                    "jaula has not started this jail, or has not noted it, and does not know its \
-                          root directory"
-                        .into()
-                }
-            });
+            return Err(self.unnoted(
+                "jaula has not started this jail, or has not noted it, and does not know its root \
+                 directory",
+            ));
         };
         let by_process = match record.isolation.has(Part::Mounts) {
             true => by_process(jail, record)?,

@@ -85,6 +85,13 @@ impl Admin {
     /// What is noted about a jail that has ended: the one with this number, or the last one with
     /// this name.
     pub fn ended(&self, id: &JailId) -> Result<Option<Record>, String> {
+        if self.store.is_closed() {
+            return Err(
+                "there is no such jail now, and what is noted about those that have ended can \
+                        be read by root alone"
+                    .into(),
+            );
+        }
         let mut last: Option<Record> = None;
         for number in self.store.numbers()? {
             let Some(record) = self.store.read(number) else {
@@ -102,6 +109,15 @@ impl Admin {
             }
         }
         Ok(last)
+    }
+
+    /// Why nothing is known of what jaula notes about a jail that exists; `otherwise` is so where it
+    /// could be read.
+    pub fn unnoted(&self, otherwise: &str) -> String {
+        match self.store.is_closed() {
+            true => "what is noted about it can be read by root alone".into(),
+            false => otherwise.into(),
+        }
     }
 
     /// Notes the name that a jail has been given.

@@ -50,7 +50,9 @@ impl Inspect {
                 })?;
             }
             Err(missing @ JailsError::NoSuchJail(_)) => {
-                let noted = admin.ended(&self.jail).map_err(Failure::failed)?;
+                let noted = admin.ended(&self.jail);
+                let noted =
+                    noted.map_err(|why| Failure::failed(format!("{}: {why}", self.jail)))?;
                 output::json(&Ended {
                     state: "ended",
                     noted: noted.ok_or(missing)?,

@@ -130,19 +130,21 @@ impl Logs {
     }
 
     fn record(&self, admin: &Admin) -> Result<Record, Failure> {
+        let failed = |why: String| Failure::failed(format!("{}: {why}", self.jail));
         let record = match admin.find(&self.jail) {
             Ok(jail) => jail.record,
             Err(missing @ JailsError::NoSuchJail(_)) => {
-                let ended = admin.ended(&self.jail).map_err(Failure::failed)?;
+                let ended = admin.ended(&self.jail).map_err(failed)?;
                 Some(ended.ok_or(missing)?)
             }
             Err(error) => return Err(error.into()),
         };
         record.filter(|record| record.detached).ok_or_else(|| {
-            Failure::failed(format!(
-                "{}: has no log; a jail has one that was started with \"jaula run --detach\"",
-                self.jail
-            ))
+            failed(
+                admin.unnoted(
+                    "has no log; a jail has one that was started with \"jaula run --detach\"",
+                ),
+            )
         })
     }
 }
