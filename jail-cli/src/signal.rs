@@ -21,6 +21,8 @@ impl SignalNumber {
     pub const TERM: SignalNumber = SignalNumber(libc::SIGTERM);
     /// What ends every process.
     pub const KILL: SignalNumber = SignalNumber(libc::SIGKILL);
+    /// What stops every process.
+    pub const STOP: SignalNumber = SignalNumber(libc::SIGSTOP);
     /// What a process goes on by that was stopped.
     pub const CONT: SignalNumber = SignalNumber(libc::SIGCONT);
 

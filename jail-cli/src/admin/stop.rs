@@ -25,6 +25,10 @@ impl Admin {
     /// jails within it as well, and those that come meanwhile; each before what it has started. Whoever
     /// has not been asked by half of the time is asked then.
     pub fn stop(&self, jail: &Jail, time: Duration) -> Result<(), String> {
+        // Who may not end it is told so at once.
+        if self.open_jail(&jail.info, Rights::ADMINISTER)?.is_none() {
+            return self.end(jail);
+        }
         // Whatever becomes of that, the jail is to end.
         if let Err(why) = self.ask(jail, time) {
             crate::complain!(
@@ -79,19 +83,18 @@ impl Admin {
             let is_late = Instant::now() >= half;
             let is_due =
                 |process: &Jailed, all: &BTreeSet<i32>| is_late || !all.contains(&process.parent);
-            let (number_left, result) =
-                self.send_to_new(jail, &mut asked, &is_due, &mut |process| {
-                    ask_one(process, signal)
-                })?;
-            if let Err(why) = result {
+            let left = self.send_to_new(jail, &mut asked, &is_due, &mut |process| {
+                ask_one(process, signal)
+            })?;
+            if let Err(why) = left.result {
                 failure.get_or_insert(why);
             }
             // One that cannot be asked does not keep the others from having their time.
-            let left = deadline.saturating_duration_since(Instant::now());
-            if number_left == 0 || left.is_zero() {
+            let time = deadline.saturating_duration_since(Instant::now());
+            if left.processes == 0 || time.is_zero() {
                 return failure.map_or(Ok(()), Err);
             }
-            sleep(LOOK.min(left));
+            sleep(LOOK.min(time));
         }
     }
 }

@@ -63,6 +63,26 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
         succeed(&["rm", &jail.text()])?;
         Ok(())
     });
+    suite.case("kill --all: who flees is met, or that is said", || {
+        for command in ["bomb", "flee", "flee"] {
+            let run = ["run", "--detach", "--keep", "--max-tasks", "40"];
+            let probe = [root.text(), "--", "/bin/probe", command];
+            let jail = Detached::run(&[&run[..], &probe].concat())?;
+            wait::until("it has begun", || {
+                Ok(jailfs::value(jail.number, "tasks")? > 0)
+            })?;
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            let said = output(&mut jaula(&["kill", "--all", &jail.text()]))?;
+            std::thread::sleep(std::time::Duration::from_secs(1));
+            let left = jailfs::value(jail.number, "tasks")?;
+            match said.status.success() {
+                true => check_eq!(left, 0, "how many are left"),
+                false => failed(&said, FAILED, &["jaula rm"])?,
+            }
+            succeed(&["rm", &jail.text()])?;
+        }
+        Ok(())
+    });
     suite.case("kill: what is no signal is refused", || {
         let jail = Detached::start(&[], "exec sleep 1000")?;
         for bad in ["0", "65", "NOTHING", "RTMIN+99"] {
