@@ -2,15 +2,18 @@
 
 //! Waiting for the first process of a jail.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Admin;
 use crate::jails::{JailId, JailsError};
-use crate::state::{Ended, Record};
+use crate::state::{Ended, Record, DIRECTORY};
 use crate::text::reason;
 
 /// How often is looked whether it is noted how it ended.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How long is waited for that.
+const ENOUGH: Duration = Duration::from_secs(10);
 
 /// How long a process is waited for before what is noted is looked at again.
 const LONG: Duration = Duration::from_secs(3600);
@@ -23,18 +26,16 @@ impl Admin {
     /// Where there is no such jail, or nothing is noted.
     pub fn record(&self, id: &JailId) -> Result<Record, String> {
         let unknown = || {
-            let why = match self.store.is_closed() {
-                true => "what is noted about it can be read by root alone",
-                false => {
-                    "nothing is noted about it: jaula has not started it, or could not note it"
-                }
-            };
+            let why = self.unnoted(
+                "nothing is noted about it: jaula has not started it, or could not note it",
+            );
             format!("{id}: {why}")
         };
         match self.find(id) {
             Ok(jail) => jail.record.ok_or_else(unknown),
             Err(missing @ JailsError::NoSuchJail(_)) => {
-                self.ended(id)?.ok_or_else(|| missing.to_string())
+                let ended = self.ended(id).map_err(|why| format!("{id}: {why}"))?;
+                ended.ok_or_else(|| missing.to_string())
             }
             Err(error) => Err(error.to_string()),
         }
@@ -46,6 +47,7 @@ impl Admin {
     ///
     /// Where that is not noted: the jail was in the foreground, or has been removed.
     pub fn wait(&self, record: &Record) -> Result<Ended, String> {
+        let mut ended_by = None;
         loop {
             // Asked first: what it noted before it ended is then read.
             let writer = record.supervisor.hold().map_err(reason)?;
@@ -63,6 +65,15 @@ impl Admin {
             };
             match record.first_process.hold().map_err(reason)? {
                 Some(first) => first.wait(LONG).map_err(reason)?,
+                // Of one that is kept it is noted at once, if it can be; who waits for it stays.
+                None if record.keep
+                    && ended_by.get_or_insert_with(Instant::now).elapsed() > ENOUGH =>
+                {
+                    return Err(format!(
+                        "its first process has ended, and how could not be noted so far: look \
+                         whether there is room in {DIRECTORY}, and ask again"
+                    ));
+                }
                 None => writer.wait(LOOK).map_err(reason)?,
             };
         }

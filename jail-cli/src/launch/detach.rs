@@ -32,6 +32,9 @@ use crate::text::reason;
 /// unless somebody outside of the jail was given the other end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
+/// How long after it could not be noted how a process ended that is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// Starts `plan` under a supervisor and returns when it is executed.
 pub(super) fn detach(plan: Plan, root: Root) -> Result<JailNumber, LaunchError> {
     let path = plan.path.clone();
@@ -186,18 +189,23 @@ fn watch(
     };
     let ending = running.wait_and_drain(drain).ending;
     if record.keep {
-        note(record, &ending);
-        // It goes on printing.
+        // It goes on printing. Meanwhile there may be room for that again.
+        while !note(record, &ending) && !writer.is_finished() {
+            std::thread::sleep(AGAIN);
+        }
         let _ = writer.join();
     } else {
         // Whoever sees how it ended finds all that it printed in the log.
         let _ = ended.recv_timeout(LAST_WORDS);
+        // Nobody is left to be told that this failed.
         note(record, &ending);
     }
 }
 
-/// Notes how the first process ended. Nobody is left to be told that this failed.
-fn note(record: &Record, ending: &Result<Ending, LaunchError>) {
-    let Ok(ending) = ending else { return };
-    let _ = note_end(record, *ending);
+/// Notes how the first process ended; whether nothing is left to be done about that.
+fn note(record: &Record, ending: &Result<Ending, LaunchError>) -> bool {
+    match ending {
+        Ok(ending) => note_end(record, *ending).is_ok(),
+        Err(_) => true,
+    }
 }

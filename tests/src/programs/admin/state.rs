@@ -7,7 +7,7 @@ use jaula_tests::admin::{in_kernel, json, noted, output, succeed, text, Detached
 use jaula_tests::ktap::{fail, CaseResult, Context, Failure, Suite};
 use jaula_tests::launch::{complaint, failed, jaula, FAILED};
 use jaula_tests::sys::{process, tree};
-use jaula_tests::{check, check_eq};
+use jaula_tests::{check, check_eq, wait};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -22,6 +22,17 @@ impl Small {
         fs::create_dir_all(STATE).context(STATE)?;
         tree::mount("tmpfs", STATE, options).context("mount")?;
         Ok(Small)
+    }
+
+    /// Gives both back.
+    fn empty(&self) -> CaseResult {
+        for file in fs::read_dir(STATE).context(STATE)? {
+            let path = file.context(STATE)?.path();
+            if path.to_string_lossy().contains(".full-") {
+                fs::remove_file(&path).context(path.display())?;
+            }
+        }
+        Ok(())
     }
 
     /// Leaves neither room nor names.
@@ -222,6 +233,61 @@ pub fn add(suite: &mut Suite<'_>) {
         );
         succeed(&["exec", "long", "--", "/bin/probe", "exit", "0"])?;
         succeed(&["rm", "long"])?;
+        Ok(())
+    });
+    suite.case(
+        "how a kept jail ended, where there was no room to note it",
+        || {
+            let small = Small::new("size=256k,nr_inodes=40")?;
+            let script = "setsid sleep 1000 & sleep 3; exit 7";
+            let jail = Detached::start(&["--keep", "--name", "kept"], script)?;
+            small.fill()?;
+            let untold = output(&mut jaula(&["wait", "kept"]))?;
+            failed(&untold, FAILED, &["kept", "could not be noted"])?;
+            small.empty()?;
+            wait::until("how it ended is noted", || {
+                Ok(!jail.inspect()?["noted"]["ended"].is_null())
+            })?;
+            check_eq!(succeed(&["wait", "kept"])?, "7\n", "how it ended");
+            Ok(())
+        },
+    );
+    suite.case("who may not read what is noted is told so", || {
+        let jail = Detached::start(&["--name", "closed"], "exec sleep 1000")?;
+        let old = Detached::start(&["--name", "gone"], "exit 0")?;
+        old.ended()?;
+        let ended = process::in_child(|| {
+            let told = jaula_tests::sys::ids::become_user(1000)
+                .context("becoming user 1000")
+                .and_then(|()| {
+                    for name in ["closed", "gone"] {
+                        for command in [&["logs"][..], &["wait"], &["rm"], &["kill"]] {
+                            let said = output(&mut jaula(&[command, &[name]].concat()))?;
+                            let reason = match (name, command[0]) {
+                                ("closed", "rm") => "EPERM",
+                                ("gone", "kill") => "no such jail",
+                                _ => "by root alone",
+                            };
+                            failed(&said, FAILED, &[name, reason]).context(command[0])?;
+                        }
+                    }
+                    let start = std::time::Instant::now();
+                    let stop = ["stop", "--timeout", "30", "closed"];
+                    failed(&output(&mut jaula(&stop))?, FAILED, &["EPERM"])?;
+                    check!(start.elapsed().as_secs() < 10, "it has waited before");
+                    Ok(())
+                });
+            if let Err(failure) = &told {
+                println!("# {failure}");
+            }
+            i32::from(told.is_err())
+        });
+        check_eq!(
+            ended.context("fork")?,
+            process::Ended::Exited(0),
+            "the child"
+        );
+        check!(jail.exists()?, "it was ended");
         Ok(())
     });
     suite.case("what is noted cannot be read by others", || {
