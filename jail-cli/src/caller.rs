@@ -7,6 +7,7 @@
 //! place before anything else.
 
 use std::ffi::c_int;
+use std::process::Command;
 use std::sync::OnceLock;
 
 use rustix::process::{getrlimit, setrlimit, Resource, Rlimit as Values};
@@ -119,6 +120,12 @@ impl Caller {
     /// Its umask.
     pub fn umask(&self) -> u32 {
         self.umask
+    }
+
+    /// Has a command of the caller's own begin with what the caller has, in place of what jaula works
+    /// with.
+    pub fn hand_to(&self, command: &mut Command) {
+        inherited::begin_with(command, self.umask, self.limits.clone(), &self.ignored);
     }
 
     /// Whether it ignores a signal.

@@ -7,7 +7,7 @@
 //! own, which is ended when its time is over, or when a signal ends this process.
 
 use std::ffi::c_int;
-use std::io::{self, stderr, stdout, Read, Write};
+use std::io::{self, stderr, stdout, Read, Stderr, Stdout, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -18,6 +18,7 @@ use nix::fcntl::{fcntl, FcntlArg, OFlag};
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use nix::sys::signal::{killpg, raise, SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{waitid, Id, WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 use rustix::process::{pidfd_open, PidfdFlags};
 
@@ -53,10 +54,17 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Outcome, String> {
     let child = child.map_err(|error| format!("/bin/sh: {error}"))?;
     let group = Pid::from_raw(child.id() as c_int);
     let mut running = Running { child, group };
+    let mut output = Output::new(running.child.stdout.take(), stdout());
+    let mut errors = Output::new(running.child.stderr.take(), stderr());
     // Were that done before, they would be blocked for the command as well.
     let signals = Signals::block().map_err(reason)?;
-    let ended = running.watch(&signals, limit);
+    let ended = running.watch(&signals, limit, (&mut output, &mut errors));
     if let Ok(Some(status)) = ended {
+        // Who reads it may take his time; a signal then ends this process as any other that prints.
+        drop(signals);
+        // No more than there can be: what is in the background may go on for ever.
+        output.drain();
+        errors.drain();
         return Ok(Outcome::Ended(status));
     }
     running.end();
@@ -80,9 +88,12 @@ struct Running {
 impl Running {
     /// Hands on what it prints until it has ended; `None` where its time is over before that, or a
     /// signal is pending.
-    fn watch(&mut self, signals: &Signals, limit: Duration) -> Result<Option<ExitStatus>, String> {
-        let mut output = Output::new(self.child.stdout.take().map(OwnedFd::from), stdout());
-        let mut errors = Output::new(self.child.stderr.take().map(OwnedFd::from), stderr());
+    fn watch(
+        &mut self,
+        signals: &Signals,
+        limit: Duration,
+        (output, errors): (&mut Output<Stdout>, &mut Output<Stderr>),
+    ) -> Result<Option<ExitStatus>, String> {
         let end = rustix::process::Pid::from_child(&self.child);
         let end = pidfd_open(end, PidfdFlags::empty()).map_err(|error| error.to_string())?;
         let deadline = (!limit.is_zero()).then(|| Instant::now() + limit);
@@ -107,17 +118,14 @@ impl Running {
             let (has_ended, is_interrupted) = (is_ready(0), is_ready(1));
             drop(ready);
             if has_ended {
-                // No more than there can be: what is in the background may go on for ever.
-                output.drain();
-                errors.drain();
                 let status = self.child.wait();
                 return status.map(Some).map_err(|error| error.to_string());
             }
             if is_interrupted {
                 return Ok(None);
             }
-            output.hand_on();
-            errors.hand_on();
+            output.hand_on_what_goes();
+            errors.hand_on_what_goes();
         }
     }
 
@@ -126,47 +134,84 @@ impl Running {
         let _ = killpg(self.group, Signal::SIGTERM);
         let _ = killpg(self.group, Signal::SIGCONT);
         let deadline = Instant::now() + GRACE;
-        while Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
+        // Not waited for before the group is ended: its number could be another's by then.
+        let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        while Instant::now() < deadline
+            && matches!(
+                waitid(Id::Pid(self.group), ended),
+                Ok(WaitStatus::StillAlive)
+            )
+        {
             std::thread::sleep(Duration::from_millis(20));
         }
-        // The group is there as long as somebody is in it, whoever has led it.
         let _ = killpg(self.group, Signal::SIGKILL);
         let _ = self.child.wait();
     }
 }
 
+/// What is handed on at once. So much fits into a pipe that can be written to (PIPE_BUF).
+const PART: usize = 4096;
+
 /// A pipe that is read, and where to.
-struct Output<W: Write> {
+struct Output<W: Write + AsFd> {
     from: Option<std::fs::File>,
     to: W,
+    /// Read, and not handed on yet.
+    waiting: Vec<u8>,
 }
 
-impl<W: Write> Output<W> {
-    fn new(from: Option<OwnedFd>, to: W) -> Self {
-        let from = from.filter(|from| {
+impl<W: Write + AsFd> Output<W> {
+    fn new(from: Option<impl Into<OwnedFd>>, to: W) -> Self {
+        let from = from.map(Into::into).filter(|from| {
             let flags = FcntlArg::F_SETFL(OFlag::O_NONBLOCK);
             fcntl(from, flags).is_ok()
         });
         Output {
             from: from.map(Into::into),
             to,
+            waiting: Vec::new(),
         }
     }
 
+    /// What is waited for: something to hand on, or that it can be.
     fn poll(&self) -> Option<PollFd<'_>> {
+        if !self.waiting.is_empty() {
+            return Some(PollFd::new(self.to.as_fd(), PollFlags::POLLOUT));
+        }
         let from = self.from.as_ref()?;
         Some(PollFd::new(from.as_fd(), PollFlags::POLLIN))
     }
 
-    /// Hands on what is there, some of it; how much that was.
-    fn hand_on(&mut self) -> usize {
+    /// Hands on what is there, some of it, where that holds nobody up: a reader that takes nothing is
+    /// no reason to give a command more time than it has.
+    fn hand_on_what_goes(&mut self) {
+        if self.waiting.is_empty() {
+            self.take();
+        }
+        if self.waiting.is_empty() {
+            return;
+        }
+        let mut there = [PollFd::new(self.to.as_fd(), PollFlags::POLLOUT)];
+        if poll(&mut there, PollTimeout::ZERO) != Ok(0) {
+            self.put();
+        }
+    }
+
+    /// Hands on what was taken, however long that takes.
+    fn put(&mut self) {
+        // That nobody reads it is no reason to hold the command up.
+        let _ = self.to.write_all(&self.waiting);
+        let _ = self.to.flush();
+        self.waiting.clear();
+    }
+
+    /// Takes some of what is there; how much that was.
+    fn take(&mut self) -> usize {
         let Some(from) = &mut self.from else { return 0 };
-        let mut buffer = [0; 8 << 10];
+        let mut buffer = [0; PART];
         match from.read(&mut buffer) {
             Ok(length @ 1..) => {
-                // That nobody reads it is no reason to hold the command up.
-                let _ = self.to.write_all(&buffer[..length]);
-                let _ = self.to.flush();
+                self.waiting.extend_from_slice(&buffer[..length]);
                 length
             }
             Err(error)
@@ -187,16 +232,18 @@ impl<W: Write> Output<W> {
 
     /// Hands on what is in the pipe, and not what comes after that.
     fn drain(&mut self) {
+        self.put();
         let Some(from) = &self.from else { return };
         const USUAL: usize = 64 << 10;
         let capacity = fcntl(from, FcntlArg::F_GETPIPE_SZ);
         let capacity = capacity.ok().and_then(|size| usize::try_from(size).ok());
         let mut left = capacity.unwrap_or(USUAL);
         while left > 0 {
-            match self.hand_on() {
+            match self.take() {
                 0 => return,
                 length => left = left.saturating_sub(length),
             }
+            self.put();
         }
     }
 }
@@ -285,12 +332,40 @@ mod tests {
     #[test]
     fn all_that_it_prints_is_handed_on() {
         let (reading, writing) = nix::unistd::pipe().expect("pipe");
-        let mut printed = Vec::new();
-        let mut output = Output::new(Some(reading), &mut printed);
+        let printed = tempfile::NamedTempFile::new().expect("temporary file");
+        let mut output = Output::new(Some(reading), printed.reopen().expect("reopened"));
         let mut writing = std::fs::File::from(writing);
         writing.write_all(&[b'x'; 50_000]).expect("written");
+        output.hand_on_what_goes();
         output.drain();
         drop(output);
-        assert_eq!(printed.len(), 50_000);
+        assert_eq!(std::fs::read(printed.path()).expect("read").len(), 50_000);
+    }
+
+    #[test]
+    fn who_takes_nothing_holds_nothing_up() {
+        let (reading, writing) = nix::unistd::pipe().expect("pipe");
+        let (taken, to) = nix::unistd::pipe().expect("pipe");
+        let mut output = Output::new(Some(reading), std::fs::File::from(to));
+        let mut writing = std::fs::File::from(writing);
+        let mut written = 0;
+        for _ in 0..100 {
+            if output.waiting.is_empty() {
+                writing.write_all(&[b'x'; PART]).expect("written");
+                written += PART;
+            }
+            output.hand_on_what_goes();
+        }
+        assert!(!output.waiting.is_empty());
+        let reader = std::thread::spawn(move || {
+            let mut all = Vec::new();
+            std::fs::File::from(taken)
+                .read_to_end(&mut all)
+                .expect("read");
+            all.len()
+        });
+        output.drain();
+        drop(output);
+        assert_eq!(reader.join().expect("reader"), written);
     }
 }

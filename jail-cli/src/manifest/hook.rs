@@ -8,6 +8,7 @@ use std::process::Command;
 
 use super::command::{run, Outcome};
 use super::Description;
+use crate::caller::Caller;
 use crate::jail::JailNumber;
 use crate::jails::JailName;
 
@@ -62,15 +63,18 @@ impl Occasion<'_> {
             return Ok(());
         };
         let mut command = Command::new("/bin/sh");
+        Caller::get().hand_to(&mut command);
         command
             .args(["-c", text])
             .current_dir(self.directory)
             .env("JAULA_HOOK", hook.to_string())
             .env("JAULA_NAME", self.name.as_str())
             .env("JAULA_ROOT", self.root);
-        if let Some(number) = self.number {
-            command.env("JAULA_NUMBER", number.to_string());
-        }
+        match self.number {
+            Some(number) => command.env("JAULA_NUMBER", number.to_string()),
+            // Who calls jaula may be a hook about another jail.
+            None => command.env_remove("JAULA_NUMBER"),
+        };
         match run(&mut command, description.hook_timeout) {
             Ok(Outcome::Ended(status)) if status.success() => Ok(()),
             Ok(Outcome::Ended(status)) => {

@@ -5,8 +5,11 @@
 //! By number, for not every C library has them all.
 
 use std::ffi::{c_int, c_long, c_ulong, c_void};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use nix::errno::Errno;
+use rustix::process::{setrlimit, Resource, Rlimit};
 
 /// So many processors are named in a mask; the kernel takes as many as it can have.
 const PROCESSORS: usize = 8192;
@@ -95,6 +98,31 @@ fn personality(persona: c_ulong) -> Result<c_long, Errno> {
 pub fn replace_umask(mask: u32) -> u32 {
     let mask = nix::sys::stat::Mode::from_bits_truncate(mask);
     nix::sys::stat::umask(mask).bits()
+}
+
+/// Has `command` begin with this umask and these limits, and with SIGXFSZ ignored where it is among
+/// `ignored` alone.
+///
+/// Limits that cannot be set stay.
+pub fn begin_with(
+    command: &mut Command,
+    umask: u32,
+    limits: Vec<(Resource, Rlimit)>,
+    ignored: &[c_int],
+) {
+    let is_ignored = ignored.contains(&libc::SIGXFSZ);
+    let begin = move || {
+        replace_umask(umask);
+        if !is_ignored {
+            let _ = super::default_action(libc::SIGXFSZ);
+        }
+        for (resource, values) in &limits {
+            let _ = setrlimit(*resource, *values);
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec it makes system calls alone: it neither allocates nor locks.
+    unsafe { command.pre_exec(begin) };
 }
 
 /// Has the calling process ignore `signal`.

@@ -3,8 +3,8 @@
 //! `jaula up` and `jaula down`.
 
 use jaula_tests::admin::{
-    in_kernel, json, listed, output, runs, succeed, wait_until_ended, wait_until_named, Detached,
-    ROOT,
+    in_kernel, json, listed, output, runs, succeed, text, wait_until_ended, wait_until_named,
+    Detached, ROOT,
 };
 use jaula_tests::ktap::{fail, CaseResult, Context, Failure, Suite};
 use jaula_tests::launch::{complaint, failed, jaula, FAILED};
@@ -13,7 +13,7 @@ use jaula_tests::{check, check_eq, wait};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A directory with a jaula.toml in it; what was brought up is taken down with it.
@@ -128,6 +128,49 @@ pub fn add(suite: &mut Suite<'_>) {
             Ok(())
         },
     );
+    suite.case("up: a hook has what the caller has, and not jaula", || {
+        let group = Group::new(
+            "[jail.a]\nroot = 'ROOT'\ncommand = ['sleep', '1000']\nhooks = { before-start = \
+             'umask; ulimit -n; echo number $JAULA_NUMBER; grep SigIgn /proc/self/status' }\n",
+        )?;
+        let script = "umask 077; ulimit -n 99; exec jaula up";
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]).current_dir(&group.0);
+        let said = output(command.env("JAULA_NUMBER", "77"))?;
+        check!(said.status.success(), "{}", complaint(&said));
+        let said = text(&said);
+        let (seen, ignored) = said
+            .split_once("SigIgn:")
+            .ok_or_else(|| fail(said.clone()))?;
+        check_eq!(seen, "0077\n99\nnumber\n", "what the hook sees");
+        // Its shell has its own view of some others.
+        let ignored = u64::from_str_radix(ignored.trim(), 16);
+        let ignored = ignored.map_err(|error| fail(error.to_string()))?;
+        let bit = 1 << (libc::SIGXFSZ - 1);
+        check_eq!(ignored & bit, 0, "SIGXFSZ among what it ignores");
+        Ok(())
+    });
+    suite.case("up: who does not read what a hook prints", || {
+        let text = "[jail.a]\nroot = 'ROOT'\ncommand = ['sleep', '1000']\nhook-timeout = 2\n\
+                    hooks = { before-start = 'yes' }\n";
+        let group = Group::new(text)?;
+        let mut child = group
+            .jaula(&["up"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("starting jaula")?;
+        let ended = wait::until("it has ended", || {
+            Ok(child.try_wait().context("wait")?.is_some())
+        });
+        let _ = child.kill();
+        ended?;
+        let said = child.wait_with_output().context("waiting for jaula")?;
+        check_eq!(said.status.code(), Some(FAILED), "the exit status");
+        let complaint = complaint(&said);
+        check!(complaint.contains("hook-timeout"), "{complaint}");
+        Ok(())
+    });
     suite.case("up: a hook that fails is a failure", || {
         let text = "[jail.a]\nroot = 'ROOT'\ncommand = ['sleep', '1000']\n\
                     hooks = { after-start = 'exit 3' }\n";
