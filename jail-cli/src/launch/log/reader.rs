@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use nix::fcntl::{open, OFlag};
@@ -55,6 +55,8 @@ struct Part {
     start: u64,
     file: File,
     times: Vec<Entry>,
+    /// Which list of times that was, and how long: it is not read anew where it is the same.
+    times_seen: Option<(u64, u64)>,
 }
 
 impl Reader {
@@ -215,6 +217,7 @@ impl Reader {
                     start,
                     file,
                     times: Vec::new(),
+                    times_seen: None,
                 });
                 found = true;
             }
@@ -226,7 +229,12 @@ impl Reader {
     fn read_times(&mut self, index: usize) -> io::Result<()> {
         let part = &mut self.parts[index];
         if let Some(file) = part::open(&self.directory, &part::times_name(part.start))? {
-            part.times = times::read(&file)?;
+            let found = file.metadata()?;
+            let found = Some((found.ino(), found.len()));
+            if part.times_seen != found {
+                part.times = times::read(&file)?;
+                part.times_seen = found;
+            }
         }
         Ok(())
     }

@@ -211,3 +211,26 @@ fn every_second_time_is_left_out_where_there_are_too_many() {
     let expected: Vec<Entry> = (0..64).step_by(2).chain([64]).map(entry).collect();
     assert_eq!(super::times::read(&file).expect("read"), expected);
 }
+
+#[test]
+fn many_lines_of_one_moment_are_told_in_time() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let size = 1 << 20;
+    let mut log = writer(dir.path(), size);
+    let moments = 16_000;
+    (0..moments).for_each(|time| log.write(b"a\n", time));
+    let lines = 20_000;
+    log.write("b\n".repeat(lines).as_bytes(), moments);
+    let mut reader = reader(dir.path());
+    let mut buffer = vec![0; 1 << 20];
+    let read = reader.next(&mut buffer).expect("readable");
+    let all = 2 * (moments + lines as u64);
+    assert_eq!(read, Next::Bytes(all as usize));
+    let start = std::time::Instant::now();
+    for line in 1..=lines as u64 {
+        assert_eq!(reader.time_of(2 * line).expect("readable"), Some(moments));
+    }
+    assert_eq!(reader.time_of(all).expect("readable"), Some(0));
+    let taken = start.elapsed();
+    assert!(taken.as_secs() < 4, "it took {taken:?}");
+}
