@@ -34,7 +34,10 @@ impl Entry {
     /// Locks the directory at `path`; `None` where there is none.
     pub(crate) fn lock_at(path: &Path) -> Result<Option<Self>, String> {
         loop {
-            let directory = match File::open(path) {
+            // A link would never be what was opened.
+            let mut options = OpenOptions::new();
+            options.read(true).custom_flags(libc::O_NOFOLLOW);
+            let directory = match options.open(path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 result => result.map_err(|error| failed("opening", path, &error))?,
             };
@@ -181,10 +184,12 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes a tree that may be gone, or being removed by another.
+/// Removes a tree, or a file, that may be gone, or being removed by another.
 pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // Whoever has put it there, it must not keep jails from being noted.
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => fs::remove_file(path),
         result => result,
     }
 }

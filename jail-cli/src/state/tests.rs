@@ -248,3 +248,18 @@ fn one_at_a_time_works_on_a_file() {
     assert_eq!(waiting.join().expect("joined"), Ok(()));
     assert_eq!(names(&dir), Vec::<String>::new());
 }
+
+#[test]
+fn what_is_no_directory_keeps_nothing_from_being_noted() {
+    let (dir, store) = store();
+    drop(store.create(&record(6, 1)).expect("created"));
+    fs::write(store.place(number(7)), "foreign").expect("written");
+    fs::write(dir.path().join("jaula/.scratch-999999999-0"), "foreign").expect("written");
+    drop(store.create(&record(7, 1)).expect("created"));
+    assert_eq!(store.tidy(|_| true), Ok(()));
+    assert_eq!(names(&dir), ["6", "7"]);
+    std::os::unix::fs::symlink("6", store.place(number(8))).expect("a link");
+    let refused = store.create(&record(8, 1)).expect_err("a link");
+    assert!(refused.contains("jaula/8"), "{refused}");
+    assert!(store.read(number(6)).is_some());
+}
