@@ -22,7 +22,17 @@ pub fn to_stderr(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// Shows a path or name with its control characters escaped.
+/// Whether a character does something in the place of being shown: it controls the terminal, begins
+/// a line, or changes the direction in which others are shown, by which a text looks like another.
+fn is_active(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
+}
+
+/// Shows a path or name with all characters escaped that do something in the place of being shown.
 ///
 /// Names can come from within a jail, and its inhabitants must not be able to send escape
 /// sequences to the administrator's terminal.
@@ -36,7 +46,7 @@ pub fn shown<T: AsRef<OsStr> + ?Sized>(text: &T) -> Shown<'_> {
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for character in self.0.to_string_lossy().chars() {
-            if character.is_control() {
+            if is_active(character) {
                 write!(f, "{}", character.escape_default())?;
             } else {
                 f.write_char(character)?;
@@ -46,12 +56,11 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Shows text of several lines with its control characters escaped, but for those that make
-/// lines and columns.
+/// Shows text of several lines in the same way, but for what makes lines and columns.
 pub fn shown_text(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() && character != '\n' && character != '\t' {
+        if is_active(character) && character != '\n' && character != '\t' {
             safe.extend(character.escape_default());
         } else {
             safe.push(character);
@@ -76,6 +85,12 @@ mod tests {
             "/bin/\\u{1b}[2Jsh\\n"
         );
         assert_eq!(shown("/srv/jaula é").to_string(), "/srv/jaula é");
+    }
+
+    #[test]
+    fn no_text_looks_like_another() {
+        assert_eq!(shown("a\u{202e}cod.exe").to_string(), "a\\u{202e}cod.exe");
+        assert_eq!(shown_text("a\u{2066}b\u{2028}"), "a\\u{2066}b\\u{2028}");
     }
 
     #[test]
