@@ -4,11 +4,13 @@
 
 use super::terminal::Built;
 use jaula_tests::admin::succeed;
-use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
-use jaula_tests::launch::{complaint, jaula, run, Terminal, FAILED};
+use jaula_tests::ktap::{fail, CaseResult, Context, Failure, Suite};
+use jaula_tests::launch::{jaula, run, Terminal, FAILED};
+use jaula_tests::procfs;
 use jaula_tests::sys::process;
 use jaula_tests::{check, check_eq, wait};
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 
@@ -16,6 +18,9 @@ use std::process::{Command, Stdio};
 const STOP_ALL: &str = "while :; do kill -STOP -1; done";
 /// What is said of a command that it has stopped too early.
 const STOPPED: &str = "it was stopped before it could execute anything";
+
+/// What is executed where it was not stopped in time.
+const LATE: [&str; 2] = ["sleep", "4718"];
 
 /// Defines `flap`, which has processes stop as if they wanted the terminal, and go on.
 const FLAP: &str = "flap() { while :; do kill -TTIN $*; kill -CONT $*; done; }; ";
@@ -25,15 +30,38 @@ pub fn add(suite: &mut Suite) {
         "exec: a command that the jail stops before it is executed is given up",
         || {
             let jail = Jail::new(STOP_ALL)?;
-            let output = run(&mut jaula(&["exec", &jail.name, "--", "echo", "in"]))?;
-            check_eq!(output.status.code(), Some(FAILED), "without a terminal");
-            let message = complaint(&output);
-            check!(message.contains(STOPPED), "without a terminal: {message}");
-            let exec = ["exec", &jail.name, "--", "echo", "in"];
-            let mut terminal = Terminal::start(Command::new("jaula").args(exec))?;
-            terminal.expect(STOPPED)?;
-            check_eq!(terminal.finish()?, FAILED, "on a terminal");
-            Ok(())
+            let exec = ["exec", &jail.name, "--", LATE[0], LATE[1]];
+            in_time("without a terminal", || {
+                let mut exec = jaula(&exec);
+                let mut exec = exec
+                    .stdin(Stdio::null())
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::piped())
+                    .spawn()
+                    .context("starting jaula")?;
+                let was_late = came_late(exec.id() as libc::pid_t)?;
+                let status = exec.wait().context("waiting for jaula")?;
+                if was_late {
+                    return Ok(false);
+                }
+                let mut message = String::new();
+                if let Some(mut stderr) = exec.stderr.take() {
+                    stderr.read_to_string(&mut message).context("stderr")?;
+                }
+                check_eq!(status.code(), Some(FAILED), "the status: {message}");
+                check!(message.contains(STOPPED), "{message}");
+                Ok(true)
+            })?;
+            in_time("on a terminal", || {
+                let mut terminal = Terminal::start(Command::new("jaula").args(exec))?;
+                if came_late(terminal.leader())? {
+                    terminal.finish()?;
+                    return Ok(false);
+                }
+                terminal.expect(STOPPED)?;
+                check_eq!(terminal.finish()?, FAILED, "the exit status");
+                Ok(true)
+            })
         },
     );
     suite.case(
@@ -84,6 +112,31 @@ pub fn add(suite: &mut Suite) {
             Ok(())
         },
     );
+}
+
+/// Tries until the jail has stopped a command before it was executed: it may come too late for some.
+fn in_time(what: &str, mut attempt: impl FnMut() -> Result<bool, Failure>) -> CaseResult {
+    for _ in 0..50 {
+        if attempt().context(what)? {
+            return Ok(());
+        }
+    }
+    Err(fail(format!("{what}: the jail always came too late")))
+}
+
+/// Waits until the process has ended, or what it was to have executed is; that is killed.
+fn came_late(launcher: libc::pid_t) -> Result<bool, Failure> {
+    wait::until_some("the command is given up, or executed", || {
+        if let Some(late) = procfs::processes()?
+            .into_iter()
+            .find(|&pid| procfs::command(pid) == LATE)
+        {
+            process::kill(late, libc::SIGKILL).context("kill")?;
+            return Ok(Some(true));
+        }
+        let has_ended = procfs::state(launcher).map_or(true, |state| state == 'Z');
+        Ok(has_ended.then_some(false))
+    })
 }
 
 /// How many terminals of the host belong to the user of a jail.
