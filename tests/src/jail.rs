@@ -2,6 +2,7 @@
 
 //! Steps that most programs begin with.
 
+use crate::jailfs;
 use crate::ktap::{Context, Failure};
 use crate::sys::{ids, jail, process, Errno};
 use std::io::{Read, Write};
@@ -60,7 +61,10 @@ pub fn try_to_make() -> Result<Result<i64, Errno>, Failure> {
 
 /// The number of a jail that was made, and has gone when this returns.
 pub fn made_and_gone() -> Result<i64, Failure> {
-    try_to_make()?.context("create_newjail")
+    let number = try_to_make()?.context("create_newjail")?;
+    // Who has ended is waited for before the kernel has let go of all that was of it.
+    jailfs::wait_until_gone(number)?;
+    Ok(number)
 }
 
 /// Starts a process that has so many children make a jail, one after the other, and end; its exit
