@@ -10,6 +10,7 @@ use crate::{check_eq, jail, wait};
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 /// A process in a jail. Killed when this is dropped.
 pub struct Inmate {
@@ -146,12 +147,20 @@ fn only_child(pid: libc::pid_t) -> Result<libc::pid_t, Failure> {
 }
 
 /// Forks for ever, as all its children do.
+///
+/// Who is refused waits a little. The kernel frees the stack of a process that it has refused when all
+/// processors have come to rest, and bombs that never do so use up a small machine's memory before.
 pub fn explode() -> i32 {
     loop {
-        let _ = process::fork(explode);
+        if process::fork(explode).is_err() {
+            std::thread::sleep(REFUSED);
+        }
         let _ = process::try_wait(-1);
     }
 }
+
+/// How long that is.
+const REFUSED: Duration = Duration::from_millis(20);
 
 /// Waits until the process is ended.
 pub fn wait_for_ever() -> ! {
