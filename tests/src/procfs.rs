@@ -7,6 +7,7 @@ use crate::sys::Errno;
 use crate::wait;
 use std::fs;
 use std::io::Read;
+use std::path::{Path, PathBuf};
 
 /// The value of a `Name: value` line of `/proc/PID/status`; `who` may be `self`.
 pub fn status(who: &str, name: &str) -> Result<String, Failure> {
@@ -66,6 +67,11 @@ pub fn stat(pid: libc::pid_t, field: usize) -> Result<u64, Failure> {
                 .ok()
         })
         .ok_or_else(|| fail(format!("{path} has no number in field {field}: {text}")))
+}
+
+/// The root directory of a process, by which all that it sees is reached.
+pub fn root(pid: libc::pid_t) -> PathBuf {
+    Path::new("/proc").join(pid.to_string()).join("root")
 }
 
 /// The name of a process.

@@ -141,14 +141,14 @@ make[4]: *** [security/jaula/jaula.o] Error 1
     #[test]
     fn only_warnings_about_the_module_count() {
         let said = "\
-/root/.cache/jaula/src/fs/exec.c:1:2: warning: unused variable 'x' [-Wunused-variable]
-/root/.cache/jaula/src/security/jaula/lsm.c:68:12: warning: unused function 'hook' [-Wunused-function]
+/build/linux/fs/exec.c:1:2: warning: unused variable 'x' [-Wunused-variable]
+/build/linux/security/jaula/lsm.c:68:12: warning: unused function 'hook' [-Wunused-function]
 vmlinux.o: warning: objtool: do_exit+0x1: unreachable instruction
 vmlinux.o: warning: objtool: jaula_task_exit+0x1: unreachable instruction
 WARNING: modpost: vmlinux: section mismatch in reference: jaula_x (section: .text)
   RUSTC     security/jaula/jaula.o
 warning: variant `UseKey` is never constructed
-  --> /root/.cache/jaula/src/security/jaula/policy.rs:66:5
+  --> /build/linux/security/jaula/policy.rs:66:5
    |
 
 warning: 1 warning emitted

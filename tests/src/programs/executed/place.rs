@@ -79,7 +79,14 @@ impl Place {
             let path = base.join(directory);
             fs::create_dir_all(&path).context(path.display())?;
         }
-        let options = format!("lowerdir={BASE}/root/bin,upperdir={BASE}/upper,workdir={BASE}/work");
+        let lower = self.root.join("bin");
+        let (upper, work) = (base.join("upper"), base.join("work"));
+        let options = format!(
+            "lowerdir={},upperdir={},workdir={}",
+            lower.display(),
+            upper.display(),
+            work.display()
+        );
         tree::mount("overlay", self.root.join("over"), &options).context("mounting an overlay")?;
         Ok(Box::new(|| execute("/over/inside")))
     }

@@ -206,7 +206,7 @@ fn looks<'a>(suite: &mut Suite<'a>, place: &'a Place) {
         jail.has_printed("ready")?;
         let pid = first(&jail)?;
         check_eq!(user_of(pid)?, 301_000, "the user");
-        let inside = PathBuf::from(format!("/proc/{pid}/root/tmp/a"));
+        let inside = procfs::root(pid).join("tmp/a");
         check_eq!(owner(&inside)?, (301_000, 301_000), "a file in memory");
         check_eq!(base(&jail)?, 300_000, "what is noted");
         for map in ["uid_map", "gid_map"] {
@@ -533,12 +533,13 @@ fn apart<'a>(suite: &mut Suite<'a>, place: &'a Place) {
             "what its root does to the other"
         );
         // The other's user, on the host itself, where a path leads to the file.
-        let path = format!("/proc/{pid}/root/tmp/a");
-        let file = fs::File::open(&path).context(&path)?;
+        let path = procfs::root(pid).join("tmp/a");
+        let file = fs::File::open(&path).context(path.display())?;
         check_eq!(
-            fs::metadata(&path).context(&path)?.uid(),
+            fs::metadata(&path).context(path.display())?.uid(),
             base(&one)? + 1000,
-            "{path}"
+            "{}",
+            path.display()
         );
         ids::become_user(to + 1000).context("becoming the other's user")?;
         let again = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));

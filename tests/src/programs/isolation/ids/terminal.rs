@@ -8,7 +8,7 @@ use jaula_tests::admin::succeed;
 use jaula_tests::check_eq;
 use jaula_tests::ktap::{CaseResult, Failure, Suite};
 use jaula_tests::launch::Terminal;
-use std::path::PathBuf;
+use jaula_tests::procfs;
 use std::process::Command;
 
 /// Whose a terminal is, and that it can be opened by each of its names.
@@ -60,7 +60,8 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
             terminal.expect("go")?;
             let sleep = terminal.wait_for_foreground("sleep")?;
             let base = base(&jail)?;
-            let inside = |path: &str| PathBuf::from(format!("/proc/{sleep}/root/dev/pts/{path}"));
+            let terminals = procfs::root(sleep).join("dev/pts");
+            let inside = |name: &str| terminals.join(name);
             check_eq!(
                 owner(&inside("0"))?,
                 (base + 1000, base + 5),
