@@ -296,8 +296,9 @@ fn jail_of(process: &Process) -> ProcResult<Option<JailNumber>> {
 pub fn add_commands(processes: &mut [Jailed]) {
     let wanted: Vec<ProcessId> = processes.iter().map(Jailed::id).collect();
     let (found, come) = mpsc::channel();
-    // Left to itself where it is held up: it ends with this process.
-    thread::spawn(move || {
+    // Left to itself where it is held up: it ends with this process. Where there can be none, nothing
+    // comes.
+    let _ = thread::Builder::new().spawn(move || {
         for (index, id) in wanted.into_iter().enumerate() {
             let command = command_of(id).unwrap_or_default();
             if found.send((index, command)).is_err() {

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -101,11 +102,11 @@ impl Console {
     ///
     /// # Errors
     ///
-    /// As pipe(2).
+    /// As pipe(2), and where there can be no more threads.
     pub(crate) fn serve(mut self, mut log: File) -> io::Result<Served> {
         let (running, ended) = pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from)?;
         let (done, drained) = mpsc::channel();
-        std::thread::spawn(move || self.run(running, &done, &mut log));
+        thread::Builder::new().spawn(move || self.run(running, &done, &mut log))?;
         Ok(Served { ended, drained })
     }
 

@@ -6,8 +6,10 @@
 //! from it once: which jail it is, when something has been executed there, or why not.
 
 use std::fs::File;
-use std::os::fd::AsFd;
-use std::sync::mpsc;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::mpsc::{self, Receiver};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -86,21 +88,15 @@ fn run(plan: Plan, root: Root, mut reporter: Reporter) -> ! {
             let _ = reporter.failure(&error);
             sys::exit_now(1)
         }
-        Ok(Begun {
-            running,
-            record,
-            output,
-            log,
-            console,
-        }) => {
-            if let Err(error) = reporter.number(running.number) {
+        Ok(begun) => {
+            if let Err(error) = reporter.number(begun.running.number) {
                 let why = format!("telling its number: {error}");
                 let _ = reporter.failure(&LaunchError::about(&path, why));
-                running.abandon();
+                begun.running.abandon();
                 sys::exit_now(1)
             }
             drop(reporter);
-            watch(running, &record, (output, log), console);
+            watch(begun);
             sys::exit_now(0)
         }
     }
@@ -109,12 +105,34 @@ fn run(plan: Plan, root: Root, mut reporter: Reporter) -> ! {
 /// A jail that runs, and what its supervisor has to see to.
 struct Begun {
     running: Running,
+    attended: Attended,
+}
+
+/// What is done about a jail while it runs.
+struct Attended {
     record: Record,
-    /// What it prints, for its log.
-    output: File,
-    log: Log,
+    writer: Writer,
     /// Its terminal, where it has one.
     console: Option<Served>,
+}
+
+/// What writes the log of a jail.
+struct Writer {
+    thread: JoinHandle<()>,
+    done: Receiver<()>,
+}
+
+impl Writer {
+    /// Writes all that comes from `output` to `log`, until its end.
+    fn start(mut log: Log, mut output: File) -> io::Result<Self> {
+        let (ended, done) = mpsc::channel();
+        let thread = thread::Builder::new().spawn(move || {
+            log.write_all_of(&mut output);
+            // Nobody listens any more when the supervisor has waited long enough.
+            let _ = ended.send(());
+        })?;
+        Ok(Writer { thread, done })
+    }
 }
 
 fn begin(plan: Plan, root: Root, reporter: &Reporter) -> Result<Begun, LaunchError> {
@@ -134,71 +152,68 @@ fn begin(plan: Plan, root: Root, reporter: &Reporter) -> Result<Begun, LaunchErr
     dup2_stdout(&input).map_err(redirect)?;
     dup2_stderr(&input).map_err(redirect)?;
     let mut running = start(plan, root)?;
-    // From here on the jail alone has the other end of the pipe.
-    let alone = dup2_stdout(null.as_fd()).and_then(|()| dup2_stderr(null.as_fd()));
-    let log = running
-        .record
-        .clone()
-        .ok_or(Errno::ENOENT.desc().to_owned());
-    let log = log.and_then(|record| Ok((Log::create(&record)?, record)));
-    let console = running.take_terminal().map(|master| {
-        // In place of the jail, whose output it takes from the terminal.
-        let served = Console::new(master, &Store::default(), running.number);
-        served.and_then(|console| console.serve(input.into()))
-    });
-    match (alone, log, console.transpose()) {
-        (Ok(()), Ok((log, record)), Ok(console)) => Ok(Begun {
-            running,
-            record,
-            output: output.into(),
-            log,
-            console,
-        }),
-        (Err(errno), ..) => {
+    match attend(&mut running, null, output, input) {
+        Ok(attended) => Ok(Begun { running, attended }),
+        Err(why) => {
             running.abandon();
-            Err(redirect(errno))
-        }
-        (_, Err(why), _) => {
-            running.abandon();
-            Err(LaunchError::about(&path, format!("its log: {why}")))
-        }
-        (.., Err(error)) => {
-            running.abandon();
-            Err(LaunchError::about(&path, format!("its console: {error}")))
+            Err(LaunchError::about(&path, why))
         }
     }
 }
 
-/// Waits for the jail, writing its log meanwhile.
-fn watch(
-    running: Running,
-    record: &Record,
-    (mut output, mut log): (File, Log),
-    console: Option<Served>,
-) {
-    let (done, ended) = mpsc::channel();
-    let writer = std::thread::spawn(move || {
-        log.write_all_of(&mut output);
-        // Nobody listens any more when the supervisor has waited long enough.
-        let _ = done.send(());
+/// Has what the jail prints written to its log, and its terminal served, where it has one.
+fn attend(
+    running: &mut Running,
+    null: OwnedFd,
+    output: OwnedFd,
+    input: OwnedFd,
+) -> Result<Attended, String> {
+    // From here on the jail alone has the other end of the pipe, or what serves its terminal.
+    dup2_stdout(null.as_fd())
+        .and_then(|()| dup2_stderr(null.as_fd()))
+        .map_err(|errno| format!("redirecting its output: {}", reason(errno)))?;
+    let of_log = |why: String| format!("its log: {why}");
+    let record = running.record.clone();
+    let record = record.ok_or_else(|| of_log("the jail is not noted".into()))?;
+    let log = Log::create(&record).map_err(of_log)?;
+    let console = running.take_terminal().map(|master| {
+        let console = Console::new(master, &Store::default(), running.number)?;
+        console.serve(input.into())
     });
+    let console = console.transpose();
+    let console = console.map_err(|error| format!("its console: {error}"))?;
+    let writer = Writer::start(log, output.into()).map_err(|error| of_log(error.to_string()))?;
+    Ok(Attended {
+        record,
+        writer,
+        console,
+    })
+}
+
+/// Waits for the jail, writing its log meanwhile.
+fn watch(begun: Begun) {
+    let Attended {
+        record,
+        writer,
+        console,
+    } = begun.attended;
     let drain = || {
         if let Some(console) = console {
             console.drain();
         }
     };
-    let ending = running.wait_and_drain(drain).ending;
+    let ending = begun.running.wait_and_drain(drain).ending;
     if record.keep {
         // It goes on printing. Meanwhile there may be room for that again.
-        while !note(record, &ending) && !writer.is_finished() {
-            std::thread::sleep(AGAIN);
+        while !note(&record, &ending) && !writer.thread.is_finished() {
+            thread::sleep(AGAIN);
         }
-        let _ = writer.join();
+        let _ = writer.thread.join();
     } else {
         // Whoever sees how it ended finds all that it printed in the log.
-        let _ = ended.recv_timeout(LAST_WORDS);
+        let _ = writer.done.recv_timeout(LAST_WORDS);
         // Nobody is left to be told that this failed.
-        note(record, &ending);
+        note(&record, &ending);
     }
 }
 
