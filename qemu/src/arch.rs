@@ -102,13 +102,15 @@ impl fmt::Display for Arch {
     }
 }
 
-/// Which of the two kernels of an architecture.
+/// Which of the kernels of an architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Flavour {
     /// As a distribution would configure it.
     Normal,
     /// With lockdep, atomic-sleep and list checks, kmemleak, and KASAN where it can be had.
     Debug,
+    /// For a machine with a disk and a distribution on it; most of its drivers are modules.
+    Server,
 }
 
 impl Flavour {
@@ -126,6 +128,7 @@ impl Flavour {
         match self {
             Flavour::Normal => "normal",
             Flavour::Debug => "debug",
+            Flavour::Server => "server",
         }
     }
 
@@ -134,7 +137,7 @@ impl Flavour {
     pub fn memory_mib(self) -> u32 {
         match self {
             Flavour::Normal => 1024,
-            Flavour::Debug => 2048,
+            Flavour::Debug | Flavour::Server => 2048,
         }
     }
 }
@@ -146,7 +149,8 @@ impl FromStr for Flavour {
         match text {
             "normal" => Ok(Flavour::Normal),
             "debug" => Ok(Flavour::Debug),
-            _ => anyhow::bail!("{text}: no such kernel; there are: normal, debug"),
+            "server" => Ok(Flavour::Server),
+            _ => anyhow::bail!("{text}: no such kernel; there are: normal, debug, server"),
         }
     }
 }

@@ -157,6 +157,9 @@ pub struct KernelArgs {
     /// Build the one with lockdep and the other checks, and KASAN where there is one (x86_64)
     #[arg(long)]
     pub debug_kernel: bool,
+    /// Build the one for a machine with a disk and a distribution on it, with its modules
+    #[arg(long, conflicts_with = "debug_kernel")]
+    pub server: bool,
 }
 
 /// `shell`

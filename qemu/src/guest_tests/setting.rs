@@ -67,7 +67,7 @@ impl Setting {
             .find(|one| one.machine.name == machine.name && one.flavour == flavour);
         Ok(known.unwrap_or(Self {
             tier: match flavour {
-                Flavour::Normal => Tier::Whole,
+                Flavour::Normal | Flavour::Server => Tier::Whole,
                 Flavour::Debug => Tier::Kernel,
             },
             machine,

@@ -145,8 +145,11 @@ impl Build<'_> {
 
     fn fragments(&self) -> Vec<PathBuf> {
         let mut names = vec!["jaula".to_owned(), self.arch.name().to_owned()];
-        if self.flavour == Flavour::Debug {
-            names.extend(["debug".to_owned(), format!("{}-debug", self.arch)]);
+        if self.flavour != Flavour::Normal {
+            names.extend([
+                self.flavour.to_string(),
+                format!("{}-{}", self.arch, self.flavour),
+            ]);
         }
         names
             .iter()
@@ -232,8 +235,11 @@ impl Build<'_> {
         let what = format!("building the {} kernel for {}", self.flavour, self.arch);
         let progress = Progress::start(&what, scale);
         let log = self.log("build")?;
-        let image = [self.arch.image_target().to_owned()];
-        let targets = [&image, device_trees].concat();
+        let mut targets = vec![self.arch.image_target().to_owned()];
+        targets.extend_from_slice(device_trees);
+        if self.flavour == Flavour::Server {
+            targets.push("modules".to_owned());
+        }
         let objects = self.make_targets(&what, &targets, jobs, &log, &progress)?;
         if first {
             files::write_whole(&counted, objects.to_string().as_bytes(), 0o644)?;
@@ -273,11 +279,15 @@ impl Build<'_> {
         Ok(taken)
     }
 
-    /// What the other flavour's first build has counted is near enough, unless it had been
+    /// What the first build of a flavour as large has counted is near enough, unless it had been
     /// interrupted and counted only what was left.
     fn expected_objects(&self) -> u64 {
         let count = |path: PathBuf| fs::read_to_string(path).ok()?.trim().parse().ok();
-        [Flavour::Normal, Flavour::Debug]
+        let as_large: &[Flavour] = match self.flavour {
+            Flavour::Normal | Flavour::Debug => &[Flavour::Normal, Flavour::Debug],
+            Flavour::Server => &[],
+        };
+        as_large
             .iter()
             .find_map(|flavour| {
                 count(

@@ -32,8 +32,10 @@ pub fn usual(arch: Arch, flavour: Flavour) -> u64 {
     match (arch, flavour) {
         (Arch::X86_64, Flavour::Normal) => 1530,
         (Arch::X86_64, Flavour::Debug) => 1560,
+        (Arch::X86_64, Flavour::Server) => 5000,
         (Arch::Arm, Flavour::Normal) => 1930,
         (Arch::Arm, Flavour::Debug) => 1960,
+        (Arch::Arm, Flavour::Server) => 5000,
     }
 }
 

@@ -15,7 +15,11 @@ use std::process::ExitCode;
 /// Builds the kernel and prints the path of its image.
 pub fn run(project: &Project, args: &KernelArgs) -> Result<ExitCode> {
     let arch = args.kernel.arch.unwrap_or(Arch::X86_64);
-    let flavour = Flavour::from_flag(args.debug_kernel);
+    let flavour = if args.server {
+        Flavour::Server
+    } else {
+        Flavour::from_flag(args.debug_kernel)
+    };
     let lock = set_up(project, &args.kernel, arch)?;
     let image = image(project, &lock, &args.kernel, arch, flavour)?;
     println!("{}", image.kernel.display());

@@ -51,6 +51,7 @@ mod takes {
         Duration::from_secs(match flavour {
             Flavour::Normal => 450,
             Flavour::Debug => 700,
+            Flavour::Server => 1200,
         })
     }
 }
