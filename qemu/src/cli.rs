@@ -5,7 +5,7 @@
 use crate::arch::Arch;
 use crate::guest::initramfs::Copy;
 use crate::setup::Wanted;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Builds the jail kernel, boots it in QEMU, and runs commands, tests and benchmarks in it.
@@ -33,6 +33,7 @@ Examples:
   cargo xtask shell                        a root shell in it; Ctrl-] ends it
   cargo xtask image beagleboard --out card.img
                                            an SD card for a BeagleBoard
+  cargo xtask deb --out ~/packages         packages for a machine that runs Debian
   cargo xtask kernel --source ~/linux      build your own 6.12 tree with the series
   cargo xtask setup --dry-run              see what would be installed";
 
@@ -63,6 +64,8 @@ pub enum Task {
     Test(TestArgs),
     /// Write an SD card that a board boots, as a file or onto the card itself
     Image(ImageArgs),
+    /// Make Debian packages of the kernel for a machine with a disk, and of the launcher
+    Deb(DebArgs),
     /// Count what the module costs, in instructions, with and without it in `lsm=`
     Bench(BenchArgs),
     /// Work with the kernel series
@@ -90,6 +93,7 @@ impl KernelChoice {
         Wanted {
             archs,
             own_source: self.source.is_some(),
+            extras: &[],
         }
     }
 }
@@ -257,6 +261,34 @@ pub struct ImageArgs {
     /// How many jobs make runs at once [default: one a processor]
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
+}
+
+/// `deb`
+///
+/// The paths of the packages are printed. A package that nothing has changed in is not made anew.
+#[derive(Args, Debug)]
+pub struct DebArgs {
+    /// Which kernel; for arm there is the launcher alone
+    #[command(flatten)]
+    pub kernel: KernelChoice,
+    /// The directory that the packages go to [default: deb in cargo's target directory]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Make only this package
+    #[arg(long, value_enum, value_name = "PACKAGE")]
+    pub only: Option<Package>,
+    /// Have lintian look at the packages, and fail if it has anything to say
+    #[arg(long)]
+    pub lintian: bool,
+}
+
+/// A package of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Package {
+    /// The kernel
+    LinuxImage,
+    /// The launcher
+    Jaula,
 }
 
 /// `bench`

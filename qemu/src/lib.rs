@@ -9,6 +9,7 @@
 pub mod arch;
 pub mod boot;
 pub mod cli;
+pub mod deb;
 pub mod guest;
 pub mod guest_tests;
 pub mod image;

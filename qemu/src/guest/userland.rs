@@ -50,13 +50,8 @@ pub fn build(
     let what = format!("building the user land for {arch}");
     let progress = Progress::start(&what, Scale::Unknown);
     let mut programs = Vec::new();
-    for (package, profile) in PACKAGES {
-        let mut cargo = compiler.cargo("build");
-        cargo.args(["--bins", "-p", package, "--profile", profile]);
-        if let Some(tokens) = tokens {
-            tokens.configure(&mut cargo);
-        }
-        programs.extend(build_package(project, arch, &compiler, cargo)?);
+    for package in PACKAGES {
+        programs.extend(build_one(project, arch, &compiler, package, tokens)?);
     }
     if compiler != Compiler::Own {
         take_home(project, arch, &mut programs)?;
@@ -64,6 +59,33 @@ pub fn build(
     programs.sort_by(|a, b| a.guest_path.cmp(&b.guest_path));
     drop(progress);
     Ok(programs)
+}
+
+/// Builds `jaula` alone, as it is installed; its file.
+pub fn launcher(project: &Project, arch: Arch, _lock: &CacheLock) -> Result<PathBuf> {
+    let compiler = Compiler::find(arch)?;
+    let _progress = Progress::start(&format!("building jaula for {arch}"), Scale::Unknown);
+    let mut programs = build_one(project, arch, &compiler, PACKAGES[0], None)?;
+    if compiler != Compiler::Own {
+        take_home(project, arch, &mut programs)?;
+    }
+    let jaula = jaula(&programs).context("cargo has built no jaula")?;
+    Ok(jaula.to_path_buf())
+}
+
+fn build_one(
+    project: &Project,
+    arch: Arch,
+    compiler: &Compiler,
+    (package, profile): (&str, &str),
+    tokens: Option<&Client>,
+) -> Result<Vec<Program>> {
+    let mut cargo = compiler.cargo("build");
+    cargo.args(["--bins", "-p", package, "--profile", profile]);
+    if let Some(tokens) = tokens {
+        tokens.configure(&mut cargo);
+    }
+    build_package(project, arch, compiler, cargo)
 }
 
 /// Copies programs from a directory that checkouts share into this one's own.

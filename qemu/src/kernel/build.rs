@@ -225,25 +225,14 @@ impl Build<'_> {
     }
 
     fn make(&self, jobs: &Jobs, device_trees: &[String]) -> Result<()> {
-        let counted = self.dir().join("xtask.objects");
-        let first = !counted.exists();
-        let scale = if first {
-            Scale::Steps(self.expected_objects())
-        } else {
-            Scale::Unknown
-        };
         let what = format!("building the {} kernel for {}", self.flavour, self.arch);
-        let progress = Progress::start(&what, scale);
         let log = self.log("build")?;
         let mut targets = vec![self.arch.image_target().to_owned()];
         targets.extend_from_slice(device_trees);
         if self.flavour == Flavour::Server {
             targets.push("modules".to_owned());
         }
-        let objects = self.make_targets(&what, &targets, jobs, &log, &progress)?;
-        if first {
-            files::write_whole(&counted, objects.to_string().as_bytes(), 0o644)?;
-        }
+        let progress = self.make_counted(&what, &targets, jobs, &log)?;
         if !self.image().is_whole(device_trees) {
             bail!(
                 "{what}: make succeeded, but {} or one of {} is not there; see {}",
@@ -254,6 +243,30 @@ impl Build<'_> {
         }
         progress.done();
         Ok(())
+    }
+
+    /// Runs make for all that there is to build, which takes long the first time: how many steps it
+    /// was is remembered.
+    pub fn make_counted(
+        &self,
+        what: &str,
+        targets: &[String],
+        jobs: &Jobs,
+        log: &Path,
+    ) -> Result<Progress> {
+        let counted = self.dir().join("xtask.objects");
+        let first = !counted.exists();
+        let scale = if first {
+            Scale::Steps(self.expected_objects())
+        } else {
+            Scale::Unknown
+        };
+        let progress = Progress::start(what, scale);
+        let objects = self.make_targets(what, targets, jobs, log, &progress)?;
+        if first {
+            files::write_whole(&counted, objects.to_string().as_bytes(), 0o644)?;
+        }
+        Ok(progress)
     }
 
     /// Runs make, and says how many steps it took. They are the progress.

@@ -48,6 +48,17 @@ pub struct Wanted<'a> {
     pub archs: &'a [Arch],
     /// The user has a kernel source of their own.
     pub own_source: bool,
+    /// What the other commands can do without.
+    pub extras: &'a [Extra],
+}
+
+/// What only some commands use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extra {
+    /// Tools that make Debian packages.
+    Packaging,
+    /// The program that finds faults in them.
+    Lintian,
 }
 
 /// Checks everything and, in [`Mode::Install`], installs what is missing.
@@ -105,7 +116,7 @@ fn missing(project: &Project, wanted: &Wanted, distro: &Distro) -> Vec<(&'static
     NEEDS
         .iter()
         .inspect(|need| progress.doing(need.name))
-        .filter(|need| need.is_for(wanted.archs))
+        .filter(|need| need.is_for(wanted.archs, wanted.extras))
         .filter(|need| !(wanted.own_source && need.packages(distro).contains(&SOURCE_PACKAGE)))
         .filter_map(|need| {
             need.check(project)

@@ -4,7 +4,7 @@
 //! brings it.
 
 use super::distro::Distro;
-use super::{foreign, qemu};
+use super::{foreign, qemu, Extra};
 use crate::arch::Arch;
 use crate::kernel::source::DEBIAN_TARBALL;
 use crate::kernel::toolchain;
@@ -37,12 +37,14 @@ pub struct Need {
     pub name: &'static str,
     /// The architecture that it is for, where the others can do without.
     arch: Option<Arch>,
+    /// What it is for, where other commands can do without.
+    extra: Option<Extra>,
     check: Check,
     debian12: &'static [&'static str],
     debian13: &'static [&'static str],
 }
 
-/// Everything that `kernel`, `demo`, `exec`, `test` and `bench` use.
+/// Everything that is used: by `kernel`, `demo`, `exec`, `test` and `bench` what is no [`Extra`].
 pub const NEEDS: &[Need] = &[
     same("make", Check::Programs(&["make"]), &["make"]),
     same(
@@ -93,6 +95,7 @@ pub const NEEDS: &[Need] = &[
     ),
     Need {
         arch: Some(Arch::X86_64),
+        extra: None,
         name: "QEMU 8.1 or newer, for x86-64",
         check: Check::Test(|_| qemu::check(Arch::X86_64.qemu())),
         // Debian 12's own is too old.
@@ -101,6 +104,7 @@ pub const NEEDS: &[Need] = &[
     },
     Need {
         arch: Some(Arch::Arm),
+        extra: None,
         name: "QEMU 8.1 or newer, for ARM",
         check: Check::Test(|_| qemu::check(Arch::Arm.qemu())),
         debian12: &["qemu-system-arm/bookworm-backports"],
@@ -125,6 +129,7 @@ pub const NEEDS: &[Need] = &[
     ),
     Need {
         arch: None,
+        extra: None,
         name: "Rust for the kernel, with library sources, rustfmt and clippy",
         check: Check::Test(|_| toolchain::find_rust().map(drop)),
         debian12: &[
@@ -137,6 +142,7 @@ pub const NEEDS: &[Need] = &[
     },
     Need {
         arch: None,
+        extra: None,
         name: "LLVM for the kernel",
         check: Check::Test(|_| toolchain::find_llvm().map(drop)),
         debian12: &["clang-19", "lld-19", "llvm-19", "libclang1-19"],
@@ -144,6 +150,7 @@ pub const NEEDS: &[Need] = &[
     },
     Need {
         arch: None,
+        extra: None,
         name: "bindgen",
         check: Check::Test(|project| toolchain::find_bindgen(project).map(drop)),
         // Debian 12's is too old: see bindgen.rs.
@@ -152,11 +159,24 @@ pub const NEEDS: &[Need] = &[
     },
     Need {
         arch: None,
+        extra: None,
         name: "cargo fmt and cargo clippy",
         check: Check::Test(cargo_components),
         debian12: &["rustfmt-web", "rust-web-clippy"],
         debian13: &["rustfmt", "rust-clippy"],
     },
+    extra(
+        Extra::Packaging,
+        "debhelper and dpkg-dev",
+        Check::Programs(&["dh", "dh_installsystemd", "dpkg-buildpackage"]),
+        &["debhelper", "dpkg-dev"],
+    ),
+    extra(
+        Extra::Lintian,
+        "lintian",
+        Check::Programs(&["lintian"]),
+        &["lintian"],
+    ),
 ];
 
 /// The package of the guest's busybox.
@@ -171,6 +191,7 @@ const fn same(name: &'static str, check: Check, packages: &'static [&'static str
     Need {
         name,
         arch: None,
+        extra: None,
         check,
         debian12: packages,
         debian13: packages,
@@ -185,6 +206,18 @@ const fn only(
 ) -> Need {
     Need {
         arch: Some(arch),
+        ..same(name, check, packages)
+    }
+}
+
+const fn extra(
+    extra: Extra,
+    name: &'static str,
+    check: Check,
+    packages: &'static [&'static str],
+) -> Need {
+    Need {
+        extra: Some(extra),
         ..same(name, check, packages)
     }
 }
@@ -219,9 +252,10 @@ impl Need {
         }
     }
 
-    /// Whether it takes this to work with these architectures.
-    pub fn is_for(&self, archs: &[Arch]) -> bool {
+    /// Whether it takes this to work with these architectures and do these things.
+    pub fn is_for(&self, archs: &[Arch], extras: &[Extra]) -> bool {
         self.arch.is_none_or(|arch| archs.contains(&arch))
+            && self.extra.is_none_or(|extra| extras.contains(&extra))
     }
 
     /// The package that brings it and Debian's name of the architecture, where it is one to be

@@ -3,6 +3,7 @@
 //! The commands of `cargo xtask`, one a module.
 
 pub mod bench;
+pub mod deb;
 pub mod demo;
 pub mod exec;
 pub mod guest_run;
@@ -30,6 +31,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Task::Exec(args) => exec::run(&project, &args),
         Task::Test(args) => test::run(&project, &args),
         Task::Image(args) => image::run(&project, &args),
+        Task::Deb(args) => deb::run(&project, &args),
         Task::Bench(args) => bench::run(&project, &args),
         Task::Patches(PatchesTask::Export(args)) => patches::run(&project, &args),
     }

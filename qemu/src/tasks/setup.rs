@@ -20,6 +20,7 @@ pub fn run(project: &Project, args: &SetupArgs) -> Result<ExitCode> {
     let wanted = Wanted {
         archs: &Arch::ALL,
         own_source: false,
+        extras: &[],
     };
     if setup::run(project, mode, &wanted)? == setup::Found::Everything {
         ui::note("everything that is needed is installed");
