@@ -33,6 +33,8 @@ Examples:
   cargo xtask shell                        a root shell in it; Ctrl-] ends it
   cargo xtask image beagleboard --out card.img
                                            an SD card for a BeagleBoard
+  cargo xtask image debian --out disk.img  a disk with Debian and jaula on it, for a PC
+  cargo xtask shell --machine debian       a root shell on that machine
   cargo xtask deb --out ~/packages         packages for a machine that runs Debian
   cargo xtask kernel --source ~/linux      build your own 6.12 tree with the series
   cargo xtask setup --dry-run              see what would be installed";
@@ -62,7 +64,7 @@ pub enum Task {
     Exec(ExecArgs),
     /// Check formatting, lints, patches and sizes; run all tests, on this machine and in the guest
     Test(TestArgs),
-    /// Write an SD card that a board boots, as a file or onto the card itself
+    /// Write an SD card that a board boots, or a disk with Debian on it, as a file or onto a medium
     Image(ImageArgs),
     /// Make Debian packages of the kernel for a machine with a disk, and of the launcher
     Deb(DebArgs),
@@ -233,21 +235,24 @@ fn shard_count(text: &str) -> Result<usize, String> {
 }
 
 /// `image`
+///
+/// The Debian machine boots by UEFI and has a user `debian`, whose password `debian` has to be changed
+/// at the first login, and a serial console.
 #[derive(Args, Debug)]
 pub struct ImageArgs {
-    /// The board: beagleboard or beagleboard-xm
-    #[arg(value_name = "BOARD")]
-    pub board: String,
-    /// The image file to write, or the block device of a card (/dev/sdX)
+    /// What is to boot it: beagleboard, beagleboard-xm, or debian for a PC
+    #[arg(value_name = "MACHINE")]
+    pub machine: String,
+    /// The image file to write, or the block device of a medium (/dev/sdX)
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// Replace a file that is there; overwrite a card with all that is on it
+    /// Replace a file that is there; overwrite a medium with all that is on it
     #[arg(long)]
     pub force: bool,
-    /// A directory with MLO and u-boot.img [default: Debian's package for the board]
+    /// For a board: a directory with MLO and u-boot.img [default: Debian's package for it]
     #[arg(long, value_name = "DIR")]
     pub firmware: Option<PathBuf>,
-    /// Further kernel arguments
+    /// For a board: further kernel arguments
     #[arg(
         long,
         value_name = "KERNEL_ARGS",

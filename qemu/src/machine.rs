@@ -2,12 +2,13 @@
 
 //! The machines that QEMU can be, described in `qemu/machines/*.toml`.
 
-use crate::arch::Arch;
+use crate::arch::{Arch, Flavour};
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("pc", include_str!("../machines/pc.toml")),
+    ("debian", include_str!("../machines/debian.toml")),
     ("virt", include_str!("../machines/virt.toml")),
     ("cubieboard", include_str!("../machines/cubieboard.toml")),
 ];
@@ -32,7 +33,7 @@ pub struct Machine {
     /// The guest's names for the ports by which the harness talks to it.
     pub serial: Serial,
     /// QEMU's `-serial` options: which of the character devices `console`, `stdio` and
-    /// `control` are the machine's own ports, in their order.
+    /// `control` are the machine's own ports, in their order; `none` is one that is not there.
     pub ports: Vec<String>,
     /// QEMU's `-device` options, for those that the machine has no port of its own for.
     #[serde(default)]
@@ -52,6 +53,10 @@ pub struct Machine {
     /// The size of its memory in MiB, where it is soldered on.
     #[serde(default)]
     pub memory_mib: Option<u32>,
+    /// Whether it boots Debian from a disk, by its firmware, instead of a kernel and an initramfs
+    /// that QEMU is given.
+    #[serde(default)]
+    pub disk: bool,
     /// Whether the guest can end QEMU by itself, by powering off or by a reboot under
     /// `-no-reboot`. Where it cannot, the harness ends QEMU when the guest has reported.
     pub powers_off: bool,
@@ -110,6 +115,18 @@ impl Machine {
                 )
             }
             _ => Ok(machine),
+        }
+    }
+
+    /// The kernel that it boots.
+    pub fn flavour(&self, debug_kernel: bool) -> Result<Flavour> {
+        match (self.disk, debug_kernel) {
+            (true, true) => bail!(
+                "--debug-kernel: machine {} boots the kernel on its disk",
+                self.name
+            ),
+            (true, false) => Ok(Flavour::Server),
+            (false, debug) => Ok(Flavour::from_flag(debug)),
         }
     }
 

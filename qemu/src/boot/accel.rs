@@ -3,10 +3,11 @@
 //! Choosing how processors are emulated. KVM only once it has proven itself.
 
 use super::deadline::Deadline;
-use super::qemu::Boot;
+use super::qemu::{Boot, KernelStart, Start};
 use super::session::{self, Ended, Io};
 use crate::arch::Arch;
-use crate::guest::initramfs::{self, Orders};
+use crate::guest::initramfs;
+use crate::guest::orders::Orders;
 use crate::machine::Machine;
 use crate::project::Project;
 use crate::setup::needs::busybox;
@@ -124,11 +125,13 @@ fn probe(project: &Project, machine: &Machine, kernel: &Path) -> Result<bool> {
     )?;
     let boot = Boot {
         machine,
-        kernel,
-        device_tree: None,
-        initramfs: &initramfs,
-        card: None,
-        append: "",
+        start: Start::Kernel(KernelStart {
+            kernel,
+            device_tree: None,
+            initramfs: &initramfs,
+            card: None,
+            append: "",
+        }),
         memory_mib: 256,
         smp: machine.smp,
         accel: Accel::Kvm,

@@ -5,6 +5,7 @@
 
 pub mod accel;
 pub mod deadline;
+pub mod disk;
 pub mod qemu;
 pub mod session;
 pub mod splat;

@@ -117,7 +117,14 @@ fn real_size() -> Option<(u16, u16)> {
 /// The variables for init that tell it about the terminal and the machine's ports.
 pub fn variables(machine: &Machine) -> Vec<(&'static str, String)> {
     let (rows, columns) = size();
+    // Where a kernel that panics is to end QEMU, a reboot does as well; elsewhere a machine restarts.
+    let leave = if machine.disk {
+        "poweroff -f"
+    } else {
+        "reboot -f"
+    };
     vec![
+        ("LEAVE", leave.to_owned()),
         ("STDIO", machine.serial.stdio.clone()),
         ("CONTROL", machine.serial.control.clone()),
         (

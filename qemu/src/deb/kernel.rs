@@ -8,7 +8,6 @@ use crate::arch::{Arch, Flavour};
 use crate::kernel::build::{Build, Jobs};
 use crate::kernel::source::Source;
 use crate::kernel::{files, Kernel};
-use crate::lock::CacheLock;
 use crate::process::capture;
 use crate::project::Project;
 use anyhow::{bail, Context, Result};
@@ -25,13 +24,14 @@ const MADE_OF: &[&str] = &["kernel-module", "patches", "qemu/configs"];
 const SOURCE_NAME: &str = "linux-jaula";
 
 /// Gives the package, which is made anew if anything in it has changed.
+///
+/// `source` is what the kernel was prepared from.
 pub fn package(
     project: &Project,
-    lock: &CacheLock,
+    kernel: &Kernel,
     source: Option<&Path>,
-    jobs: usize,
+    jobs: &Jobs,
 ) -> Result<PathBuf> {
-    let kernel = Kernel::prepare(project, lock, source)?;
     let build = kernel.build(ARCH, Flavour::Server);
     let dir = project
         .cache()
@@ -65,7 +65,7 @@ pub fn package(
     Ok(package)
 }
 
-fn make(build: &Build, stamp: &Stamp, dir: &Path, jobs: usize) -> Result<PathBuf> {
+fn make(build: &Build, stamp: &Stamp, dir: &Path, jobs: &Jobs) -> Result<PathBuf> {
     build.configure()?;
     let release = capture(build.make_command().args(["-s", "kernelversion"]))?;
     let version = format!("{}-{}", release.trim(), stamp.version()?);
@@ -74,7 +74,7 @@ fn make(build: &Build, stamp: &Stamp, dir: &Path, jobs: usize) -> Result<PathBuf
     // It leaves packages beside the build directory; others there are an interrupted run's.
     let beside = build.dir().join("..");
     remove_images(&beside)?;
-    let progress = build.make_counted(what, &arguments(&version)?, &Jobs::Number(jobs), &log)?;
+    let progress = build.make_counted(what, &arguments(&version)?, jobs, &log)?;
     let mut images = images(&beside)?;
     let (Some(image), true) = (images.pop(), images.is_empty()) else {
         bail!(

@@ -3,6 +3,7 @@
 //! The initramfs, written as a newc cpio archive without root: everything belongs to root
 //! in it, and the kernel makes the device nodes.
 
+use crate::guest::orders::Orders;
 use crate::guest::userland::Program;
 use anyhow::{bail, Context, Result};
 use cpio::newc::{trailer, Builder, ModeFileType};
@@ -19,13 +20,12 @@ const CARD_MOTD: &str = include_str!("../../guest/motd-card");
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n";
 const GROUP: &str = "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n";
 
-const DIRS: [(&str, u32); 17] = [
+const DIRS: [(&str, u32); 16] = [
     // The kernel makes it as anybody's to write to.
     (".", 0o755),
     ("bin", 0o755),
     ("dev", 0o755),
     ("etc", 0o755),
-    ("etc/jaula", 0o755),
     ("proc", 0o555),
     ("root", 0o700),
     ("run", 0o755),
@@ -77,17 +77,6 @@ impl std::str::FromStr for Copy {
     }
 }
 
-/// What the guest is to do, and with which devices.
-#[derive(Clone, Debug, Default)]
-pub struct Orders {
-    /// A shell script to run as root before anything else.
-    pub command: Option<String>,
-    /// Whether an interactive shell follows.
-    pub shell: bool,
-    /// Shell variables for init: names and values.
-    pub variables: Vec<(&'static str, String)>,
-}
-
 /// Writes the archive of everything that goes into a guest of the harness.
 pub fn write(
     path: &Path,
@@ -97,7 +86,9 @@ pub fn write(
     orders: &Orders,
 ) -> Result<()> {
     let mut archive = Archive::start(path, INIT, busybox, programs)?;
-    archive.orders(orders)?;
+    for file in orders.files() {
+        archive.file(&file.path, file.content.as_bytes(), file.mode)?;
+    }
     for copy in copies {
         archive.host_file(copy.to.trim_start_matches('/'), &copy.from)?;
     }
@@ -150,27 +141,6 @@ impl Archive<BufWriter<fs::File>> {
 }
 
 impl<W: Write> Archive<W> {
-    fn orders(&mut self, orders: &Orders) -> Result<()> {
-        let quoted = |value: &str| value.replace('\'', r"'\''");
-        let boot: String = orders
-            .variables
-            .iter()
-            .map(|(name, value)| format!("{name}='{}'\n", quoted(value)))
-            .collect();
-        self.file("etc/jaula/boot", boot.as_bytes(), 0o644)?;
-        if let Some(command) = &orders.command {
-            self.file(
-                "etc/jaula/command",
-                format!("{command}\n").as_bytes(),
-                0o755,
-            )?;
-        }
-        if orders.shell {
-            self.file("etc/jaula/shell", b"", 0o644)?;
-        }
-        Ok(())
-    }
-
     fn dir(&mut self, name: &str, mode: u32) -> Result<()> {
         if self.dirs.insert(PathBuf::from(name)) {
             self.entry(name, ModeFileType::Directory, mode, &[])?;
@@ -279,9 +249,12 @@ mod tests {
         assert_eq!(found["init"].0, 0o100755);
         assert_eq!(found["tmp"].0, 0o041777);
         assert_eq!(found["."].0, 0o040755);
-        assert_eq!(found["etc/jaula/command"].1, b"echo 'a b'\n");
-        assert_eq!(found["etc/jaula/boot"].1, b"TERM='it'\\''s'\n");
-        assert!(!found.contains_key("etc/jaula/shell"));
+        let order = |name: &str| found.get(&format!("usr/lib/jaula-harness/{name}"));
+        assert_eq!(
+            order("command").map(|file| &file.1[..]),
+            Some(&b"echo 'a b'\n"[..])
+        );
+        assert!(order("orders").is_some() && order("shell").is_none());
         Ok(())
     }
 
@@ -303,7 +276,7 @@ mod tests {
         assert_eq!(found["init"], (0o100755, CARD_INIT.as_bytes().to_vec()));
         assert_eq!(found["data"].0, 0o040755);
         assert!(found.contains_key("usr/bin/jaula") && found.contains_key("etc/profile"));
-        assert!(!found.contains_key("etc/jaula/boot"));
+        assert!(!found.keys().any(|name| name.contains("harness")));
         Ok(())
     }
 

@@ -2,7 +2,6 @@
 
 //! Whether a block device is a card that may be overwritten.
 
-use super::layout::IMAGE_SIZE;
 use anyhow::{bail, ensure, Context, Result};
 use nix::libc::O_EXCL;
 use nix::sys::stat::{major, minor};
@@ -31,8 +30,9 @@ struct Kernel<'a> {
     swaps: &'a str,
 }
 
-/// Opens a block device if it is a removable disk, nobody uses it, and `force` is given.
-pub fn examine(path: &Path, force: bool) -> Result<Device> {
+/// Opens a block device if it is a removable disk with room for as many bytes as are `needed`, nobody
+/// uses it, and `force` is given.
+pub fn examine(path: &Path, force: bool, needed: u64) -> Result<Device> {
     let number = fs::metadata(path)
         .with_context(|| path.display().to_string())?
         .rdev();
@@ -58,11 +58,11 @@ pub fn examine(path: &Path, force: bool) -> Result<Device> {
     );
     let size = (&file).seek(SeekFrom::End(0))?;
     ensure!(
-        size >= IMAGE_SIZE,
+        size >= needed,
         "{}: has {} MiB, and the image takes {}",
         path.display(),
         size >> 20,
-        IMAGE_SIZE >> 20
+        needed >> 20
     );
     (&file).seek(SeekFrom::Start(0))?;
     Ok(Device {

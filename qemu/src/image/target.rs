@@ -3,7 +3,6 @@
 //! Where the image goes: a file, whole or not at all, or the card itself.
 
 use super::device::{self, Device};
-use super::layout::IMAGE_SIZE;
 use crate::ui::{Progress, Scale};
 use anyhow::{bail, ensure, Context, Result};
 use nix::fcntl::{posix_fadvise, PosixFadviseAdvice};
@@ -26,14 +25,14 @@ enum Kind {
 }
 
 impl Target {
-    /// Looks whether `out` may be written, before any work is done.
+    /// Looks whether an image of `size` bytes may be written to `out`, before any work is done.
     ///
     /// With `force`, a file that is there is replaced, and so is all that is on a device: which
     /// must be a removable disk that is not in use.
-    pub fn examine(out: &Path, force: bool) -> Result<Self> {
+    pub fn examine(out: &Path, force: bool, size: u64) -> Result<Self> {
         let kind = match fs::metadata(out) {
             Ok(meta) if meta.file_type().is_block_device() => {
-                Kind::Device(device::examine(out, force)?)
+                Kind::Device(device::examine(out, force, size)?)
             }
             Ok(meta) if meta.is_file() => {
                 ensure!(
@@ -130,15 +129,16 @@ fn install(work: NamedTempFile, path: &Path, replace: bool) -> Result<()> {
 }
 
 fn copy(mut image: &File, device: &Device) -> Result<()> {
+    let size = image.metadata()?.len();
     let mut card = &device.file;
     let progress = Progress::start(
         &format!("writing {}", device.path.display()),
-        Scale::Bytes(IMAGE_SIZE),
+        Scale::Bytes(size),
     );
     let mut buffer = vec![0; CHUNK];
     image.seek(SeekFrom::Start(0))?;
     let mut done = 0;
-    while done < IMAGE_SIZE {
+    while done < size {
         image.read_exact(&mut buffer).context("reading the image")?;
         card.write_all(&buffer)
             .with_context(|| format!("writing at byte {done}"))?;
@@ -154,14 +154,15 @@ fn copy(mut image: &File, device: &Device) -> Result<()> {
 }
 
 fn compare(mut image: &File, mut card: &File) -> Result<()> {
+    let size = image.metadata()?.len();
     // Read from the card, not from what the kernel remembers of the writing.
     posix_fadvise(card, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED)?;
-    let progress = Progress::start("reading the card back", Scale::Bytes(IMAGE_SIZE));
+    let progress = Progress::start("reading the card back", Scale::Bytes(size));
     let (mut wanted, mut found) = (vec![0; CHUNK], vec![0; CHUNK]);
     image.seek(SeekFrom::Start(0))?;
     card.seek(SeekFrom::Start(0))?;
     let mut done = 0;
-    while done < IMAGE_SIZE {
+    while done < size {
         image.read_exact(&mut wanted).context("reading the image")?;
         card.read_exact(&mut found)
             .with_context(|| format!("reading at byte {done}"))?;
@@ -179,6 +180,8 @@ fn compare(mut image: &File, mut card: &File) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const IMAGE_SIZE: u64 = 4 * CHUNK as u64;
 
     /// A file that stands in for a card which has more room than the image takes.
     fn card(dir: &Path) -> Result<Device> {

@@ -6,7 +6,7 @@ use super::toolchain::Toolchain;
 use super::tree::Tree;
 use super::{config, files, steps};
 use crate::arch::{Arch, Flavour};
-use crate::image::board::Board;
+use crate::image::card::board::Board;
 use crate::machine::Machine;
 use crate::process::{capture, command, output, Logged};
 use crate::project::Project;

@@ -5,10 +5,11 @@
 mod apt;
 mod backports;
 mod bindgen;
+pub mod debian_sources;
 mod distro;
 pub mod foreign;
 mod install;
-mod mirror;
+pub mod mirror;
 pub mod needs;
 mod qemu;
 mod root;
@@ -59,6 +60,8 @@ pub enum Extra {
     Packaging,
     /// The program that finds faults in them.
     Lintian,
+    /// Tools that make a disk with Debian on it, and what boots it.
+    Disk,
 }
 
 /// Checks everything and, in [`Mode::Install`], installs what is missing.

@@ -177,7 +177,26 @@ pub const NEEDS: &[Need] = &[
         Check::Programs(&["lintian"]),
         &["lintian"],
     ),
+    extra(
+        Extra::Disk,
+        "mmdebstrap and mke2fs",
+        Check::Programs(&["mmdebstrap", "mke2fs"]),
+        &["mmdebstrap", "e2fsprogs"],
+    ),
+    extra(
+        Extra::Disk,
+        "UEFI for QEMU",
+        Check::File(OVMF_CODE),
+        &["ovmf"],
+    ),
 ];
+
+/// UEFI firmware for an emulated PC, all in one file.
+pub const OVMF: &str = "/usr/share/ovmf/OVMF.fd";
+/// The same without variables, and the variables that it starts with.
+pub const OVMF_CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+/// See [`OVMF_CODE`].
+pub const OVMF_VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
 /// The package of the guest's busybox.
 const BUSYBOX_PACKAGE: &str = "busybox-static";

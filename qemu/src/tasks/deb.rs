@@ -6,7 +6,8 @@ use crate::arch::Arch;
 use crate::cli::{DebArgs, Package};
 use crate::deb::out::Out;
 use crate::deb::{kernel, launcher, lintian};
-use crate::kernel::build::default_jobs;
+use crate::kernel::build::{default_jobs, Jobs};
+use crate::kernel::Kernel;
 use crate::lock::CacheLock;
 use crate::project::Project;
 use crate::setup::{self, Extra, Mode, Wanted};
@@ -46,7 +47,9 @@ pub fn run(project: &Project, args: &DebArgs) -> Result<ExitCode> {
     if args.only != Some(Package::Jaula) && has_kernel {
         let jobs = args.kernel.jobs.unwrap_or_else(default_jobs);
         let source = args.kernel.source.as_deref();
-        packages.push(kernel::package(project, &lock, source, jobs)?);
+        let prepared = Kernel::prepare(project, &lock, source)?;
+        let jobs = Jobs::Number(jobs);
+        packages.push(kernel::package(project, &prepared, source, &jobs)?);
     }
     if args.lintian {
         lintian::check(project, &packages)?;

@@ -5,20 +5,23 @@
 use crate::arch::Flavour;
 use crate::boot::accel::Accel;
 use crate::boot::deadline::Deadline;
-use crate::boot::qemu::Boot;
+use crate::boot::disk::DiskStart;
+use crate::boot::qemu::{Boot, KernelStart, Start};
 use crate::boot::session::{self, Ended, Io, Outcome};
 use crate::boot::terminal;
 use crate::cli::GuestArgs;
-use crate::guest::initramfs::{self, Orders};
+use crate::guest::orders::Orders;
 use crate::guest::userland::{self, Program};
+use crate::guest::{initramfs, payload};
 use crate::kernel::build::Image;
 use crate::lock::LockedFile;
 use crate::machine::Machine;
 use crate::project::Project;
 use crate::setup::needs::busybox;
-use crate::tasks::kernel;
+use crate::setup::Extra;
+use crate::tasks::{debian, kernel};
 use anyhow::{bail, Context, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -37,11 +40,32 @@ pub struct Guest<'a> {
     machine: Machine,
     kernel: PathBuf,
     device_tree: Option<PathBuf>,
+    /// The disk of a machine that boots from one.
+    disk: Option<PathBuf>,
     busybox: PathBuf,
     accel: Accel,
     flavour: Flavour,
     /// Our programs in it.
     programs: Vec<Program>,
+}
+
+/// What a guest boots, when all of it has been built.
+pub struct Bootable {
+    /// The kernel.
+    pub kernel: Image,
+    /// Our programs.
+    pub programs: Vec<Program>,
+    /// The disk, where the machine boots from one.
+    pub disk: Option<PathBuf>,
+}
+
+/// What a machine takes that the others can do without.
+pub fn extras(machine: &Machine) -> &'static [Extra] {
+    if machine.disk {
+        &[Extra::Packaging, Extra::Disk]
+    } else {
+        &[]
+    }
 }
 
 /// How the processors of an emulated machine run.
@@ -89,23 +113,33 @@ impl<'a> Guest<'a> {
             std::fs::metadata(&copy.from)
                 .with_context(|| format!("--copy {}", copy.from.display()))?;
         }
-        let flavour = Flavour::from_flag(args.debug_kernel);
-        let lock = kernel::set_up(project, &args.kernel, machine.arch)?;
+        let flavour = machine.flavour(args.debug_kernel)?;
+        let lock = kernel::set_up(project, &args.kernel, machine.arch, extras(&machine))?;
         let image = kernel::image(project, &lock, &args.kernel, machine.arch, flavour)?;
         let programs = userland::build(project, machine.arch, &lock, None)?;
+        let disk = if machine.disk {
+            Some(debian::disk(project, &lock, &args.kernel)?)
+        } else {
+            None
+        };
         drop(lock);
-        Self::of(project, args.clone(), machine, flavour, &image, programs)
+        let bootable = Bootable {
+            kernel: image,
+            programs,
+            disk,
+        };
+        Self::of(project, args.clone(), machine, flavour, bootable)
     }
 
-    /// A machine, a kernel for it, and programs that are there already.
+    /// A machine, and what it boots.
     pub fn of(
         project: &'a Project,
         args: GuestArgs,
         machine: Machine,
         flavour: Flavour,
-        image: &Image,
-        programs: Vec<Program>,
+        bootable: Bootable,
     ) -> Result<Self> {
+        let image = &bootable.kernel;
         let device_tree = machine.device_tree.as_deref();
         let device_tree = device_tree
             .map(|name| image.device_tree(name))
@@ -118,8 +152,9 @@ impl<'a> Guest<'a> {
             machine,
             kernel: image.kernel.clone(),
             device_tree,
+            disk: bootable.disk,
             flavour,
-            programs,
+            programs: bootable.programs,
         })
     }
 
@@ -140,19 +175,11 @@ impl<'a> Guest<'a> {
             .prefix("jaula-")
             .tempdir()
             .context("temporary directory")?;
-        let initramfs = dir.path().join("initramfs");
         let orders = Orders {
             command: plan.command,
             shell: plan.shell,
             variables: terminal::variables(&self.machine),
         };
-        initramfs::write(
-            &initramfs,
-            &self.busybox,
-            &self.programs,
-            &self.args.copies,
-            &orders,
-        )?;
         let accel = match plan.processors {
             Processors::AtOnce => self.accel,
             Processors::InTurn if self.machine.in_turn => self.accel.in_turn(),
@@ -160,13 +187,14 @@ impl<'a> Guest<'a> {
             Processors::Counted => Accel::Icount,
         };
         let append = format!("{} {}", plan.append, self.args.append);
+        let given = dir.path().join("given");
+        let start = match &self.disk {
+            Some(disk) => self.disk_start(disk, &orders, append.trim(), dir.path(), &given)?,
+            None => self.kernel_start(&orders, append.trim(), &given)?,
+        };
         let boot = Boot {
             machine: &self.machine,
-            kernel: &self.kernel,
-            device_tree: self.device_tree.as_deref(),
-            initramfs: &initramfs,
-            card: None,
-            append: append.trim(),
+            start,
             memory_mib: self
                 .args
                 .memory
@@ -181,6 +209,53 @@ impl<'a> Guest<'a> {
         );
         let (log, _lock) = unused_log(self.project, &name)?;
         session::run(&boot, plan.io, &plan.deadline, &log)
+    }
+
+    /// A kernel with all that the guest is given in an initramfs.
+    fn kernel_start<'b>(
+        &'b self,
+        orders: &Orders,
+        append: &'b str,
+        given: &'b Path,
+    ) -> Result<Start<'b>> {
+        initramfs::write(
+            given,
+            &self.busybox,
+            &self.programs,
+            &self.args.copies,
+            orders,
+        )?;
+        Ok(Start::Kernel(KernelStart {
+            kernel: &self.kernel,
+            device_tree: self.device_tree.as_deref(),
+            initramfs: given,
+            card: None,
+            append,
+        }))
+    }
+
+    /// A disk, and a second one with all that the guest is given. With kernel arguments of our own the
+    /// boot loader is left out.
+    fn disk_start<'b>(
+        &'b self,
+        disk: &'b Path,
+        orders: &Orders,
+        append: &str,
+        dir: &Path,
+        given: &'b Path,
+    ) -> Result<Start<'b>> {
+        payload::write(
+            given,
+            &self.busybox,
+            &self.programs,
+            &self.args.copies,
+            orders,
+        )?;
+        let mut start = DiskStart::new(disk, given, dir)?;
+        if !append.is_empty() {
+            start.boot_directly(&self.kernel, &self.machine, append);
+        }
+        Ok(Start::Disk(start))
     }
 }
 

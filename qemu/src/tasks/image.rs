@@ -2,27 +2,33 @@
 
 //! `cargo xtask image`
 
-use super::kernel;
+use super::guest_run::extras;
+use super::{debian, kernel};
 use crate::arch::Flavour;
 use crate::cli::{ImageArgs, KernelChoice};
 use crate::guest::initramfs;
 use crate::guest::userland::{self, Program};
-use crate::image::board::Board;
+use crate::image::card::board::Board;
+use crate::image::card::{self, firmware, Parts};
 use crate::image::target::Target;
-use crate::image::{self, firmware, Parts};
+use crate::image::{disk, sparse};
 use crate::kernel::build::Image;
+use crate::machine::Machine;
 use crate::project::Project;
 use crate::setup::needs::busybox;
 use crate::ui;
-use anyhow::{Context, Result};
+use anyhow::{bail, Context, Result};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Builds everything for a board and writes its card.
+/// Builds everything for a machine and writes its card or disk.
 pub fn run(project: &Project, args: &ImageArgs) -> Result<ExitCode> {
+    if args.machine == debian::MACHINE {
+        return run_disk(project, args);
+    }
     // Before minutes of building, not after.
-    let board = Board::named(&args.board)?;
-    let target = Target::examine(&args.out, args.force)?;
+    let board = Board::named(&args.machine)?;
+    let target = Target::examine(&args.out, args.force, card::layout::IMAGE_SIZE)?;
     let firmware = firmware::find(project, &board, args.firmware.as_deref())?;
 
     let choice = KernelChoice {
@@ -30,7 +36,7 @@ pub fn run(project: &Project, args: &ImageArgs) -> Result<ExitCode> {
         source: args.source.clone(),
         jobs: args.jobs,
     };
-    let lock = kernel::set_up(project, &choice, board.arch)?;
+    let lock = kernel::set_up(project, &choice, board.arch, &[])?;
     let kernel = kernel::image(project, &lock, &choice, board.arch, Flavour::Normal)?;
     let programs = userland::build(project, board.arch, &lock, None)?;
     drop(lock);
@@ -46,7 +52,36 @@ pub fn run(project: &Project, args: &ImageArgs) -> Result<ExitCode> {
         args.out.display(),
         board.title,
         found.used.div_ceil(1 << 20),
-        image::layout::IMAGE_SIZE >> 20
+        card::layout::IMAGE_SIZE >> 20
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_disk(project: &Project, args: &ImageArgs) -> Result<ExitCode> {
+    if args.firmware.is_some() || !args.append.is_empty() {
+        bail!(
+            "image {}: --firmware and --append are for boards",
+            debian::MACHINE
+        );
+    }
+    let target = Target::examine(&args.out, args.force, disk::layout::SIZE)?;
+    let choice = KernelChoice {
+        arch: None,
+        source: args.source.clone(),
+        jobs: args.jobs,
+    };
+    let machine = Machine::named(debian::MACHINE)?;
+    let lock = kernel::set_up(project, &choice, machine.arch, extras(&machine))?;
+    let image = debian::disk(project, &lock, &choice)?;
+    let work = target.work_file()?;
+    sparse::copy(&image, work.as_file())?;
+    // The disk in the cache may be replaced from here on.
+    drop(lock);
+    target.commit(work)?;
+    ui::note(&format!(
+        "{}: Debian with jaula; to boot it: {}",
+        args.out.display(),
+        disk::how_to_boot(&args.out)
     ));
     Ok(ExitCode::SUCCESS)
 }
@@ -70,7 +105,7 @@ impl Ready<'_> {
         project: &Project,
         target: Target,
         append: &str,
-    ) -> Result<image::check::Found> {
+    ) -> Result<card::check::Found> {
         let names = self.board.device_trees.iter();
         let device_trees = names
             .map(|name| self.kernel.device_tree(name))
@@ -89,6 +124,6 @@ impl Ready<'_> {
             initramfs: initramfs.path(),
             append,
         };
-        image::write(target, &parts)
+        card::write(target, &parts)
     }
 }

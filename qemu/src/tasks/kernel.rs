@@ -8,7 +8,7 @@ use crate::kernel;
 use crate::kernel::build::{default_jobs, Image};
 use crate::lock::CacheLock;
 use crate::project::Project;
-use crate::setup::{self, Mode};
+use crate::setup::{self, Extra, Mode, Wanted};
 use anyhow::Result;
 use std::process::ExitCode;
 
@@ -20,15 +20,25 @@ pub fn run(project: &Project, args: &KernelArgs) -> Result<ExitCode> {
     } else {
         Flavour::from_flag(args.debug_kernel)
     };
-    let lock = set_up(project, &args.kernel, arch)?;
+    let lock = set_up(project, &args.kernel, arch, &[])?;
     let image = image(project, &lock, &args.kernel, arch, flavour)?;
     println!("{}", image.kernel.display());
     Ok(ExitCode::SUCCESS)
 }
 
 /// Sets up what building takes, and locks the cache for it.
-pub fn set_up(project: &Project, choice: &KernelChoice, arch: Arch) -> Result<CacheLock> {
-    setup::run(project, Mode::Install, &choice.wanted(&[arch]))?;
+pub fn set_up(
+    project: &Project,
+    choice: &KernelChoice,
+    arch: Arch,
+    extras: &[Extra],
+) -> Result<CacheLock> {
+    let archs = [arch];
+    let wanted = Wanted {
+        extras,
+        ..choice.wanted(&archs)
+    };
+    setup::run(project, Mode::Install, &wanted)?;
     CacheLock::acquire(project)
 }
 

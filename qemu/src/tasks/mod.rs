@@ -4,6 +4,7 @@
 
 pub mod bench;
 pub mod deb;
+mod debian;
 pub mod demo;
 pub mod exec;
 pub mod guest_run;

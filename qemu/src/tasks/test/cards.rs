@@ -4,10 +4,11 @@
 
 use crate::boot::accel::Accel;
 use crate::boot::deadline::Deadline;
-use crate::boot::qemu::Boot;
+use crate::boot::qemu::{Boot, KernelStart, Start};
 use crate::boot::session::{self, Ended, Io};
-use crate::image::check;
-use crate::image::content::{INITRAMFS, KERNEL};
+use crate::image::card::check;
+use crate::image::card::content::{INITRAMFS, KERNEL};
+use crate::image::card::layout::IMAGE_SIZE;
 use crate::image::target::Target;
 use crate::kernel::build::Image;
 use crate::machine::Machine;
@@ -30,7 +31,7 @@ const STAND_IN: &str = "cubieboard";
 /// Makes the card of a board and reads it back; gives its path, below `dir`.
 pub fn make(project: &Project, ready: &Ready, dir: &Path) -> Result<PathBuf> {
     let out = dir.join(&ready.board.name);
-    ready.write(project, Target::examine(&out, false)?, "")?;
+    ready.write(project, Target::examine(&out, false, IMAGE_SIZE)?, "")?;
     check::file(&out)?;
     Ok(out)
 }
@@ -59,11 +60,13 @@ pub fn boot(project: &Project, built: &Image, card: &Path) -> Result<()> {
     let outcome = session::run(
         &Boot {
             machine: &machine,
-            kernel: &taken(KERNEL)?,
-            device_tree: Some(&built.device_tree(device_tree)?),
-            initramfs: &taken(INITRAMFS)?,
-            card: Some(card),
-            append: "jaula.demo",
+            start: Start::Kernel(KernelStart {
+                kernel: &taken(KERNEL)?,
+                device_tree: Some(&built.device_tree(device_tree)?),
+                initramfs: &taken(INITRAMFS)?,
+                card: Some(card),
+                append: "jaula.demo",
+            }),
             memory_mib: machine.memory_mib.unwrap_or(512),
             smp: machine.smp,
             accel: Accel::Tcg,

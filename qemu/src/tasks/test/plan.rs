@@ -14,7 +14,7 @@ use crate::guest_tests::boot::seed_of_the_person;
 use crate::guest_tests::setting::Setting;
 use crate::guest_tests::shard::{shards, Shard};
 use crate::guest_tests::skips::Skips;
-use crate::image::board::Board;
+use crate::image::card::board::Board;
 use crate::kernel::build::{Image, Jobs};
 use crate::kernel::random::Switches;
 use crate::kernel::Kernel;
@@ -22,7 +22,7 @@ use crate::ktap::Verdict;
 use crate::lock::CacheLock;
 use crate::project::Project;
 use crate::queue::{Id, Queue};
-use crate::tasks::guest_run::Guest;
+use crate::tasks::guest_run::{Bootable, Guest};
 use crate::tasks::image::Ready;
 use crate::verdicts::Verdicts;
 use anyhow::{bail, Context, Result};
@@ -538,8 +538,11 @@ fn boot_one(given: &Given, shard: &Shard) -> Result<()> {
         args,
         setting.machine.clone(),
         setting.flavour,
-        &get(&given.built.images, &(setting.arch(), setting.flavour))?,
-        get(&given.built.programs, &setting.arch())?,
+        Bootable {
+            kernel: get(&given.built.images, &(setting.arch(), setting.flavour))?,
+            programs: get(&given.built.programs, &setting.arch())?,
+            disk: None,
+        },
     )?;
     boot::run(&guest, shard, given.args.long, given.verdicts, given.skips)
 }

@@ -7,10 +7,13 @@ use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
 const FILES: [(&str, &str); 2] = [
-    ("beagleboard", include_str!("../../boards/beagleboard.toml")),
+    (
+        "beagleboard",
+        include_str!("../../../boards/beagleboard.toml"),
+    ),
     (
         "beagleboard-xm",
-        include_str!("../../boards/beagleboard-xm.toml"),
+        include_str!("../../../boards/beagleboard-xm.toml"),
     ),
 ];
 

@@ -56,7 +56,7 @@ impl Bench {
             initramfs: &initramfs,
             append: "quiet",
         };
-        super::write(Target::examine(out, force)?, &parts)
+        super::write(Target::examine(out, force, layout::IMAGE_SIZE)?, &parts)
     }
 
     fn refusal(&self, out: &Path, force: bool) -> String {

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Names of what the cache keeps, by what it was made of.
+
+use anyhow::{Context, Result};
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hasher};
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// What something is made of.
+#[derive(Default)]
+pub struct Key(DefaultHasher);
+
+impl Key {
+    /// A text is part of it.
+    pub fn text(mut self, text: &str) -> Self {
+        self.0.write(text.as_bytes());
+        self.0.write_u8(0xff);
+        self
+    }
+
+    /// What a file holds is part of it.
+    pub fn file(mut self, path: &Path) -> Result<Self> {
+        let cannot = || format!("{}: cannot read", path.display());
+        let mut reader = BufReader::new(File::open(path).with_context(cannot)?);
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            match reader.read(&mut buffer).with_context(cannot)? {
+                0 => break,
+                n => self.0.write(&buffer[..n]),
+            }
+        }
+        self.0.write_u8(0xff);
+        Ok(self)
+    }
+
+    /// The file that is made of it: `DIR/KIND-KEY.SUFFIX`.
+    pub fn path(&self, dir: &Path, kind: &str, suffix: &str) -> PathBuf {
+        dir.join(format!("{kind}-{:016x}.{suffix}", self.0.finish()))
+    }
+}
+
+/// Removes what was made of other things than `kept`, of the same kind.
+pub fn remove_others(kept: &Path, kind: &str) -> Result<()> {
+    let dir = kept.parent().context("a file has a directory")?;
+    for entry in fs::read_dir(dir).with_context(|| dir.display().to_string())? {
+        let path = entry.with_context(|| dir.display().to_string())?.path();
+        let is_of_kind = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.starts_with(&format!("{kind}-")));
+        if is_of_kind && path != kept {
+            fs::remove_file(&path).with_context(|| format!("{}: cannot remove", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_of_anything_is_another_file() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let file = dir.path().join("deb");
+        let path = |text: &str, content: &str| -> Result<PathBuf> {
+            fs::write(&file, content)?;
+            Ok(Key::default()
+                .text(text)
+                .file(&file)?
+                .path(dir.path(), "disk", "img"))
+        };
+        let first = path("a", "b")?;
+        assert_eq!(first, path("a", "b")?);
+        assert_ne!(first, path("ab", "")?);
+        assert_ne!(first, path("a", "c")?);
+        Ok(())
+    }
+
+    #[test]
+    fn one_of_a_kind_is_kept() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        for name in ["disk-1.img", "disk-2.img", "base-1.tar"] {
+            fs::write(dir.path().join(name), "")?;
+        }
+        remove_others(&dir.path().join("disk-2.img"), "disk")?;
+        let exists = |name: &str| dir.path().join(name).exists();
+        assert!(!exists("disk-1.img") && exists("disk-2.img") && exists("base-1.tar"));
+        Ok(())
+    }
+}
