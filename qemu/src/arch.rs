@@ -79,6 +79,14 @@ impl Arch {
         }
     }
 
+    /// The kernels that there are of it.
+    pub fn flavours(self) -> &'static [Flavour] {
+        match self {
+            Arch::X86_64 => &[Flavour::Normal, Flavour::Debug, Flavour::Server],
+            Arch::Arm => &[Flavour::Normal, Flavour::Debug],
+        }
+    }
+
     /// The Rust target that the user land is built for.
     pub fn rust_target(self) -> &'static str {
         match self {

@@ -28,6 +28,9 @@ pub struct Program {
     pub about: String,
     /// What it puts to the test.
     pub faces: Faces,
+    /// On which machines it runs.
+    #[serde(default)]
+    pub on: On,
     /// In which boots it runs.
     #[serde(default)]
     pub module: Module,
@@ -66,6 +69,19 @@ pub enum Faces {
     People,
 }
 
+/// On which machines a program runs.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum On {
+    /// On those that have an initramfs with busybox alone.
+    #[default]
+    Initramfs,
+    /// On those with a distribution on a disk.
+    Disk,
+    /// On both.
+    Both,
+}
+
 /// In which boots a program runs.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
@@ -92,8 +108,12 @@ pub enum Extent {
 impl Program {
     /// How much of it runs in a setting, if any.
     pub fn extent(&self, setting: &Setting, long: bool) -> Option<Extent> {
+        if !self.runs_on(setting) {
+            return None;
+        }
         let whole = match setting.tier {
             Tier::Whole => true,
+            Tier::Disk => false,
             Tier::Kernel => self.faces == Faces::Kernel,
             Tier::Stress => self.stress,
         };
@@ -103,6 +123,15 @@ impl Program {
             None
         } else {
             Some(Extent::Cases(self.smoke.clone()))
+        }
+    }
+
+    /// Whether it runs on the machine of a setting.
+    pub fn runs_on(&self, setting: &Setting) -> bool {
+        match self.on {
+            On::Initramfs => !setting.machine.disk,
+            On::Disk => setting.machine.disk,
+            On::Both => true,
         }
     }
 
@@ -207,6 +236,28 @@ mod tests {
         let stress = one("stress = true\n")?;
         let cubieboard = Setting::named("cubieboard-normal")?;
         assert_eq!(stress.extent(&cubieboard, false), Some(Extent::Whole));
+        Ok(())
+    }
+
+    #[test]
+    fn a_program_runs_on_the_machines_that_it_is_for() -> Result<()> {
+        let (pc, debian) = (
+            Setting::named("pc-normal")?,
+            Setting::named("debian-server")?,
+        );
+        let runs = |on: &str| -> Result<_> {
+            let program = one(on)?;
+            Ok([&pc, &debian].map(|setting| program.extent(setting, false).is_some()))
+        };
+        assert_eq!(runs("")?, [true, false]);
+        assert_eq!(runs("on = 'disk'\n")?, [false, true]);
+        assert_eq!(runs("on = 'both'\n")?, [true, true]);
+        let disk = one("on = 'disk'\n")?;
+        assert_eq!(
+            disk.extent(&debian, false),
+            Some(Extent::Cases(vec!["a".into()]))
+        );
+        assert_eq!(disk.extent(&debian, true), Some(Extent::Whole));
         Ok(())
     }
 

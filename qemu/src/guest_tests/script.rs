@@ -36,12 +36,18 @@ pub fn mark(line: &str) -> Option<Mark<'_>> {
 /// The shell script of a boot. What a program that was killed leaves behind is killed as well; one
 /// case alone may take half of the time that its program has. `seed` is that of the first random sequence.
 pub fn script(shard: &Shard, long: bool, seed: &str) -> String {
+    // A machine with a system of its own needs what else is there.
+    let rest = if shard.setting.machine.disk {
+        "true"
+    } else {
+        "kill -9 -1"
+    };
     let mut script = format!(
         "export {SEED_VARIABLE}={}\n\
          try() {{\n    program=$1 limit=$2\n    shift 2\n    echo \"{MARK} begin $program\"\n    \
          export JAULA_CASE_LIMIT=$((limit / 2))\n    \
          timeout -s KILL \"$limit\" {GUEST_TESTS} \"$program\" \"$@\" 2>&1\n    status=$?\n    \
-         [ $status = 137 ] && kill -9 -1\n    echo\n    echo \"{MARK} end $program $status\"\n}}\n",
+         [ $status = 137 ] && {rest}\n    echo\n    echo \"{MARK} end $program $status\"\n}}\n",
         quoted(seed)
     );
     if !long {

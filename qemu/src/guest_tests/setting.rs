@@ -34,6 +34,8 @@ pub enum Tier {
     /// What does many things at once or at random, and the smoke tests of the rest: a machine that
     /// differs from another in its processor alone.
     Stress,
+    /// The smoke tests of what is for a machine with a distribution on a disk.
+    Disk,
 }
 
 impl Setting {
@@ -44,6 +46,7 @@ impl Setting {
             ("pc", Flavour::Debug, Tier::Kernel),
             ("virt", Flavour::Normal, Tier::Whole),
             ("cubieboard", Flavour::Normal, Tier::Stress),
+            ("debian", Flavour::Server, Tier::Disk),
         ]
         .into_iter()
         .zip(0..)
@@ -67,7 +70,8 @@ impl Setting {
             .find(|one| one.machine.name == machine.name && one.flavour == flavour);
         Ok(known.unwrap_or(Self {
             tier: match flavour {
-                Flavour::Normal | Flavour::Server => Tier::Whole,
+                Flavour::Normal => Tier::Whole,
+                Flavour::Server => Tier::Disk,
                 Flavour::Debug => Tier::Kernel,
             },
             machine,

@@ -5,6 +5,7 @@
 use super::program::{Extent, Program};
 use super::setting::Setting;
 use super::WITHOUT;
+use crate::arch::Flavour;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -13,10 +14,15 @@ use std::time::Duration;
 const NORMAL: Duration = Duration::from_secs(100);
 /// The same on the debug kernel, which takes longer to boot and to look for leaks.
 const DEBUG: Duration = Duration::from_secs(200);
+/// The same on a machine with a disk: in one boot, where not everything is asked for.
+const DISK: Duration = Duration::from_secs(400);
 /// How long a boot itself takes.
 const BOOT: Duration = Duration::from_secs(5);
 /// The same on the debug kernel, with the search for leaks at the end.
 const DEBUG_BOOT: Duration = Duration::from_secs(30);
+
+/// The same from a disk, through firmware and boot loader to a system that is up.
+const DISK_BOOT: Duration = Duration::from_secs(60);
 
 /// A program, as far as it is to run.
 #[derive(Clone, Debug)]
@@ -57,12 +63,14 @@ impl Shard {
 
     /// All kernel arguments of its own.
     pub fn arguments(&self) -> String {
-        let lsm = if self.module_on {
-            "lsm=jaula"
-        } else {
-            "lsm=capability"
+        // A disk's kernel has jaula by itself, and the boot loader is left out for arguments of ours.
+        let lsm = match (self.module_on, self.setting.machine.disk) {
+            (true, false) => "lsm=jaula",
+            (false, false) => "lsm=capability",
+            (true, true) => "",
+            (false, true) => "lsm=landlock,lockdown,yama,apparmor",
         };
-        format!("{lsm} {}", self.append).trim_end().to_owned()
+        format!("{lsm} {}", self.append).trim().to_owned()
     }
 }
 
@@ -87,7 +95,9 @@ pub fn shards(
             .iter()
             .filter(|planned| planned.program.runs_with(module_on))
         {
-            let machine = (planned.program.append.as_str(), planned.program.races);
+            // A disk takes so long to boot that all share one.
+            let races = planned.program.races && !setting.machine.disk;
+            let machine = (planned.program.append.as_str(), races);
             by_machine.entry(machine).or_default().push(planned);
         }
         for ((append, _), programs) in by_machine {
@@ -112,10 +122,10 @@ fn time_of(planned: &Planned, setting: &Setting, long: bool) -> Duration {
 }
 
 fn boot_time(setting: &Setting) -> Duration {
-    if setting.is_debug() {
-        DEBUG_BOOT
-    } else {
-        BOOT
+    match setting.flavour {
+        Flavour::Normal => BOOT,
+        Flavour::Debug => DEBUG_BOOT,
+        Flavour::Server => DISK_BOOT,
     }
 }
 
@@ -126,7 +136,11 @@ fn share_out<'a>(
     count: Option<usize>,
     long: bool,
 ) -> Vec<Vec<&'a Planned>> {
-    let handy = if setting.is_debug() { DEBUG } else { NORMAL };
+    let handy = match setting.flavour {
+        Flavour::Normal => NORMAL,
+        Flavour::Debug => DEBUG,
+        Flavour::Server => DISK,
+    };
     let whole: Duration = programs.iter().map(|one| time_of(one, setting, long)).sum();
     let count = count
         .unwrap_or_else(|| whole.as_secs().div_ceil(handy.as_secs()) as usize)
@@ -154,7 +168,12 @@ mod tests {
             program,
             extent: Extent::Whole,
         };
-        Ok(program::all()?.into_iter().map(whole).collect())
+        let on_pc = Setting::named("pc-normal")?;
+        let programs = program::all()?.into_iter();
+        Ok(programs
+            .filter(|program| program.runs_on(&on_pc))
+            .map(whole)
+            .collect())
     }
 
     fn names(shards: &[Shard], module_on: bool) -> Vec<&str> {

@@ -11,7 +11,7 @@ use crate::kernel::Kernel;
 use crate::lock::CacheLock;
 use crate::project::Project;
 use anyhow::Result;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The name of the machine.
 pub const MACHINE: &str = "debian";
@@ -21,8 +21,19 @@ pub fn disk(project: &Project, lock: &CacheLock, choice: &KernelChoice) -> Resul
     let source = choice.source.as_deref();
     let kernel = Kernel::prepare(project, lock, source)?;
     let jobs = Jobs::Number(choice.jobs.unwrap_or_else(default_jobs));
+    disk_of(project, lock, &kernel, source, &jobs)
+}
+
+/// The same of a kernel that was prepared, from `source`.
+pub fn disk_of(
+    project: &Project,
+    lock: &CacheLock,
+    kernel: &Kernel,
+    source: Option<&Path>,
+    jobs: &Jobs,
+) -> Result<PathBuf> {
     let packages = Packages {
-        kernel: deb::kernel::package(project, &kernel, source, &jobs)?,
+        kernel: deb::kernel::package(project, kernel, source, jobs)?,
         launcher: deb::launcher::package(project, lock, Arch::X86_64)?,
     };
     disk::make(project, lock, &packages)

@@ -3,7 +3,7 @@
 //! Debian's packages, unpacked and configured, as an archive.
 
 use super::debian::{self, Files};
-use super::key::{remove_others, Key};
+use super::key::{remove_old, Key};
 use crate::project::Project;
 use crate::setup::mirror;
 use anyhow::{Context, Result};
@@ -28,7 +28,7 @@ pub fn make(project: &Project, files: &Files) -> Result<PathBuf> {
     made.persist(&path)
         .map_err(|error| error.error)
         .with_context(|| format!("{}: cannot put it there", path.display()))?;
-    remove_others(&path, KIND)?;
+    remove_old(&path, KIND)?;
     Ok(path)
 }
 

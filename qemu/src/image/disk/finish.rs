@@ -3,7 +3,7 @@
 //! Installing our packages on what Debian's have made, and making a disk of it.
 
 use super::debian::{self, Files};
-use super::key::{remove_others, Key};
+use super::key::{remove_old, Key};
 use super::{esp, layout, Packages};
 use crate::project::Project;
 use anyhow::{Context, Result};
@@ -32,7 +32,7 @@ pub fn make(project: &Project, files: &Files, base: &Path, packages: &Packages) 
     disk.persist(&path)
         .map_err(|error| error.error)
         .with_context(|| format!("{}: cannot put it there", path.display()))?;
-    remove_others(&path, KIND)?;
+    remove_old(&path, KIND)?;
     Ok(path)
 }
 

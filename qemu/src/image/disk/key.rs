@@ -8,6 +8,9 @@ use std::hash::{DefaultHasher, Hasher};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+/// How many others of a kind there may be beside the last one.
+const KEPT: usize = 2;
+
 /// What something is made of.
 #[derive(Default)]
 pub struct Key(DefaultHasher);
@@ -41,18 +44,26 @@ impl Key {
     }
 }
 
-/// Removes what was made of other things than `kept`, of the same kind.
-pub fn remove_others(kept: &Path, kind: &str) -> Result<()> {
-    let dir = kept.parent().context("a file has a directory")?;
+/// Removes what was made of other things, of the same kind, but for the last few: what another checkout
+/// has just made may be in use.
+pub fn remove_old(made: &Path, kind: &str) -> Result<()> {
+    let dir = made.parent().context("a file has a directory")?;
+    let mut others = Vec::new();
     for entry in fs::read_dir(dir).with_context(|| dir.display().to_string())? {
         let path = entry.with_context(|| dir.display().to_string())?.path();
         let is_of_kind = path
             .file_name()
             .and_then(|name| name.to_str())
             .is_some_and(|name| name.starts_with(&format!("{kind}-")));
-        if is_of_kind && path != kept {
-            fs::remove_file(&path).with_context(|| format!("{}: cannot remove", path.display()))?;
+        if is_of_kind && path != made {
+            let changed = fs::metadata(&path).and_then(|meta| meta.modified());
+            others.push((changed.with_context(|| path.display().to_string())?, path));
         }
+    }
+    others.sort();
+    others.truncate(others.len().saturating_sub(KEPT));
+    for (_, path) in others {
+        fs::remove_file(&path).with_context(|| format!("{}: cannot remove", path.display()))?;
     }
     Ok(())
 }
@@ -60,6 +71,7 @@ pub fn remove_others(kept: &Path, kind: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::{Duration, SystemTime};
 
     #[test]
     fn a_change_of_anything_is_another_file() -> Result<()> {
@@ -80,14 +92,26 @@ mod tests {
     }
 
     #[test]
-    fn one_of_a_kind_is_kept() -> Result<()> {
+    fn the_last_ones_of_a_kind_are_kept() -> Result<()> {
         let dir = tempfile::tempdir()?;
-        for name in ["disk-1.img", "disk-2.img", "base-1.tar"] {
-            fs::write(dir.path().join(name), "")?;
+        let path = |name: &str| dir.path().join(name);
+        for (age, name) in ["disk-4", "disk-3", "disk-2", "disk-1", "base-1"]
+            .into_iter()
+            .enumerate()
+        {
+            let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(age as u64);
+            File::create(path(name))?.set_modified(changed)?;
         }
-        remove_others(&dir.path().join("disk-2.img"), "disk")?;
-        let exists = |name: &str| dir.path().join(name).exists();
-        assert!(!exists("disk-1.img") && exists("disk-2.img") && exists("base-1.tar"));
+        remove_old(&path("disk-4"), "disk")?;
+        for (name, is_there) in [
+            ("disk-4", true),
+            ("disk-3", false),
+            ("disk-2", true),
+            ("disk-1", true),
+            ("base-1", true),
+        ] {
+            assert_eq!(path(name).exists(), is_there, "{name}");
+        }
         Ok(())
     }
 }

@@ -33,7 +33,7 @@ pub struct Layout {
 pub fn write(disk: &File) -> Result<Layout> {
     let size = disk.metadata()?.len();
     ensure!(
-        size >= MIN_SIZE && size.is_multiple_of(MIB),
+        size >= MIN_SIZE && size % MIB == 0,
         "a disk of {size} bytes: it takes {} MiB, and whole ones",
         MIN_SIZE / MIB
     );

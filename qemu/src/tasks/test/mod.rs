@@ -17,7 +17,6 @@ mod plan;
 mod selection;
 mod syscall_table;
 
-use crate::arch::Arch;
 use crate::cli::TestArgs;
 use crate::guest_tests::boot::seed_of_the_person;
 use crate::guest_tests::program::Extent;
@@ -29,7 +28,8 @@ use crate::kernel::build::default_jobs;
 use crate::kernel::Kernel;
 use crate::lock::CacheLock;
 use crate::project::Project;
-use crate::setup::{self, Mode};
+use crate::setup::{self, Mode, Wanted};
+use crate::tasks::guest_run::extras;
 use crate::ui;
 use crate::verdicts::Verdicts;
 use anyhow::{Context, Result};
@@ -71,7 +71,7 @@ fn everything(
     verdicts: &Arc<Verdicts>,
 ) -> Result<()> {
     let archs = archs(settings);
-    let boards = set_up(project, args, selection, &archs)?;
+    let boards = set_up(project, args, selection, settings)?;
     let dir = tempfile::tempdir().context("temporary directory")?;
     let lock = CacheLock::acquire(project)?;
     let kernel = Kernel::prepare(project, &lock, args.kernel.source.as_deref())?;
@@ -123,11 +123,17 @@ fn set_up(
     project: &Project,
     args: &TestArgs,
     selection: &Selection,
-    archs: &[Arch],
+    settings: &[Setting],
 ) -> Result<Vec<(Board, PathBuf)>> {
-    setup::run(project, Mode::Install, &args.kernel.wanted(archs))?;
+    let archs = archs(settings);
+    let disk = settings.iter().find(|setting| setting.machine.disk);
+    let wanted = Wanted {
+        extras: disk.map_or(&[], |setting| extras(&setting.machine)),
+        ..args.kernel.wanted(&archs)
+    };
+    setup::run(project, Mode::Install, &wanted)?;
     let mut boards = Vec::new();
-    for &arch in archs {
+    for arch in archs {
         for board in Board::all_of(arch)? {
             // A directory that is not needed is not fetched; the name is a check's all the same.
             let wanted = ["reads_back", "boots"]

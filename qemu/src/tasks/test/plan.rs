@@ -22,6 +22,7 @@ use crate::ktap::Verdict;
 use crate::lock::CacheLock;
 use crate::project::Project;
 use crate::queue::{Id, Queue};
+use crate::tasks::debian;
 use crate::tasks::guest_run::{Bootable, Guest};
 use crate::tasks::image::Ready;
 use crate::verdicts::Verdicts;
@@ -44,6 +45,7 @@ mod takes {
     pub const CONFIGURATION: Duration = Duration::from_secs(320);
     pub const USER_LAND: Duration = Duration::from_secs(90);
     pub const CARD: Duration = Duration::from_secs(15);
+    pub const DISK: Duration = Duration::from_secs(240);
     /// What has been built before, and may have changed a little.
     pub const AGAIN: Duration = Duration::from_secs(30);
 
@@ -64,6 +66,8 @@ pub struct Built {
     programs: Mutex<HashMap<Arch, Vec<Program>>>,
     /// The cards that have been made, by their boards' names.
     cards: Mutex<HashMap<String, PathBuf>>,
+    /// The disk of each machine that boots from one, by the machines' names.
+    disks: Mutex<HashMap<String, PathBuf>>,
 }
 
 fn put<K: std::hash::Hash + Eq, V>(place: &Mutex<HashMap<K, V>>, key: K, value: V) {
@@ -302,7 +306,7 @@ impl<'a> Plan<'a> {
     /// The kernels of an architecture, and what is said of them.
     fn kernels(&mut self, arch: Arch) {
         let Given { kernel, built, .. } = self.given;
-        for flavour in [Flavour::Normal, Flavour::Debug] {
+        for &flavour in arch.flavours() {
             let is_booted = self
                 .given
                 .settings
@@ -483,6 +487,37 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// The disk of a machine that boots from one, with the kernel's package and the launcher's.
+    fn disk(&mut self, setting: &'a Setting) -> Id {
+        let Given {
+            project,
+            args,
+            kernel,
+            built,
+            ..
+        } = self.given;
+        let after = [
+            self.kernel(setting.arch(), setting.flavour),
+            self.user_land(setting.arch()),
+        ];
+        let name = format!("disk::{}_is_made", setting.machine.name);
+        let lock = self.lock.clone();
+        let id = self.always("disks", &name, &after, takes::DISK, move |tokens| {
+            let made = debian::disk_of(
+                project,
+                &lock,
+                kernel,
+                args.kernel.source.as_deref(),
+                &Jobs::Shared(tokens),
+            )?;
+            put(&built.disks, setting.machine.name.clone(), made);
+            Ok(())
+        });
+        // Others wait for the lock.
+        self.queue.make_urgent(id);
+        id
+    }
+
     /// The boots of a setting.
     fn guests(&mut self, setting: &'a Setting) -> Result<()> {
         let Given {
@@ -500,7 +535,10 @@ impl<'a> Plan<'a> {
             return Ok(());
         }
         let kernel = self.kernel(setting.arch(), setting.flavour);
-        let after = [kernel, self.user_land(setting.arch())];
+        let mut after = vec![kernel, self.user_land(setting.arch())];
+        if setting.machine.disk {
+            after.push(self.disk(setting));
+        }
         let stage = setting.to_string();
         let mut boots = Vec::new();
         for shard in &shards {
@@ -541,7 +579,11 @@ fn boot_one(given: &Given, shard: &Shard) -> Result<()> {
         Bootable {
             kernel: get(&given.built.images, &(setting.arch(), setting.flavour))?,
             programs: get(&given.built.programs, &setting.arch())?,
-            disk: None,
+            disk: if setting.machine.disk {
+                Some(get(&given.built.disks, &setting.machine.name)?)
+            } else {
+                None
+            },
         },
     )?;
     boot::run(&guest, shard, given.args.long, given.verdicts, given.skips)

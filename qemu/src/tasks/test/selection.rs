@@ -2,7 +2,7 @@
 
 //! What of everything is to be tested.
 
-use crate::arch::{Arch, Flavour};
+use crate::arch::Arch;
 use crate::cli::TestArgs;
 use crate::guest_tests::program::{self, Extent};
 use crate::guest_tests::setting::Setting;
@@ -13,7 +13,7 @@ use anyhow::{bail, Result};
 use std::collections::BTreeMap;
 
 /// What the names of checks begin with.
-const CHECKS: [&str; 10] = [
+const CHECKS: [&str; 11] = [
     "format::",
     "lint::",
     "host::cargo_test",
@@ -23,6 +23,7 @@ const CHECKS: [&str; 10] = [
     "size::",
     "user_land::",
     "card::",
+    "disk::",
     "configurations::",
 ];
 
@@ -99,6 +100,7 @@ impl Selection {
         let mut planned = Vec::new();
         for program in program::all()? {
             let extent = match self.programs.get(&program.name) {
+                Some(_) if !program.runs_on(setting) => None,
                 Some(cases) if cases.is_empty() => Some(Extent::Whole),
                 Some(cases) => Some(Extent::Cases(cases.clone())),
                 None if self.is_everything() => program.extent(setting, long),
@@ -130,7 +132,7 @@ impl Selection {
 pub fn settings(args: &TestArgs) -> Result<Vec<Setting>> {
     if !args.all {
         let machine = Machine::choose(args.machine.as_deref(), args.kernel.arch)?;
-        let flavour = Flavour::from_flag(args.debug_kernel);
+        let flavour = machine.flavour(args.debug_kernel)?;
         return Ok(vec![Setting::of(machine, flavour)?]);
     }
     let mut settings = Setting::all()?;
@@ -165,10 +167,17 @@ mod tests {
 
     #[test]
     fn all_is_every_machine() -> Result<()> {
-        let all = ["pc-normal", "pc-debug", "virt-normal", "cubieboard-normal"];
+        let all = [
+            "pc-normal",
+            "pc-debug",
+            "virt-normal",
+            "cubieboard-normal",
+            "debian-server",
+        ];
         assert_eq!(chosen(&["--all"])?, all);
-        assert_eq!(chosen(&["--all", "--arch", "arm"])?, all[2..]);
-        assert_eq!(chosen(&["--all", "--arch", "x86_64"])?, all[..2]);
+        assert_eq!(chosen(&["--all", "--arch", "arm"])?, all[2..4]);
+        let x86 = [all[0], all[1], all[4]];
+        assert_eq!(chosen(&["--all", "--arch", "x86_64"])?, x86);
         Ok(())
     }
 
@@ -178,6 +187,8 @@ mod tests {
         assert_eq!(chosen(&["--debug-kernel"])?, ["pc-debug"]);
         assert_eq!(chosen(&["--arch", "arm"])?, ["virt-normal"]);
         assert_eq!(chosen(&["--machine", "cubieboard"])?, ["cubieboard-normal"]);
+        assert_eq!(chosen(&["--machine", "debian"])?, ["debian-server"]);
+        assert!(chosen(&["--machine", "debian", "--debug-kernel"]).is_err());
         assert!(chosen(&["--machine", "pc", "--arch", "arm"]).is_err());
         assert!(chosen(&["--all", "--machine", "pc"]).is_err());
         Ok(())
