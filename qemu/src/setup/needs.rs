@@ -179,9 +179,9 @@ pub const NEEDS: &[Need] = &[
     ),
     extra(
         Extra::Disk,
-        "mmdebstrap and mke2fs",
-        Check::Programs(&["mmdebstrap", "mke2fs"]),
-        &["mmdebstrap", "e2fsprogs"],
+        "mmdebstrap, with user namespaces, and mke2fs",
+        Check::Programs(&["mmdebstrap", "newuidmap", "mke2fs"]),
+        &["mmdebstrap", "uidmap", "e2fsprogs"],
     ),
     extra(
         Extra::Disk,

@@ -9,6 +9,7 @@ use crate::setup::debian_sources;
 use crate::ui::{Progress, Scale};
 use anyhow::{Context, Result};
 use nix::unistd::Uid;
+use std::env;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -106,6 +107,10 @@ pub fn mmdebstrap() -> Command {
         "unshare"
     };
     mmdebstrap.arg(format!("--mode={mode}"));
+    if env::var_os("TMPDIR").is_none() {
+        // What lies in /tmp may have to fit into memory.
+        mmdebstrap.env("TMPDIR", "/var/tmp");
+    }
     mmdebstrap
 }
 

@@ -15,6 +15,18 @@ const REMOVABLE: &str = "EFI/BOOT";
 /// Where Debian has its own.
 const DEBIAN: &str = "EFI/debian";
 
+/// The boot loaders as Debian's packages have them.
+pub const SIGNED: [&str; 3] = [
+    "/usr/lib/shim/shimx64.efi.signed",
+    "/usr/lib/shim/mmx64.efi.signed",
+    "/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed",
+];
+
+/// The name of a path's file.
+pub fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
 /// The names that each has in Debian's packages and here.
 const LOADERS: [(&str, &str, &str); 6] = [
     ("shimx64.efi.signed", REMOVABLE, "BOOTX64.EFI"),

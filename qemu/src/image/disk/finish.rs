@@ -7,12 +7,21 @@ use super::key::{remove_old, Key};
 use super::{esp, layout, Packages};
 use crate::project::Project;
 use anyhow::{Context, Result};
-use std::fs;
+use command_fds::{CommandFdExt, FdMapping};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use tempfile::NamedTempFile;
 use uuid::Uuid;
 
 const KIND: &str = "disk";
+
+/// The descriptors by which the hooks have the archive and the disk.
+const ARCHIVE: i32 = 8;
+const DISK: i32 = 9;
+const UNPACK: &str = "tar --extract --directory=\"$1\" --numeric-owner --xattrs \
+                      --xattrs-include='*' --exclude='./dev/*' <&8";
 
 /// Makes the disk unless the cache has it.
 pub fn make(project: &Project, files: &Files, base: &Path, packages: &Packages) -> Result<PathBuf> {
@@ -26,9 +35,15 @@ pub fn make(project: &Project, files: &Files, base: &Path, packages: &Packages) 
     if path.exists() {
         return Ok(path);
     }
-    let disk = NamedTempFile::with_prefix_in(".xtask-", &dir)
-        .with_context(|| format!("{}: cannot create a file there", dir.display()))?;
+    let private = tempfile::Builder::new()
+        .prefix(".xtask-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(&dir)
+        .with_context(|| format!("{}: cannot create a directory there", dir.display()))?;
+    let disk = NamedTempFile::new_in(private.path()).context("temporary file")?;
     fill(project, files, base, packages, &disk)?;
+    disk.as_file()
+        .set_permissions(Permissions::from_mode(0o644))?;
     disk.persist(&path)
         .map_err(|error| error.error)
         .with_context(|| format!("{}: cannot put it there", path.display()))?;
@@ -51,20 +66,17 @@ fn fill(
     let [a, b, c, d, ..] = *Uuid::new_v4().as_bytes();
     let id = u32::from_be_bytes([a, b, c, d]);
 
-    let work = debian::readable_dir()?;
+    let given = debian::readable_dir()?;
     for deb in [&packages.kernel, &packages.launcher] {
         let name = deb.file_name().context("a package has a name")?;
-        fs::copy(deb, work.path().join(name))
+        fs::copy(deb, given.path().join(name))
             .with_context(|| format!("{}: cannot copy it", deb.display()))?;
     }
-    let unpack = "tar --extract --file=\"$BASE\" --directory=\"$1\" --numeric-owner --xattrs \
-                  --xattrs-include='*'";
+    let loaders = tempfile::tempdir().context("temporary directory")?;
     let mut mmdebstrap = debian::mmdebstrap();
     mmdebstrap
-        .env("BASE", base)
         .env("FILES", files.dir())
-        .env("WORK", work.path())
-        .env("DISK", disk.path())
+        .env("PACKAGES", given.path())
         .env("ROOT_START", layout.root.start.to_string())
         .env(
             "ROOT_KIB",
@@ -74,14 +86,44 @@ fn fill(
         .env("ESP_ID", esp::shown(id))
         .args(["--variant=custom", "--format=null", "--architectures=amd64"])
         .arg("--skip=check,update,setup,essential,cleanup")
-        .arg(format!("--setup-hook={unpack}"))
-        .arg(format!("--customize-hook={}", files.hook("install")))
-        .args(["", "/dev/null"]);
+        .arg(format!("--setup-hook={UNPACK}"))
+        .arg(format!("--customize-hook={}", files.hook("install")));
+    for loader in esp::SIGNED {
+        let to = loaders.path().join(esp::name_of(loader));
+        mmdebstrap.arg(format!(
+            "--customize-hook=download {loader} {}",
+            to.display()
+        ));
+    }
+    mmdebstrap.args(["", "/dev/null"]);
+    hand_over(&mut mmdebstrap, base, disk)?;
     debian::run(
         project,
         "installing jaula's packages on a disk",
         "debian-disk.log",
         &mut mmdebstrap,
     )?;
-    esp::write(disk.as_file(), &layout.esp, id, &root, work.path())
+    esp::write(disk.as_file(), &layout.esp, id, &root, loaders.path())
+}
+
+/// Opens archive and disk for the hooks, which may be another user than we are: in a directory that
+/// nobody else may enter, to be anybody's to open is no danger.
+fn hand_over(mmdebstrap: &mut Command, base: &Path, disk: &NamedTempFile) -> Result<()> {
+    let cannot = || format!("{}: cannot be handed over", disk.path().display());
+    let archive = File::open(base).with_context(|| base.display().to_string())?;
+    disk.as_file()
+        .set_permissions(Permissions::from_mode(0o666))
+        .with_context(cannot)?;
+    let mappings = vec![
+        FdMapping {
+            parent_fd: archive.into(),
+            child_fd: ARCHIVE,
+        },
+        FdMapping {
+            parent_fd: disk.reopen().with_context(cannot)?.into(),
+            child_fd: DISK,
+        },
+    ];
+    mmdebstrap.fd_mappings(mappings).with_context(cannot)?;
+    Ok(())
 }
