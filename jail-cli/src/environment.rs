@@ -18,6 +18,35 @@ const FILE_LIMIT: u64 = 1 << 20;
 const ROOT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const USER_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
+/// What a service manager tells a service by its environment: about that service, and no jail.
+const OF_SERVICE_MANAGER: [&str; 15] = [
+    "NOTIFY_SOCKET",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "LISTEN_PID",
+    "LISTEN_PIDFDID",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "FDSTORE",
+    "MAINPID",
+    "MANAGERPID",
+    "SYSTEMD_EXEC_PID",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "CREDENTIALS_DIRECTORY",
+    "MEMORY_PRESSURE_WATCH",
+];
+
+/// The names of the variables by which a service manager talks to a service.
+pub(crate) fn service_manager_variables() -> impl Iterator<Item = &'static str> {
+    OF_SERVICE_MANAGER.into_iter()
+}
+
+fn of_caller(name: &OsStr) -> Option<OsString> {
+    let is_passed_on = !OF_SERVICE_MANAGER.iter().any(|other| *other == name);
+    is_passed_on.then(|| std::env::var_os(name)).flatten()
+}
+
 /// One variable, `NAME=VALUE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
@@ -47,7 +76,8 @@ impl Variable {
 
     /// Those in a file: a line for each, as podman and docker have it.
     ///
-    /// A name alone stands for what the caller has by that name, and for nothing where he has none.
+    /// A name alone stands for what the caller has by that name, and for nothing where he has none, or
+    /// where it is one by which a service manager talks to him.
     /// Empty lines and those that begin with `#` are passed over. Nothing is unquoted.
     ///
     /// # Errors
@@ -62,7 +92,7 @@ impl Variable {
         if content.len() as u64 > FILE_LIMIT {
             return Err(within(format!("is larger than {FILE_LIMIT} bytes")));
         }
-        Self::of_lines(&content, |name| std::env::var_os(name)).map_err(within)
+        Self::of_lines(&content, of_caller).map_err(within)
     }
 
     fn of_lines(

@@ -25,6 +25,7 @@ pub mod isolation;
 pub mod jail;
 pub mod jailfd;
 pub mod jails;
+pub mod kept;
 pub mod launch;
 pub mod manifest;
 pub mod oci;

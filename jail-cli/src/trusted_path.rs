@@ -37,6 +37,8 @@ pub enum Refusal {
     Link(PathBuf),
     /// The path leads up again from here, which others can move elsewhere.
     Up(PathBuf),
+    /// Others can change what lies in this directory.
+    Loose(PathBuf),
 }
 
 impl Refusal {
@@ -47,6 +49,11 @@ impl Refusal {
             Refusal::Link(path) => format!(
                 "{} is a symbolic link where others than root of the host can make links, a jail \
                  perhaps, and is not followed; give the path of what is meant",
+                shown(path)
+            ),
+            Refusal::Loose(path) => format!(
+                "others than root of the host can change what lies in {}, a jail perhaps, and so what \
+                 is read; root alone may be able to write there",
                 shown(path)
             ),
             Refusal::Up(path) => format!(
@@ -70,6 +77,20 @@ impl From<Errno> for Refusal {
 ///
 /// What is in the way.
 pub fn open(path: &Path) -> Result<OwnedFd, Refusal> {
+    find(path, false)
+}
+
+/// The same, where nobody but root of the host can change any of the directories that lead there, or the
+/// directory that it is.
+///
+/// # Errors
+///
+/// As [`open`], and which directory others can change.
+pub fn open_firm(path: &Path) -> Result<OwnedFd, Refusal> {
+    find(path, true)
+}
+
+fn find(path: &Path, must_be_firm: bool) -> Result<OwnedFd, Refusal> {
     if path.as_os_str().is_empty() {
         return Err(Errno::ENOENT.into());
     }
@@ -79,6 +100,7 @@ pub fn open(path: &Path) -> Result<OwnedFd, Refusal> {
     };
     let names = path.as_os_str().as_bytes();
     walk.put_before(names);
+    walk.must_be_firm = must_be_firm;
     let found = walk.run()?;
     match must_be_directory(names) && !is_directory(&found)? {
         true => Err(Errno::ENOTDIR.into()),
@@ -109,6 +131,8 @@ struct Walk {
     links: usize,
     /// Whether a link has led elsewhere than by a path.
     jumped: bool,
+    /// Whether it goes nowhere that others can change.
+    must_be_firm: bool,
 }
 
 impl Walk {
@@ -132,6 +156,7 @@ impl Walk {
             left: VecDeque::new(),
             links: 0,
             jumped: false,
+            must_be_firm: false,
         })
     }
 
@@ -145,6 +170,7 @@ impl Walk {
 
     fn run(mut self) -> Result<OwnedFd, Refusal> {
         while let Some(name) = self.left.pop_front() {
+            self.check_firm()?;
             if name == ".." {
                 self.up()?;
                 continue;
@@ -169,7 +195,15 @@ impl Walk {
                 Err(errno) => return Err(errno.into()),
             }
         }
+        self.check_firm()?;
         Ok(self.at)
+    }
+
+    fn check_firm(&self) -> Result<(), Refusal> {
+        match self.must_be_firm && !self.firm {
+            true => Err(Refusal::Loose(self.reached.clone())),
+            false => Ok(()),
+        }
     }
 
     fn enter(&mut self, directory: OwnedFd, name: &OsStr) -> Result<(), Errno> {

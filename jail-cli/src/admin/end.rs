@@ -58,6 +58,10 @@ impl Admin {
                     .is_some(),
             };
             if !alive {
+                let record = self.store.read(number);
+                if let Some(record) = record.filter(|record| record.is_restarting()) {
+                    self.call_off(&record)?;
+                }
                 if let Some(entry) = self.store.lock(number)? {
                     entry.remove()?;
                 }
@@ -69,6 +73,7 @@ impl Admin {
     /// Ends a jail at once with all that is in it, or waits for its end. What is noted about a
     /// detached one is kept.
     pub fn end(&self, jail: &Jail) -> Result<(), String> {
+        self.ask_to_end(jail)?;
         // By its number another could be met that has got it meanwhile.
         if let Some(held) = self.open_jail(&jail.info, Rights::ADMINISTER)? {
             end_jailfd(&held).map_err(|error| error.to_string())?;

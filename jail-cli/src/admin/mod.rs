@@ -8,6 +8,7 @@ mod end;
 mod hostname;
 mod inside;
 mod kill;
+mod restart;
 mod stop;
 mod wait;
 

@@ -25,6 +25,7 @@ impl Admin {
     /// jails within it as well, and those that come meanwhile; each before what it has started. Whoever
     /// has not been asked by half of the time is asked then.
     pub fn stop(&self, jail: &Jail, time: Duration) -> Result<(), String> {
+        self.ask_to_end(jail)?;
         // Who may not end it is told so at once.
         if self.open_jail(&jail.info, Rights::ADMINISTER)?.is_none() {
             return self.end(jail);

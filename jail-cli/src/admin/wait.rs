@@ -56,6 +56,9 @@ impl Admin {
             if let Some(ended) = noted.as_ref().and_then(|noted| noted.ended) {
                 return Ok(ended);
             }
+            if let Some(ended) = self.ended_before(record) {
+                return Ok(ended);
+            }
             let (Some(writer), Some(_)) = (writer, noted) else {
                 return Err(
                     "has ended, and how is not noted: it is for a jail that was detached or is kept, \

@@ -28,13 +28,34 @@ impl Stop {
     /// Stops it.
     pub fn run(self) -> Result<u8, Failure> {
         let admin = Admin::open()?;
-        let jail = admin.find(&self.jail)?;
         let time = Duration::from_secs(self.timeout.into());
-        patiently(&format!("stopping jail {}", self.jail), || {
-            admin.stop(&jail, time)
-        })
-        .map_err(|error| Failure::failed(format!("{}: {error}", self.jail)))?;
-        Ok(0)
+        let failed = |why: String| Failure::failed(format!("{}: {why}", self.jail));
+        let doing = format!("stopping jail {}", self.jail);
+        loop {
+            match admin.find(&self.jail) {
+                Ok(jail) => {
+                    patiently(&doing, || admin.stop(&jail, time)).map_err(failed)?;
+                    // Where it had ended by itself, another may have been made in its place.
+                    let record = jail.record.as_ref();
+                    let is_made_anew = record.is_some_and(|record| record.restart.is_some());
+                    let is_left = || admin.find(&self.jail).is_ok();
+                    let restarting = admin.restarting_by(&self.jail).map_err(failed)?;
+                    if !is_made_anew || (restarting.is_none() && !is_left()) {
+                        return Ok(0);
+                    }
+                }
+                Err(missing @ JailsError::NoSuchJail(_)) => {
+                    if call_off(&admin, &self.jail)? {
+                        return Ok(0);
+                    }
+                    // It may have been made meanwhile.
+                    if admin.find(&self.jail).is_err() {
+                        return Err(missing.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 }
 
@@ -70,11 +91,30 @@ fn remove(admin: &Admin, id: &JailId) -> Result<(), Failure> {
     let failed = |error: String| Failure::failed(format!("{id}: {error}"));
     match admin.find(id) {
         Ok(jail) => end(admin, &jail).map_err(failed),
-        Err(missing @ JailsError::NoSuchJail(_)) => match admin.ended(id).map_err(failed)? {
-            Some(record) => admin.forget(&record).map_err(failed),
-            None => Err(missing.into()),
-        },
+        Err(missing @ JailsError::NoSuchJail(_)) => {
+            call_off(admin, id)?;
+            match admin.ended(id).map_err(failed)? {
+                Some(record) => admin.forget(&record).map_err(failed),
+                None => match admin.find(id) {
+                    // It was made just now.
+                    Ok(jail) => end(admin, &jail).map_err(failed),
+                    Err(_) => Err(missing.into()),
+                },
+            }
+        }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Sees to it that one that has ended is not made anew; whether one was to be.
+fn call_off(admin: &Admin, id: &JailId) -> Result<bool, Failure> {
+    let failed = |error: String| Failure::failed(format!("{id}: {error}"));
+    match admin.restarting_by(id).map_err(failed)? {
+        Some(record) => patiently(&format!("calling off jail {id}"), || {
+            admin.call_off(&record)
+        })
+        .map_err(failed),
+        None => Ok(false),
     }
 }
 

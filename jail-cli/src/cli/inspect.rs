@@ -2,14 +2,19 @@
 
 //! `jaula inspect`: all that is known of a jail.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
+use nix::unistd::geteuid;
 use serde::Serialize;
 
 use jaula::admin::{Admin, Jail};
-use jaula::jails::{JailId, JailsError};
+use jaula::jails::{JailId, JailName, JailsError};
+use jaula::kept::Kept;
 use jaula::process::{add_commands, jailed, Jailed};
 use jaula::state::Record;
 
+use super::ls::RESTARTING;
 use super::{output, Failure};
 
 /// Which jail is looked at.
@@ -25,12 +30,17 @@ struct Alive {
     #[serde(flatten)]
     jail: Jail,
     age_seconds: f64,
+    /// What it was set to and is to keep.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    kept: BTreeMap<String, String>,
     processes: Vec<Jailed>,
 }
 
 #[derive(Serialize)]
 struct Ended {
     state: &'static str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    kept: BTreeMap<String, String>,
     noted: Record,
 }
 
@@ -44,6 +54,7 @@ impl Inspect {
                 processes.retain(|process| process.jail == jail.info.number);
                 add_commands(&mut processes);
                 output::json(&Alive {
+                    kept: kept(jail.info.name.as_ref())?,
                     age_seconds: jail.info.created.age().as_secs_f64(),
                     jail,
                     processes,
@@ -53,13 +64,29 @@ impl Inspect {
                 let noted = admin.ended(&self.jail);
                 let noted =
                     noted.map_err(|why| Failure::failed(format!("{}: {why}", self.jail)))?;
+                let noted = noted.ok_or(missing)?;
                 output::json(&Ended {
-                    state: "ended",
-                    noted: noted.ok_or(missing)?,
+                    state: match noted.is_restarting() {
+                        true => RESTARTING,
+                        false => "ended",
+                    },
+                    kept: kept(noted.name.as_ref())?,
+                    noted,
                 })?;
             }
             Err(error) => return Err(error.into()),
         }
         Ok(0)
+    }
+}
+
+/// What a jail of this name was set to and is to keep. Root alone can read it.
+fn kept(name: Option<&JailName>) -> Result<BTreeMap<String, String>, Failure> {
+    match name {
+        Some(name) if geteuid().is_root() => {
+            let kept = Kept::of(name).map_err(Failure::failed)?;
+            Ok(kept.values().clone())
+        }
+        _ => Ok(BTreeMap::new()),
     }
 }

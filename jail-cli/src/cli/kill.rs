@@ -31,6 +31,9 @@ impl Kill {
     pub fn run(self) -> Result<u8, Failure> {
         let admin = Admin::open()?;
         let jail = admin.find(&self.jail)?;
+        admin
+            .note_kill(&jail, self.signal)
+            .map_err(|why| Failure::failed(format!("{}: {why}", self.jail)))?;
         match self.all {
             true => admin.kill_all(&jail, self.signal),
             false => admin.kill_first(&jail, self.signal),

@@ -5,9 +5,12 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
+use serde::Serialize;
 
 use jaula::admin::{Admin, Jail};
 use jaula::jail::JailNumber;
+use jaula::jails::JailName;
+use jaula::state::Record;
 
 use super::table::{duration, Table};
 use super::{output, Failure};
@@ -27,9 +30,14 @@ pub struct Ls {
 impl Ls {
     /// Lists them.
     pub fn run(self) -> Result<u8, Failure> {
-        let jails = Admin::open()?.list()?;
+        let admin = Admin::open()?;
+        let jails = admin.list()?;
+        // Others than root are told of the jails that there are.
+        let restarting = admin.restarting().map_err(Failure::failed)?;
         if self.json {
-            output::json(&jails)?;
+            let jails = jails.iter().map(Listed::There);
+            let restarting = restarting.iter().map(Listed::restarting);
+            output::json(&jails.chain(restarting).collect::<Vec<_>>())?;
             return Ok(0);
         }
         let mut table = Table::new(&[
@@ -42,9 +50,62 @@ impl Ls {
         for (branch, jail) in rows {
             table.row(row(&branch, jail));
         }
+        for record in &restarting {
+            table.row(row_of_ended(record));
+        }
         output::print(&table.text())?;
         Ok(0)
     }
+}
+
+/// The state of a jail that has ended and is being made anew.
+pub const RESTARTING: &str = "restarting";
+
+/// What is listed.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Listed<'a> {
+    There(&'a Jail),
+    Restarting {
+        number: JailNumber,
+        name: &'a Option<JailName>,
+        state: &'static str,
+        noted: &'a Record,
+    },
+}
+
+impl<'a> Listed<'a> {
+    fn restarting(record: &'a Record) -> Self {
+        Listed::Restarting {
+            number: record.number,
+            name: &record.name,
+            state: RESTARTING,
+            noted: record,
+        }
+    }
+}
+
+fn row_of_ended(record: &Record) -> [String; 9] {
+    let name = record.name.as_ref().map(ToString::to_string);
+    let count = record.restart.as_ref().map_or(0, |restart| restart.count);
+    let [root, command] = root_and_command(record);
+    [
+        record.number.to_string(),
+        name.unwrap_or_default(),
+        String::new(),
+        format!("{RESTARTING} ({count})"),
+        String::new(),
+        String::new(),
+        String::new(),
+        root,
+        command,
+    ]
+}
+
+fn root_and_command(record: &Record) -> [String; 2] {
+    let words = record.command.iter().map(|word| word.to_string_lossy());
+    let words: Vec<_> = words.collect();
+    [record.root.path.display().to_string(), words.join(" ")]
 }
 
 fn row(branch: &str, Jail { info, record }: &Jail) -> [String; 9] {
@@ -53,17 +114,7 @@ fn row(branch: &str, Jail { info, record }: &Jail) -> [String; 9] {
         ("", name) => name.unwrap_or_default(),
         (branch, name) => format!("{branch}{}", name.unwrap_or_else(|| "-".into())),
     };
-    let root = record
-        .as_ref()
-        .map(|record| record.root.path.display().to_string());
-    let command = record.as_ref().map(|record| {
-        let words: Vec<_> = record
-            .command
-            .iter()
-            .map(|word| word.to_string_lossy())
-            .collect();
-        words.join(" ")
-    });
+    let [root, command] = record.as_ref().map(root_and_command).unwrap_or_default();
     [
         info.number.to_string(),
         name,
@@ -72,8 +123,8 @@ fn row(branch: &str, Jail { info, record }: &Jail) -> [String; 9] {
         info.tasks.to_string(),
         info.ipc_objects().to_string(),
         duration(info.created.age()),
-        root.unwrap_or_default(),
-        command.unwrap_or_default(),
+        root,
+        command,
     ]
 }
 

@@ -109,9 +109,14 @@ enum Command {
     ///
     /// Each is started detached when those run that it depends on; one that runs already is left
     /// alone. When one cannot be started, those that were are taken down again.
-    Up(group::Group),
+    ///
+    /// Each file of a directory is one for itself: what is wrong with one, or fails, does not keep the
+    /// jails of others. The exit status is 1 then, and 125 where all has failed.
+    Up(group::Up),
 
     /// Take the jails down that a jaula.toml describes, in reverse order
+    ///
+    /// Of a directory also those that were started from files there and are not described any more.
     Down(group::Group),
 
     /// Tell whether this machine can do what jaula promises, and what to do
@@ -159,7 +164,7 @@ impl Cli {
             Some(Command::Logs(logs)) => logs.run(),
             Some(Command::Cp(cp)) => cp.run(),
             Some(Command::Set(set)) => set.run(),
-            Some(Command::Up(group)) => group.up(),
+            Some(Command::Up(up)) => up.run(),
             Some(Command::Down(group)) => group.down(),
             Some(Command::Doctor(doctor)) => doctor.run(),
             Some(Command::Completion(completion)) => completion.run(),

@@ -246,6 +246,7 @@ impl Run {
                     size: self.log_size,
                 },
                 stop_signal: self.stop_signal,
+                ..NewJail::default()
             }),
             user: self.user,
             shell: self.inside.shell,

@@ -9,6 +9,7 @@ use clap::Args;
 use jaula::admin::{check_hostname, Admin, Jail};
 use jaula::jailfd::Rights;
 use jaula::jails::{JailId, JailName, JailsError, Key, Setting};
+use jaula::kept::{can_keep, Kept, HOSTNAME};
 
 use super::Failure;
 
@@ -21,8 +22,21 @@ pub struct Set {
     jail: JailId,
 
     /// What is set, such as tasks.max=50
-    #[arg(value_name = "KEY=VALUE", required = true)]
+    #[arg(value_name = "KEY=VALUE", required_unless_present = "forget")]
     settings: Vec<Wanted>,
+
+    /// Have it so as well when the jail is started again, also after a restart of the machine
+    ///
+    /// Only for what "jaula up" has started: it then counts more than the description. Of allow it is all
+    /// that the jail may do now. It is noted below /var/lib/jaula.
+    #[arg(short, long)]
+    keep: bool,
+
+    /// Forget what was kept for the jail of this name; with KEYs in place of settings, these alone
+    ///
+    /// A jail that runs stays as it is. It need not be there.
+    #[arg(short, long, conflicts_with = "keep")]
+    forget: bool,
 }
 
 const KEYS: &str = "\
@@ -48,12 +62,18 @@ enum Wanted {
     Setting(Setting),
     /// In a namespace that it has.
     Hostname(String),
+    /// Not set to anything.
+    Key(String),
 }
 
 impl FromStr for Wanted {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let is_key = |key: &&str| can_keep(key);
+        if let Some(key) = Some(text).filter(is_key) {
+            return Ok(Wanted::Key(key.to_owned()));
+        }
         match text.strip_prefix("hostname=") {
             Some(name) => check_hostname(name).map(|()| Wanted::Hostname(name.to_owned())),
             None => text.parse().map(Wanted::Setting).map_err(|why: String| {
@@ -69,6 +89,9 @@ impl FromStr for Wanted {
 impl Set {
     /// Sets it.
     pub fn run(self) -> Result<u8, Failure> {
+        if self.forget {
+            return self.forget();
+        }
         let admin = Admin::open()?;
         let jail = admin.find(&self.jail)?;
         let failed = |why: String| Failure::failed(format!("{}: {why}", self.jail));
@@ -81,8 +104,15 @@ impl Set {
             match wanted {
                 Wanted::Setting(setting) => settings.push(setting.clone()),
                 Wanted::Hostname(name) => hostname = Some(name),
+                Wanted::Key(key) => {
+                    return Err(failed(format!("{key}: give it a value, as {key}=VALUE")));
+                }
             }
         }
+        let kept = match self.keep {
+            true => Some(self.kept(&jail).map_err(failed)?),
+            false => None,
+        };
         // What can be in the way of it is met before anything is set.
         let uts = hostname.map(|_| admin.uts(&jail).and_then(|uts| uts.join().map(|()| uts)));
         let uts = uts.transpose();
@@ -100,6 +130,60 @@ impl Set {
                 self.jail
             );
         }
+        if let Some((name, kept)) = kept {
+            keep_all(&admin, &jail, &name, kept, (&settings, hostname))
+                .map_err(|why| failed(format!("it is set, and that could not be kept: {why}")))?;
+        }
+        Ok(0)
+    }
+
+    /// What is kept for it so far, and its name.
+    fn kept(&self, jail: &Jail) -> Result<(JailName, Kept), String> {
+        let described = jail.record.as_ref().map(|record| &record.described);
+        let name = jail.info.name.clone();
+        let (Some(Some(_)), Some(name)) = (described, name) else {
+            return Err(
+                "it was not started by \"jaula up\", and nothing is kept for it: another jail may \
+                 get its name, and would be set to it as well"
+                    .into(),
+            );
+        };
+        for wanted in &self.settings {
+            match wanted {
+                Wanted::Setting(setting) if !can_keep(setting.key.file()) => {
+                    return Err(format!("{} cannot be kept", setting.key.file()));
+                }
+                _ => {}
+            }
+        }
+        let kept = Kept::of(&name)?;
+        Ok((name, kept))
+    }
+
+    /// Forgets what is kept.
+    fn forget(&self) -> Result<u8, Failure> {
+        let failed = |why: String| Failure::failed(format!("{}: {why}", self.jail));
+        let name = match &self.jail {
+            JailId::Name(name) => name.clone(),
+            JailId::Number(_) => {
+                let jail = Admin::open()?.find(&self.jail)?;
+                let unnamed = || failed("has no name, for which something could be kept".into());
+                jail.info.name.ok_or_else(unnamed)?
+            }
+        };
+        let mut kept = Kept::of(&name).map_err(failed)?;
+        if self.settings.is_empty() {
+            kept = Kept::default();
+        }
+        for wanted in &self.settings {
+            let Wanted::Key(key) = wanted else {
+                return Err(failed("--forget takes keys without values".into()));
+            };
+            if !kept.forget(key) {
+                return Err(failed(format!("{key} was not kept")));
+            }
+        }
+        kept.note(&name).map_err(failed)?;
         Ok(0)
     }
 
@@ -114,4 +198,32 @@ impl Set {
             _ => Ok(()),
         }
     }
+}
+
+/// Keeps what a jail was set to.
+fn keep_all(
+    admin: &Admin,
+    jail: &Jail,
+    name: &JailName,
+    mut kept: Kept,
+    (settings, hostname): (&[Setting], Option<&String>),
+) -> Result<(), String> {
+    for setting in settings {
+        let key = setting.key.file();
+        match setting.key {
+            // It may have been said in terms of what was allowed before.
+            Key::Allow => {
+                let now = admin.jails().get(jail.info.number);
+                let now = now.map_err(|error| error.to_string())?;
+                let now = now.filter(|now| now.created == jail.info.created);
+                let allow = now.ok_or("it has ended meanwhile")?.allow;
+                kept.keep(key, &allow.join(","));
+            }
+            _ => kept.keep(key, setting.text()),
+        }
+    }
+    if let Some(hostname) = hostname {
+        kept.keep(HOSTNAME, hostname);
+    }
+    kept.note(name)
 }

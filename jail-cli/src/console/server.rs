@@ -3,11 +3,11 @@
 //! The supervisor's side: what the terminal shows goes to the log and to all who have attached,
 //! and what they type goes in.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -53,20 +53,29 @@ struct Client {
     missed: u64,
 }
 
-/// A terminal that is being served, for who waits for the command in it.
+/// A terminal that is being served, for who waits for the command in it. When this is dropped, it is
+/// served no more.
 pub(crate) struct Served {
     ended: OwnedFd,
     drained: Receiver<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Served {
     /// Says that the command has ended, and returns when all that it printed has been taken.
     ///
     /// The terminal is served on until nobody in the jail has it open.
-    pub(crate) fn drain(self) {
-        drop(self.ended);
+    pub(crate) fn drain(&mut self) {
+        // Where nobody reads it, nobody serves the terminal any more.
+        let _ = write(&self.ended, b"E");
         // Others may go on writing; the command's own is long taken then.
         let _ = self.drained.recv_timeout(LAST_WORDS);
+    }
+
+    /// Serves it no more, whoever has it open.
+    pub(crate) fn stop(self) {
+        drop(self.ended);
+        let _ = self.thread.join();
     }
 }
 
@@ -81,7 +90,10 @@ impl Console {
         fcntl(&master, FcntlArg::F_SETFL(blocks_never)).map_err(io::Error::from)?;
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-        let address = SocketAddrUnix::new(socket_of(store, number))?;
+        let path = socket_of(store, number);
+        // A jail that is made anew has the directory of the one before it.
+        let _ = fs::remove_file(&path);
+        let address = SocketAddrUnix::new(path)?;
         // There is no other thread yet that could make something with it.
         let before = umask(Mode::S_IRWXG | Mode::S_IRWXO);
         let bound = bind(&socket, &address);
@@ -106,19 +118,26 @@ impl Console {
     pub(crate) fn serve(mut self, mut log: File) -> io::Result<Served> {
         let (running, ended) = pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from)?;
         let (done, drained) = mpsc::channel();
-        thread::Builder::new().spawn(move || self.run(running, &done, &mut log))?;
-        Ok(Served { ended, drained })
+        let thread = thread::Builder::new().spawn(move || self.run(&running, &done, &mut log))?;
+        Ok(Served {
+            ended,
+            drained,
+            thread,
+        })
     }
 
-    fn run(&mut self, running: OwnedFd, done: &Sender<()>, log: &mut File) {
-        let mut running = Some(running);
+    fn run(&mut self, running: &OwnedFd, done: &Sender<()>, log: &mut File) {
+        let mut has_ended = false;
         loop {
-            if self.wait(running.as_ref()).is_err() {
+            if self.wait(Some(running)).is_err() {
                 // There is no memory for it. Whoever waits hears that by the end of `done`.
                 return;
             }
-            if running.as_ref().is_some_and(|end| is_ready(end.as_fd())) {
-                running = None;
+            if is_ready(running.as_fd()) {
+                if !matches!(read(running, &mut [0]), Ok(1)) {
+                    return;
+                }
+                has_ended = true;
                 self.show_last_words(log);
                 let _ = done.send(());
             }
@@ -129,7 +148,7 @@ impl Console {
             for client in &mut self.clients {
                 client.catch_up();
             }
-            if running.is_none() && self.is_idle {
+            if has_ended && self.is_idle {
                 return;
             }
         }

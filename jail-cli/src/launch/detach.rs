@@ -5,40 +5,33 @@
 //! It has a session of its own, no terminal, and no descriptor of its caller's. Its caller hears
 //! from it once: which jail it is, when something has been executed there, or why not.
 
-use std::fs::File;
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::mpsc::{self, Receiver};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::fcntl::{open, OFlag};
-use nix::sys::stat::Mode;
 use nix::sys::wait::waitpid;
-use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsid};
+use nix::unistd::{chdir, setsid};
 
-use super::log::Log;
+use super::again::{carry_on, Again};
+use super::attend::{begin, Begun, Own, Watched};
 use super::place::note_end;
 use super::report::{self, Reporter};
-use super::start::{start, Running};
 use super::{Ending, LaunchError, Plan};
-use crate::console::{Console, Served};
 use crate::jail::JailNumber;
 use crate::root::Root;
-use crate::state::{Record, Store};
+use crate::state::Record;
 use crate::sys;
 use crate::text::reason;
 
-/// How long the log is waited for when the jail has ended: what it printed is in the pipe then,
-/// unless somebody outside of the jail was given the other end.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-
 /// How long after it could not be noted how a process ended that is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
+pub(super) const AGAIN: Duration = Duration::from_secs(1);
 
-/// Starts `plan` under a supervisor and returns when it is executed.
-pub(super) fn detach(plan: Plan, root: Root) -> Result<JailNumber, LaunchError> {
+/// Starts `plan` under a supervisor and returns when it is executed; `again` is how that makes the
+/// jail anew, where it is to.
+pub(super) fn detach(
+    plan: Plan,
+    root: Root,
+    again: Option<&dyn Again>,
+) -> Result<JailNumber, LaunchError> {
     let path = plan.path.clone();
     let about = |why: String| LaunchError::about(&path, why);
     let failed = |errno| about(format!("starting its supervisor: {}", reason(errno)));
@@ -50,7 +43,7 @@ pub(super) fn detach(plan: Plan, root: Root) -> Result<JailNumber, LaunchError> 
         report::channel().map_err(|error| about(format!("pipe: {error}")))?;
     let intermediate = match sys::fork().map_err(failed)? {
         sys::Fork::Parent(child) => child,
-        sys::Fork::Child => separate(plan, root, reporter),
+        sys::Fork::Child => separate(plan, root, reporter, again),
     };
     drop((reporter, root));
     waitpid(intermediate, None).map_err(failed)?;
@@ -67,11 +60,11 @@ pub(super) fn detach(plan: Plan, root: Root) -> Result<JailNumber, LaunchError> 
 }
 
 /// Becomes the supervisor, whose parent is whoever adopts orphans; never returns.
-fn separate(plan: Plan, root: Root, mut reporter: Reporter) -> ! {
+fn separate(plan: Plan, root: Root, mut reporter: Reporter, again: Option<&dyn Again>) -> ! {
     let forked = setsid().and_then(|_| sys::fork());
     match forked {
         Ok(sys::Fork::Parent(_)) => sys::exit_now(0),
-        Ok(sys::Fork::Child) => run(plan, root, reporter),
+        Ok(sys::Fork::Child) => run(plan, root, reporter, again),
         Err(errno) => {
             let why = format!("starting its supervisor: {}", reason(errno));
             let _ = reporter.failure(&LaunchError::about(&plan.path, why));
@@ -80,140 +73,55 @@ fn separate(plan: Plan, root: Root, mut reporter: Reporter) -> ! {
     }
 }
 
-fn run(plan: Plan, root: Root, mut reporter: Reporter) -> ! {
+fn run(plan: Plan, root: Root, mut reporter: Reporter, again: Option<&dyn Again>) -> ! {
     let path = plan.path.clone();
-    match begin(plan, root, &reporter) {
+    match first(plan, root, &reporter) {
         Err(error) => {
             // A caller that has gone meanwhile is told nothing, and left nothing.
             let _ = reporter.failure(&error);
             sys::exit_now(1)
         }
-        Ok(begun) => {
-            if let Err(error) = reporter.number(begun.running.number) {
+        Ok((begun, own)) => {
+            if let Err(error) = reporter.number(begun.number()) {
                 let why = format!("telling its number: {error}");
                 let _ = reporter.failure(&LaunchError::about(&path, why));
-                begun.running.abandon();
+                begun.abandon();
                 sys::exit_now(1)
             }
             drop(reporter);
-            watch(begun);
+            match again {
+                Some(again) => carry_on(begun, again, &own),
+                None => note_and_finish(begun.watch()),
+            }
             sys::exit_now(0)
         }
     }
 }
 
-/// A jail that runs, and what its supervisor has to see to.
-struct Begun {
-    running: Running,
-    attended: Attended,
-}
-
-/// What is done about a jail while it runs.
-struct Attended {
-    record: Record,
-    writer: Writer,
-    /// Its terminal, where it has one.
-    console: Option<Served>,
-}
-
-/// What writes the log of a jail.
-struct Writer {
-    thread: JoinHandle<()>,
-    done: Receiver<()>,
-}
-
-impl Writer {
-    /// Writes all that comes from `output` to `log`, until its end.
-    fn start(mut log: Log, mut output: File) -> io::Result<Self> {
-        let (ended, done) = mpsc::channel();
-        let thread = thread::Builder::new().spawn(move || {
-            log.write_all_of(&mut output);
-            // Nobody listens any more when the supervisor has waited long enough.
-            let _ = ended.send(());
-        })?;
-        Ok(Writer { thread, done })
-    }
-}
-
-fn begin(plan: Plan, root: Root, reporter: &Reporter) -> Result<Begun, LaunchError> {
+fn first(plan: Plan, root: Root, reporter: &Reporter) -> Result<(Begun, Own), LaunchError> {
     let path = plan.path.clone();
-    let failed = |what: &'static str| {
-        let path = path.as_path();
-        move |errno: Errno| LaunchError::about(path, format!("{what}: {}", reason(errno)))
-    };
+    let failed =
+        |what: &str, errno| LaunchError::about(&path, format!("{what}: {}", reason(errno)));
     sys::close_all_except(&[root.directory(), reporter.descriptor()])
-        .map_err(failed("close_range"))?;
-    chdir("/").map_err(failed("chdir to /"))?;
-    let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
-        .map_err(failed("opening /dev/null"))?;
-    let (output, input) = pipe2(OFlag::O_CLOEXEC).map_err(failed("pipe"))?;
-    let redirect = |errno| failed("redirecting its output")(errno);
-    dup2_stdin(&null).map_err(redirect)?;
-    dup2_stdout(&input).map_err(redirect)?;
-    dup2_stderr(&input).map_err(redirect)?;
-    let mut running = start(plan, root)?;
-    match attend(&mut running, null, output, input) {
-        Ok(attended) => Ok(Begun { running, attended }),
-        Err(why) => {
-            running.abandon();
-            Err(LaunchError::about(&path, why))
-        }
-    }
+        .map_err(|errno| failed("close_range", errno))?;
+    chdir("/").map_err(|errno| failed("chdir to /", errno))?;
+    let own = Own::nowhere().map_err(|errno| failed("opening /dev/null", errno))?;
+    let begun = begin(plan, root, &own, &mut None)?;
+    Ok((begun, own))
 }
 
-/// Has what the jail prints written to its log, and its terminal served, where it has one.
-fn attend(
-    running: &mut Running,
-    null: OwnedFd,
-    output: OwnedFd,
-    input: OwnedFd,
-) -> Result<Attended, String> {
-    // From here on the jail alone has the other end of the pipe, or what serves its terminal.
-    dup2_stdout(null.as_fd())
-        .and_then(|()| dup2_stderr(null.as_fd()))
-        .map_err(|errno| format!("redirecting its output: {}", reason(errno)))?;
-    let of_log = |why: String| format!("its log: {why}");
-    let record = running.record.clone();
-    let record = record.ok_or_else(|| of_log("the jail is not noted".into()))?;
-    let log = Log::create(&record).map_err(of_log)?;
-    let console = running.take_terminal().map(|master| {
-        let console = Console::new(master, &Store::default(), running.number)?;
-        console.serve(input.into())
-    });
-    let console = console.transpose();
-    let console = console.map_err(|error| format!("its console: {error}"))?;
-    let writer = Writer::start(log, output.into()).map_err(|error| of_log(error.to_string()))?;
-    Ok(Attended {
-        record,
-        writer,
-        console,
-    })
-}
-
-/// Waits for the jail, writing its log meanwhile.
-fn watch(begun: Begun) {
-    let Attended {
-        record,
-        writer,
-        console,
-    } = begun.attended;
-    let drain = || {
-        if let Some(console) = console {
-            console.drain();
-        }
-    };
-    let ending = begun.running.wait_and_drain(drain).ending;
-    if record.keep {
-        // It goes on printing. Meanwhile there may be room for that again.
-        while !note(&record, &ending) && !writer.thread.is_finished() {
+/// Notes how the first process ended, and writes the log of a jail that is kept as long as there is
+/// anybody who prints.
+pub(super) fn note_and_finish(watched: Watched) {
+    if watched.record.keep {
+        // Meanwhile there may be room for that again.
+        while !note(&watched.record, &watched.ending) && !watched.is_log_finished() {
             thread::sleep(AGAIN);
         }
-        let _ = writer.thread.join();
+        watched.finish_log();
     } else {
-        // Whoever sees how it ended finds all that it printed in the log.
-        let _ = writer.done.recv_timeout(LAST_WORDS);
         // Nobody is left to be told that this failed.
-        note(&record, &ending);
+        note(&watched.record, &watched.ending);
     }
 }
 

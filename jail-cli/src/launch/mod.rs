@@ -8,6 +8,8 @@
 //! A launch has two halves. The first makes everything and leaves a child that waits right before
 //! its execve ([`Created`]); the second lets it go on. [`Launch::create`] is the first alone.
 
+mod again;
+mod attend;
 mod child;
 mod control;
 mod credentials;
@@ -34,6 +36,7 @@ mod seccomp;
 pub(crate) mod signals;
 mod start;
 mod supervise;
+mod supervised;
 mod terminal;
 mod waiting;
 mod world;
@@ -43,10 +46,13 @@ use std::path::PathBuf;
 
 use caps::CapsHashSet;
 
+pub use crate::state::Policy;
+pub use again::Again;
 pub use ending::Ending;
 pub use error::{LaunchError, EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
 pub use place::{Existing, NewJail, Place, RootChoice, TASKS};
 pub use start::Created;
+pub use supervised::Supervised;
 pub use waiting::{is_waiting, let_go, Waiting};
 pub use world::{knows_hidepid, Inodes};
 
@@ -161,13 +167,27 @@ impl Launch {
     ///
     /// As [`Launch::run`].
     pub fn detach(self) -> Result<JailNumber, LaunchError> {
+        self.detach_with(None)
+    }
+
+    /// The same, with a supervisor that makes the jail anew when it has ended, as its [`NewJail`] says;
+    /// `again` is how.
+    ///
+    /// # Errors
+    ///
+    /// As [`Launch::run`], about the first one.
+    pub fn detach_again(self, again: &dyn Again) -> Result<JailNumber, LaunchError> {
+        self.detach_with(Some(again))
+    }
+
+    fn detach_with(self, again: Option<&dyn Again>) -> Result<JailNumber, LaunchError> {
         // The caller's terminal is not the one that it gets.
         let term = self.tty.then(|| OsString::from(TERM));
         let (mut plan, root) = self.prepare(term)?;
         plan.place.log().check().map_err(LaunchError::failed)?;
         plan.detached = true;
         plan.announce = false;
-        detach::detach(plan, root)
+        detach::detach(plan, root, again)
     }
 
     /// Makes everything and returns when the command is about to be executed, in a new jail. It

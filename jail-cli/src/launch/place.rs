@@ -2,7 +2,9 @@
 
 //! Where something is launched: in a new jail or in one that exists.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -12,7 +14,7 @@ use crate::jail::{self, JailNumber};
 use crate::jails::{Created, JailInfo, JailName, Jails, JailsError, Key, Setting, Value};
 use crate::root::Root;
 use crate::signal::SignalNumber;
-use crate::state::{Entry, Record, RootDirectory, Store};
+use crate::state::{Entry, Record, Restart, RootDirectory, Store};
 
 use super::ending::Ending;
 use super::log;
@@ -61,6 +63,28 @@ pub struct NewJail {
     pub log: log::Settings,
     /// What it is asked to end by; SIGTERM where nothing is said.
     pub stop_signal: Option<SignalNumber>,
+    /// Whether its supervisor makes it anew when it has ended.
+    pub restart: Option<Restart>,
+    /// The jail that it takes the place of.
+    pub continued: Option<Continued>,
+    /// The file that describes it, where one does.
+    pub described: Option<PathBuf>,
+}
+
+/// A jail that has ended, what is noted about which becomes that of a new one.
+#[derive(Clone, Debug)]
+pub struct Continued(Rc<Cell<(JailNumber, Created)>>);
+
+impl Continued {
+    /// The jail that a record is about.
+    pub fn of(record: &Record) -> Self {
+        Continued(Rc::new(Cell::new((record.number, record.created))))
+    }
+
+    /// Which jail is noted there now.
+    pub fn now(&self) -> (JailNumber, Created) {
+        self.0.get()
+    }
 }
 
 /// How many tasks a jail may have unless something else is asked for, or the jail around it may have
@@ -120,6 +144,19 @@ impl Place {
             Place::New(new) => new.stop_signal,
             Place::Existing(_) => None,
         }
+    }
+
+    /// What is to be noted about a new jail besides what it is.
+    pub(super) fn new_jail(&self) -> NewJail {
+        match self {
+            Place::New(new) => new.clone(),
+            Place::Existing(_) => NewJail::default(),
+        }
+    }
+
+    /// Whether what is noted about it was there before it, and stays.
+    pub(super) fn is_continued(&self) -> bool {
+        matches!(self, Place::New(new) if new.continued.is_some())
     }
 
     pub(super) fn is_after_stop_due(&self) -> bool {
@@ -228,9 +265,15 @@ impl Admission<'_> {
         }
         let record = (self.note)(&see(&jails, number)?)?;
         let store = Store::default();
-        let noted = store
-            .tidy(|record| is_alive(&jails, record))
-            .and_then(|()| store.create(&record));
+        let tidied = store.tidy(|record| is_alive(&jails, record));
+        let noted = tidied.and_then(|()| match &new.continued {
+            None => store.create(&record),
+            Some(continued) => {
+                let entry = store.carry_on(continued.now(), &record)?;
+                continued.0.set((record.number, record.created));
+                Ok(entry)
+            }
+        });
         match noted {
             Ok(_) => Ok(Admitted::Noted(record.into())),
             // It runs all the same; what is not known about it, nobody needs but to look after it.

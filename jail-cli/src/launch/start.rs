@@ -467,7 +467,7 @@ impl Running {
         if self.place.is_new() {
             // What went wrong before is what is told.
             let _ = end_jail(self.number);
-            if let Some(record) = &self.record {
+            if let Some(record) = self.record.as_ref().filter(|_| !self.place.is_continued()) {
                 let _ = forget(record);
             }
         }
@@ -543,6 +543,7 @@ impl Plan {
         namespaces: Option<Inodes>,
     ) -> Result<Record, String> {
         let root = root.ok_or_else(|| format!("{}: has no root", shown(&self.path)))?;
+        let new = self.place.new_jail();
         Ok(Record {
             number: jail.number,
             created: jail.created,
@@ -558,6 +559,9 @@ impl Plan {
             first_process: ProcessId::of(child.as_raw())?,
             stop_signal: self.place.stop_signal(),
             stopped_by: None,
+            asked_to_end: false,
+            restart: new.restart,
+            described: new.described,
             after_stop_due: self.place.is_after_stop_due(),
             log: self.place.log(),
             isolation: self.isolation.clone(),

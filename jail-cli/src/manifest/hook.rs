@@ -9,6 +9,7 @@ use std::process::Command;
 use super::command::{run, Outcome};
 use super::Description;
 use crate::caller::Caller;
+use crate::environment::service_manager_variables;
 use crate::jail::JailNumber;
 use crate::jails::JailName;
 
@@ -64,6 +65,10 @@ impl Occasion<'_> {
         };
         let mut command = Command::new("/bin/sh");
         Caller::get().hand_to(&mut command);
+        // What is told by these is between jaula and who supervises it.
+        for variable in service_manager_variables() {
+            command.env_remove(variable);
+        }
         command
             .args(["-c", text])
             .current_dir(self.directory)

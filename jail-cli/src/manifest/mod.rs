@@ -12,104 +12,229 @@
 //! # Ok::<(), jaula::manifest::ManifestError>(())
 //! ```
 
+mod again;
 mod command;
+mod down;
+mod error;
+mod foreground;
 mod hook;
+mod load;
 mod order;
 mod present;
+mod read;
 mod schema;
+mod sources;
 mod up;
+mod variables;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
-
+pub use down::down;
+pub use error::{Invalid, ManifestError};
+pub use foreground::foreground;
 pub use hook::Hook;
 pub use schema::{Description, Hooks};
-pub use up::{down, up, Event};
+pub use sources::Place;
+pub use up::{up, Event, Failed};
 
 use crate::jails::JailName;
-use crate::text::shown;
-
-/// Why a description of jails cannot be used.
-#[derive(Debug, Error)]
-pub enum ManifestError {
-    /// It could not be read.
-    #[error("{}: {why}", shown(.path))]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        why: String,
-    },
-    /// It is no TOML, or something in it is not as it should be; the text says where.
-    #[error("{0}")]
-    Invalid(String),
-    /// A jail depends on one that is not described.
-    #[error("jail.{jail}: depends on {missing}, which is not described")]
-    Undescribed {
-        /// Which jail.
-        jail: JailName,
-        /// On what.
-        missing: JailName,
-    },
-    /// Jails depend on each other in a circle.
-    #[error("these depend on each other in a circle: {0}")]
-    Circle(String),
-}
+use load::Loader;
+use order::Fault;
+use read::Trust;
 
 /// Several jails.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Manifest {
-    /// Where paths that are not absolute begin.
-    directory: PathBuf,
-    jails: BTreeMap<JailName, Description>,
+    files: Vec<ManifestFile>,
+    jails: BTreeMap<JailName, Member>,
     /// Each after those that it depends on.
     order: Vec<JailName>,
+    /// The directory that the files lie in, where that is what was named.
+    directory: Option<PathBuf>,
+}
+
+/// One of the files that jails are described in.
+#[derive(Debug)]
+pub struct ManifestFile {
+    /// As it was named.
+    pub path: PathBuf,
+    /// Why nothing of it can be used, where that is so.
+    pub fault: Option<ManifestError>,
+}
+
+/// A jail, and in which of the files it is described, itself or by what that includes.
+#[derive(Debug)]
+struct Member {
+    file: usize,
+    description: Description,
 }
 
 impl Manifest {
-    /// Reads it from a file.
+    /// Reads it from a file and what that includes.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and where.
     pub fn load(path: &Path) -> Result<Self, ManifestError> {
-        let unreadable = |error: std::io::Error| ManifestError::Unreadable {
+        let mut manifest = Self::empty(None);
+        let unreadable = |why: String| ManifestError::Unreadable {
             path: path.to_owned(),
-            why: error.to_string(),
+            why,
         };
-        let text = fs::read_to_string(path).map_err(unreadable)?;
-        let whole = fs::canonicalize(path).map_err(unreadable)?;
-        let directory = whole.parent().unwrap_or(Path::new("/"));
-        Self::parse(&text, directory)
-            .map_err(|error| ManifestError::Invalid(format!("{}: {error}", shown(path))))
+        let text = read::named(path).map_err(unreadable)?;
+        let mut loader = Loader::new(Trust::Root);
+        loader.file(&text)?;
+        if loader.jails.is_empty() && !loader.includes {
+            return Err(unreadable(NO_JAIL.into()));
+        }
+        manifest.add(path, loader)?;
+        manifest.put_in_order()
+    }
+
+    /// Reads all files of a directory whose names end in `.toml`, each for itself: one that is wrong is
+    /// [said so](Manifest::files), and its jails are left out.
+    ///
+    /// # Errors
+    ///
+    /// Where the directory cannot be read.
+    pub fn load_directory(path: &Path) -> Result<Self, ManifestError> {
+        Self::of_directory(path, Trust::Root)
+    }
+
+    fn of_directory(path: &Path, trust: Trust) -> Result<Self, ManifestError> {
+        let unreadable = |path: &Path, why: String| ManifestError::Unreadable {
+            path: path.to_owned(),
+            why,
+        };
+        let files = read::listed(path, trust).map_err(|why| unreadable(path, why))?;
+        let mut manifest = Self::empty(Some(path.to_owned()));
+        for file in files {
+            let text = read::included(&file, trust).map_err(|why| unreadable(&file, why));
+            let result = text.and_then(|text| {
+                let mut loader = Loader::new(trust);
+                loader.file(&text)?;
+                manifest.add(&file, loader)
+            });
+            if let Err(error) = result {
+                manifest.files.push(ManifestFile {
+                    path: file,
+                    fault: Some(error),
+                });
+            }
+        }
+        manifest.leave_out_what_cannot_be_ordered();
+        Ok(manifest)
     }
 
     /// Reads it from text; paths in it that are not absolute begin in `directory`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Manifest::load`].
     pub fn parse(text: &str, directory: &Path) -> Result<Self, ManifestError> {
-        let jails = schema::parse(text).map_err(ManifestError::Invalid)?;
-        let order = order::order(&jails)?;
-        Ok(Manifest {
-            directory: directory.to_owned(),
-            jails,
-            order,
-        })
+        let mut loader = Loader::new(Trust::Root);
+        loader.text(text, directory)?;
+        if loader.jails.is_empty() && !loader.includes {
+            return Err(ManifestError::Empty(NO_JAIL));
+        }
+        let mut manifest = Self::empty(None);
+        manifest.add(Path::new(""), loader)?;
+        manifest.put_in_order()
+    }
+
+    fn empty(directory: Option<PathBuf>) -> Self {
+        Manifest {
+            files: Vec::new(),
+            jails: BTreeMap::new(),
+            order: Vec::new(),
+            directory,
+        }
+    }
+
+    /// Adds the jails of one file; all or, where one is described already, none.
+    fn add(&mut self, path: &Path, loader: Loader) -> Result<(), ManifestError> {
+        for (name, description) in &loader.jails {
+            if let Some(first) = self.jails.get(name) {
+                let what = format!(
+                    "jail.{name}: is described already: {}",
+                    first.description.place()
+                );
+                return Err(Invalid::new(description.place().clone(), what).into());
+            }
+        }
+        let file = self.files.len();
+        self.files.push(ManifestFile {
+            path: path.to_owned(),
+            fault: None,
+        });
+        for (name, description) in loader.jails {
+            self.jails.insert(name, Member { file, description });
+        }
+        Ok(())
+    }
+
+    fn put_in_order(mut self) -> Result<Self, ManifestError> {
+        self.order = order::order(&self.jails, &|_| None).map_err(|fault| fault.error)?;
+        Ok(self)
+    }
+
+    /// Each file is one thing: with one of its jails, all are left out.
+    fn leave_out_what_cannot_be_ordered(&mut self) {
+        let mut left_out: BTreeMap<JailName, PathBuf> = BTreeMap::new();
+        loop {
+            let why = |name: &JailName| left_out.get(name).cloned();
+            let Fault { jails, error } = match order::order(&self.jails, &why) {
+                Ok(order) => {
+                    self.order = order;
+                    return;
+                }
+                Err(fault) => fault,
+            };
+            for name in jails {
+                let Some(file) = self.jails.get(&name).map(|member| member.file) else {
+                    continue;
+                };
+                let path = self.files[file].path.clone();
+                self.files[file].fault = Some(error.clone().into());
+                for (name, member) in &self.jails {
+                    if member.file == file {
+                        left_out.insert(name.clone(), path.clone());
+                    }
+                }
+                self.jails.retain(|_, member| member.file != file);
+            }
+        }
     }
 
     /// The jails, each after those that it depends on.
     pub fn order(&self) -> impl DoubleEndedIterator<Item = (&JailName, &Description)> {
+        self.members()
+            .map(|(name, member)| (name, &member.description))
+    }
+
+    fn members(&self) -> impl DoubleEndedIterator<Item = (&JailName, &Member)> {
         let described = |name| Some((name, self.jails.get(name)?));
         self.order.iter().filter_map(described)
     }
 
-    /// Where the directory is that becomes the root of a jail.
-    pub fn root(&self, description: &Description) -> PathBuf {
-        self.directory.join(&description.root)
+    /// How a jail is described.
+    pub fn get(&self, name: &JailName) -> Option<&Description> {
+        self.jails.get(name).map(|member| &member.description)
     }
 
-    /// Where paths that are not absolute begin.
-    pub fn directory(&self) -> &Path {
-        &self.directory
+    /// The files that it was read from, without those that they include.
+    pub fn files(&self) -> &[ManifestFile] {
+        &self.files
+    }
+
+    /// The directory that they lie in, where that is what was named.
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
     }
 }
+
+const NO_JAIL: &str = "describes no jail; expected tables such as [jail.NAME]";
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 //! Which of the described jails are there.
 
 use crate::admin::{Admin, Jail};
-use crate::jails::{JailName, State};
+use crate::jails::{JailId, JailName, State};
 
 /// The jail with this name, where there is one directly below the caller's own: there alone `up`
 /// makes jails, and a name is unique.
@@ -22,6 +22,17 @@ pub fn running(admin: &Admin, name: &JailName) -> Result<Option<Jail>, String> {
     }
     admin.end(&jail)?;
     Ok(None)
+}
+
+/// Sees to it that no jail with this name that has ended is made anew; whether one would have been.
+///
+/// One that is being made just now may be there when this returns.
+pub fn call_off(admin: &Admin, name: &JailName) -> Result<bool, String> {
+    let id = JailId::Name(name.clone());
+    match admin.restarting_by(&id)? {
+        Some(record) => admin.call_off(&record),
+        None => Ok(false),
+    }
 }
 
 fn runs(jail: &Jail) -> bool {

@@ -4,33 +4,33 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
+use super::sources::Place;
 use crate::environment::Variable;
 use crate::isolation::{
     Bind, Credentials, Device, Dropped, Ids, Inherited, Init, Isolation, Mount, MountKeys,
     NewNamespaces, Part, Permission, Rlimit, Size, Tmpfs, UMASK,
 };
 use crate::jails::{JailName, Key, Setting};
-use crate::launch::log;
+use crate::launch::{log, Policy};
 use crate::signal::SignalNumber;
 use crate::user::{Name, UserSpec};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    jail: BTreeMap<JailName, Description>,
-}
 
 /// One jail.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Description {
+    /// Where paths that are not absolute begin: where the file lies.
+    #[serde(skip)]
+    pub(super) directory: PathBuf,
+    /// Where it is described.
+    #[serde(skip)]
+    pub(super) place: Place,
     /// The directory that becomes its root.
     pub root: PathBuf,
     /// What that is built from where it is not there or empty: the name of a template that comes
@@ -148,12 +148,51 @@ pub struct Description {
     /// How long each of the commands around it may take; no limit where it is zero.
     #[serde(default = "ninety_seconds", deserialize_with = "seconds")]
     pub hook_timeout: Duration,
+    /// Whether its supervisor makes it anew when it has ended.
+    #[serde(default)]
+    pub restart: Policy,
+    /// How long it waits before that.
+    #[serde(default = "one_second", deserialize_with = "seconds")]
+    pub restart_delay: Duration,
+    /// Whether it is left to a unit of its own, as jaula@NAME.service.
+    #[serde(default)]
+    pub unit: bool,
     /// What is done on the host around it.
     #[serde(default)]
     pub hooks: Hooks,
 }
 
 impl Description {
+    /// Where paths that are not absolute begin.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Where it is described.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The directory that becomes its root.
+    pub fn root(&self) -> PathBuf {
+        self.directory.join(&self.root)
+    }
+
+    /// Checks that all that is asked for can be had together.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.umask > 0o777 {
+            return Err("umask is beyond 0o777".into());
+        }
+        if self.keep && self.restart != Policy::No {
+            return Err(
+                "keep and restart exclude each other: one that outlives its first process does \
+                 not end with it"
+                    .into(),
+            );
+        }
+        self.isolation().check()
+    }
+
     /// What is done with what it prints.
     pub fn log(&self) -> log::Settings {
         log::Settings {
@@ -229,22 +268,6 @@ impl From<&OsStringText> for OsString {
 enum Amount {
     Number(u64),
     Text(String),
-}
-
-pub fn parse(text: &str) -> Result<BTreeMap<JailName, Description>, String> {
-    let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
-    for (name, jail) in &file.jail {
-        if jail.umask > 0o777 {
-            return Err(format!("jail.{name}: umask is beyond 0o777"));
-        }
-        jail.isolation()
-            .check()
-            .map_err(|why| format!("jail.{name}: {why}"))?;
-    }
-    match file.jail.is_empty() {
-        true => Err("describes no jail; expected tables such as [jail.NAME]".into()),
-        false => Ok(file.jail),
-    }
 }
 
 fn user<'de, D: Deserializer<'de>>(from: D) -> Result<UserSpec, D::Error> {
@@ -331,6 +354,10 @@ fn usual_log_size() -> u64 {
 
 fn usual_umask() -> u32 {
     UMASK
+}
+
+fn one_second() -> Duration {
+    Duration::from_secs(1)
 }
 
 fn ten_seconds() -> Duration {

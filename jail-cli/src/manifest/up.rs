@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Bringing the jails of a description up, and taking them down.
+//! Bringing the jails of a description up.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use super::hook::{Hook, Occasion};
-use super::present::{find, running};
-use super::{Description, Manifest};
-use crate::admin::{Admin, Jail};
-use crate::environment::Variable;
+use super::again::Described;
+use super::down::{finish_ended, undo};
+use super::hook::Hook;
+use super::present::{call_off, running};
+use super::{Description, Manifest, Member};
+use crate::admin::Admin;
 use crate::jail::JailNumber;
-use crate::jails::{JailId, JailName, JailsError};
-use crate::launch::{Launch, NewJail, Place, RootChoice};
+use crate::jails::{JailId, JailName};
 use crate::state::Ended;
 use crate::template;
 
@@ -24,160 +26,248 @@ pub enum Event {
     Started(JailNumber),
     /// It was running already.
     Running(JailNumber),
+    /// It was about to be made anew, and no longer is.
+    CalledOff,
     /// It has ended.
     Stopped(JailNumber),
+    /// It is left to a unit of its own.
+    LeftToUnit,
     /// Something went wrong that does not keep the rest from being done.
     Failed(String),
 }
 
-/// How far a jail has been brought up.
-struct Begun<'a> {
-    name: &'a JailName,
-    description: &'a Description,
-    /// What was started; nothing where only the hook before that was run.
-    jail: Option<JailNumber>,
+/// Who is told what happens.
+pub type Tell<'a> = &'a mut dyn FnMut(&JailName, Event);
+
+/// A file of which nothing was brought up, or what was has been taken down again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// Which.
+    pub path: PathBuf,
+    /// What went wrong.
+    pub why: String,
 }
 
-/// Brings all jails up, each when those run that it depends on. One that runs already is left
-/// alone.
+/// How far a jail has been brought up.
+pub(super) struct Begun<'a> {
+    pub described: Described<'a>,
+    /// What was started; nothing where only the hook before that was run.
+    pub jail: Option<JailNumber>,
+    file: usize,
+}
+
+impl Manifest {
+    /// The jail of this name as it is described.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not; what can be said about that.
+    pub(super) fn described<'a>(&'a self, name: &JailName) -> Result<Described<'a>, String> {
+        let found = self.jails.get_key_value(name);
+        if let Some((name, member)) = found {
+            return Ok(self.described_as(name, member));
+        }
+        let unusable = self.files.iter().filter_map(|file| file.fault.as_ref());
+        let unusable: Vec<String> = unusable.map(ToString::to_string).collect();
+        match unusable.is_empty() {
+            true => Err(format!("{name}: is not described")),
+            false => Err(format!(
+                "{name}: is not described, unless in what cannot be used: {}",
+                unusable.join("; ")
+            )),
+        }
+    }
+
+    /// Checks that a jail of this name is described.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not; what can be said about that.
+    pub fn require(&self, name: &JailName) -> Result<(), String> {
+        self.described(name).map(drop)
+    }
+
+    pub(super) fn described_as<'a>(
+        &'a self,
+        name: &'a JailName,
+        member: &'a Member,
+    ) -> Described<'a> {
+        let path = &self.files[member.file].path;
+        Described {
+            name,
+            description: &member.description,
+            // Where the supervisor is, another directory is the current one.
+            file: fs::canonicalize(path).ok(),
+        }
+    }
+
+    /// Those that are meant: the one that is named, or all but those that are left to units of their own.
+    pub(super) fn meant<'a>(
+        &'a self,
+        only: Option<&'a JailName>,
+    ) -> impl DoubleEndedIterator<Item = (&'a JailName, &'a Member, bool)> {
+        let members = self.members();
+        let members = members.filter(move |(name, _)| only.is_none_or(|only| only == *name));
+        members.map(move |(name, member)| {
+            let is_left = only.is_none() && member.description.unit;
+            (name, member, !is_left)
+        })
+    }
+}
+
+/// Brings all jails up, or the one that is named, each when those run that it depends on. One that runs
+/// already is left alone.
 ///
-/// # Errors
-///
-/// What went wrong with the first that could not be brought up; those that were started before
-/// it have been taken down again.
+/// Where one cannot be brought up, those of its file that were started here are taken down again, and
+/// those of other files that depend on them. Which files came to nothing is returned.
 pub fn up(
     manifest: &Manifest,
     admin: &Admin,
-    tell: &mut dyn FnMut(&JailName, Event),
-) -> Result<(), String> {
-    let mut begun = Vec::new();
-    let result = manifest.order().try_for_each(|(name, description)| {
-        start(manifest, admin, name, description, &mut begun, tell)
-            .map_err(|why| format!("{name}: {why}"))
-    });
-    if result.is_err() {
-        for jail in begun.into_iter().rev() {
-            undo(manifest, admin, &jail, tell);
+    only: Option<&JailName>,
+    tell: Tell<'_>,
+) -> Vec<Failed> {
+    let mut bringing = Bringing {
+        manifest,
+        admin,
+        begun: Vec::new(),
+        failed: BTreeSet::new(),
+        failures: Vec::new(),
+    };
+    for (name, member, is_meant) in manifest.meant(only) {
+        if bringing.failed.contains(&member.file) {
+            continue;
+        }
+        if !is_meant {
+            tell(name, Event::LeftToUnit);
+            continue;
+        }
+        let described = manifest.described_as(name, member);
+        if let Err(why) = bringing.start(described, member.file, tell) {
+            bringing.fail(member.file, format!("{name}: {why}"), tell);
         }
     }
-    result
+    bringing.failures
 }
 
-/// Takes all jails down that run, each before those that it depends on.
-///
-/// # Errors
-///
-/// How many of them went wrong; what it was has been told.
-pub fn down(
-    manifest: &Manifest,
-    admin: &Admin,
-    tell: &mut dyn FnMut(&JailName, Event),
-) -> Result<(), String> {
-    let mut failures = 0;
-    for (name, description) in manifest.order().rev() {
-        let mut tell = |name: &JailName, event: Event| {
-            failures += usize::from(matches!(event, Event::Failed(_)));
-            tell(name, event);
+struct Bringing<'a> {
+    manifest: &'a Manifest,
+    admin: &'a Admin,
+    begun: Vec<Begun<'a>>,
+    /// Files.
+    failed: BTreeSet<usize>,
+    failures: Vec<Failed>,
+}
+
+impl<'a> Bringing<'a> {
+    fn start(
+        &mut self,
+        described: Described<'a>,
+        file: usize,
+        tell: Tell<'_>,
+    ) -> Result<(), String> {
+        if !prepare(self.admin, &described, tell)? {
+            return Ok(());
+        }
+        described.run(Hook::BeforeStart, None)?;
+        self.begun.push(Begun {
+            described: described.clone(),
+            jail: None,
+            file,
+        });
+        build(&described, tell)?;
+        let launch = described.launch()?;
+        let number = match described.description.restart {
+            crate::launch::Policy::No => launch.detach(),
+            _ => launch.detach_again(&described),
         };
-        match find(admin, name) {
-            Ok(Some(jail)) => stop(manifest, admin, name, description, &jail, &mut tell),
-            Ok(None) => finish_ended(manifest, admin, name, description, &mut tell),
-            Err(why) => tell(name, Event::Failed(why)),
+        let number = number.map_err(|error| error.to_string())?;
+        if let Some(begun) = self.begun.last_mut() {
+            begun.jail = Some(number);
+        }
+        tell(described.name, Event::Started(number));
+        described.run(Hook::AfterStart, Some(number))
+    }
+
+    /// Takes down again what was started of a file, and of those that build on that.
+    fn fail(&mut self, file: usize, why: String, tell: Tell<'_>) {
+        self.give_up(file, why);
+        while let Some((dependent, why)) = self.dependent() {
+            self.give_up(dependent, why);
+        }
+        let failed = &self.failed;
+        let (down, stay) = std::mem::take(&mut self.begun)
+            .into_iter()
+            .partition(|begun| failed.contains(&begun.file));
+        self.begun = stay;
+        let down: Vec<Begun<'_>> = down;
+        for begun in down.iter().rev() {
+            undo(self.admin, begun, tell);
         }
     }
-    match failures {
-        0 => Ok(()),
-        _ => Err(format!("{failures} steps have failed")),
+
+    fn give_up(&mut self, file: usize, why: String) {
+        self.failed.insert(file);
+        self.failures.push(Failed {
+            path: self.manifest.files()[file].path.clone(),
+            why,
+        });
+    }
+
+    /// A file of which something was started that depends on what is taken down.
+    fn dependent(&self) -> Option<(usize, String)> {
+        let goes = |name: &JailName| {
+            self.begun
+                .iter()
+                .any(|begun| begun.described.name == name && self.failed.contains(&begun.file))
+        };
+        let stays = |begun: &&Begun<'_>| !self.failed.contains(&begun.file);
+        self.begun.iter().filter(stays).find_map(|begun| {
+            let lost = begun.described.description.depends.iter();
+            let lost = lost.into_iter().find(|name| goes(name))?;
+            let why = format!(
+                "{}: it depends on {lost}, which is taken down again",
+                begun.described.name
+            );
+            Some((begun.file, why))
+        })
     }
 }
 
-fn start<'a>(
-    manifest: &Manifest,
+/// Sees to what is left of an earlier jail, and to those that it depends on; whether it is to be started.
+pub(super) fn prepare(
     admin: &Admin,
-    name: &'a JailName,
-    description: &'a Description,
-    begun: &mut Vec<Begun<'a>>,
-    tell: &mut dyn FnMut(&JailName, Event),
-) -> Result<(), String> {
+    described: &Described<'_>,
+    tell: Tell<'_>,
+) -> Result<bool, String> {
+    let Described {
+        name, description, ..
+    } = *described;
+    if call_off(admin, name)? {
+        // Now is sooner than when it would have been made.
+        tell(name, Event::CalledOff);
+    }
     if let Some(jail) = running(admin, name)? {
         tell(name, Event::Running(jail.info.number));
-        return Ok(());
+        return Ok(false);
     }
-    finish_ended(manifest, admin, name, description, tell);
+    finish_ended(admin, described, tell);
     for dependency in &description.depends {
         require_running(admin, dependency)?;
     }
-    let root = manifest.root(description);
-    let mut occasion = Occasion {
-        directory: manifest.directory(),
-        root: &root,
-        name,
-        number: None,
+    Ok(true)
+}
+
+/// Builds its root from its template, where there is one and nothing is there.
+pub(super) fn build(described: &Described<'_>, tell: Tell<'_>) -> Result<(), String> {
+    let Description { template, .. } = described.description;
+    let Some(template) = template else {
+        return Ok(());
     };
-    occasion.run(Hook::BeforeStart, description)?;
-    begun.push(Begun {
-        name,
-        description,
-        jail: None,
-    });
-    if let Some(template) = &description.template {
-        if build_root(template, &root, manifest.directory())? {
-            tell(name, Event::Built);
-        }
+    let directory = described.description.directory();
+    if build_root(template, &described.description.root(), directory)? {
+        tell(described.name, Event::Built);
     }
-    let variables = variables(manifest, description)?;
-    let number = launch(name, description, &root, variables).detach();
-    let number = number.map_err(|error| error.to_string())?;
-    if let Some(begun) = begun.last_mut() {
-        begun.jail = Some(number);
-    }
-    tell(name, Event::Started(number));
-    occasion.number = Some(number);
-    occasion.run(Hook::AfterStart, description)
-}
-
-/// Those of its files, and then those that count more.
-fn variables(manifest: &Manifest, description: &Description) -> Result<Vec<Variable>, String> {
-    let mut variables = Vec::new();
-    for file in &description.env_file {
-        variables.extend(Variable::read_all(&manifest.directory().join(file))?);
-    }
-    variables.extend(description.environment.iter().cloned());
-    Ok(variables)
-}
-
-fn launch(
-    name: &JailName,
-    description: &Description,
-    root: &Path,
-    variables: Vec<Variable>,
-) -> Launch {
-    let isolation = description.isolation();
-    Launch {
-        root: RootChoice::Path(root.to_owned()),
-        place: Place::New(NewJail {
-            name: Some(name.clone()),
-            settings: description
-                .limits
-                .iter()
-                .cloned()
-                .chain(isolation.allowance())
-                .collect(),
-            keep: description.keep,
-            after_stop_due: description.hooks.after_stop.is_some(),
-            log: description.log(),
-            stop_signal: description.stop_signal,
-        }),
-        user: description.user.clone(),
-        shell: description.shell.clone(),
-        variables,
-        command: description.command.iter().map(Into::into).collect(),
-        isolation,
-        workdir: description.workdir.clone(),
-        noted: None,
-        tty: description.tty,
-        quiet: true,
-    }
+    Ok(())
 }
 
 /// Builds a root directory that is not there or empty; whether that was so.
@@ -199,106 +289,19 @@ fn require_running(admin: &Admin, dependency: &JailName) -> Result<(), String> {
         return Ok(());
     }
     let ended = admin.ended(&JailId::Name(dependency.clone()))?;
-    let how = match ended.and_then(|record| record.ended) {
+    let Some(record) = ended else {
+        return Err(format!("it depends on {dependency}, which does not run"));
+    };
+    let how = match record.ended {
         Some(Ended::Exited(status)) => format!(" with exit status {status}"),
         Some(Ended::Killed(signal)) => format!(", killed by signal {signal}"),
         None => String::new(),
     };
+    let then = match record.is_restarting() {
+        true => ", and is to be made anew",
+        false => "",
+    };
     Err(format!(
-        "it depends on {dependency}, which has ended{how}; see \"jaula logs {dependency}\""
+        "it depends on {dependency}, which has ended{how}{then}; see \"jaula logs {dependency}\""
     ))
-}
-
-fn stop(
-    manifest: &Manifest,
-    admin: &Admin,
-    name: &JailName,
-    description: &Description,
-    jail: &Jail,
-    tell: &mut dyn FnMut(&JailName, Event),
-) {
-    let root = manifest.root(description);
-    let occasion = Occasion {
-        directory: manifest.directory(),
-        root: &root,
-        name,
-        number: Some(jail.info.number),
-    };
-    if let Err(why) = occasion.run(Hook::BeforeStop, description) {
-        tell(name, Event::Failed(why));
-    }
-    match admin.stop(jail, description.stop_timeout) {
-        Ok(()) => tell(name, Event::Stopped(jail.info.number)),
-        // What is to be done when it has ended must not be done now.
-        Err(why) => return tell(name, Event::Failed(why)),
-    }
-    finish(admin, &occasion, description, tell);
-}
-
-/// Does what is to be done about one that has ended without having been stopped here.
-fn finish_ended(
-    manifest: &Manifest,
-    admin: &Admin,
-    name: &JailName,
-    description: &Description,
-    tell: &mut dyn FnMut(&JailName, Event),
-) {
-    let due = match admin.due(name) {
-        Ok(mut due) => due.pop(),
-        Err(why) => return tell(name, Event::Failed(why)),
-    };
-    if let Some(record) = due {
-        let root = manifest.root(description);
-        let occasion = Occasion {
-            directory: manifest.directory(),
-            root: &root,
-            name,
-            number: Some(record.number),
-        };
-        finish(admin, &occasion, description, tell);
-    }
-}
-
-/// Does what is to be done when a jail has ended, and notes that it has been done. Whether it
-/// could be done is not tried again.
-fn finish(
-    admin: &Admin,
-    occasion: &Occasion<'_>,
-    description: &Description,
-    tell: &mut dyn FnMut(&JailName, Event),
-) {
-    let done = occasion.run(Hook::AfterStop, description);
-    for result in [done, admin.settle(occasion.name)] {
-        if let Err(why) = result {
-            tell(occasion.name, Event::Failed(why));
-        }
-    }
-}
-
-fn undo(
-    manifest: &Manifest,
-    admin: &Admin,
-    begun: &Begun<'_>,
-    tell: &mut dyn FnMut(&JailName, Event),
-) {
-    let Begun {
-        name,
-        description,
-        jail,
-    } = *begun;
-    if let Some(number) = jail {
-        match admin.find(&JailId::Number(number)) {
-            Ok(jail) => return stop(manifest, admin, name, description, &jail, tell),
-            Err(JailsError::NoSuchJail(_)) => {}
-            Err(error) => return tell(name, Event::Failed(error.to_string())),
-        }
-    }
-    let root = manifest.root(description);
-    let occasion = Occasion {
-        directory: manifest.directory(),
-        root: &root,
-        name,
-        number: jail,
-    };
-    finish(admin, &occasion, description, tell);
 }

@@ -17,6 +17,7 @@ mod bytes;
 mod entry;
 mod ids;
 mod record;
+mod restart;
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -27,9 +28,10 @@ use std::time::SystemTime;
 pub use alone::Alone;
 pub use entry::Entry;
 pub use record::{Ended, Record, RootDirectory};
+pub use restart::{Before, Policy, Restart, Step};
 
 use crate::jail::JailNumber;
-use crate::jails::JailInfo;
+use crate::jails::{Created, JailInfo};
 use crate::text::shown;
 use entry::remove_tree;
 pub(crate) use entry::Scratch;
@@ -76,18 +78,37 @@ impl Store {
         let entry = Entry::lock_at(scratch.path())?
             .ok_or_else(|| format!("{}: was taken away", shown(scratch.path())))?;
         entry.write(&record.clone().noted_now())?;
-        loop {
-            // An empty directory in the way would be replaced, but there is a record in each.
-            match fs::rename(scratch.path(), &place) {
-                Ok(()) => break,
-                Err(error) if is_in_the_way(&error) => {}
-                Err(error) => return Err(failed("creating", &place, &error)),
-            }
-            if let Some(stale) = Entry::lock_at(&place)? {
-                stale.remove()?;
-            }
-        }
+        put_in_place(scratch.path(), &place)?;
         scratch.keep();
+        Ok(entry.moved_to(place))
+    }
+
+    /// Has what is noted about a jail that has ended become that of one that was made in its place, with
+    /// its log; `record` says what is noted from now on.
+    ///
+    /// # Errors
+    ///
+    /// Where it is another's by now, or the jail was asked to end.
+    pub fn carry_on(
+        &self,
+        (number, created): (JailNumber, Created),
+        record: &Record,
+    ) -> Result<Entry, String> {
+        let gone = || format!("what was noted about jail {number} is gone");
+        let entry = self.lock(number)?.ok_or_else(gone)?;
+        let before = entry.read().ok();
+        let before = before.filter(|before| before.created == created);
+        let before = before.ok_or_else(gone)?;
+        if before.is_to_end() {
+            return Err("it was asked to end".into());
+        }
+        entry.write(&record.clone().noted_now())?;
+        let place = self.place(record.number);
+        if let Err(why) = put_in_place(entry.path(), &place) {
+            // It could be written before.
+            let _ = entry.write(&before);
+            return Err(why);
+        }
         Ok(entry.moved_to(place))
     }
 
@@ -158,7 +179,7 @@ impl Store {
                 // Its supervisor writes the rest of its log, or is about to note how it ended.
                 Some(record) if record.supervisor.is_running() => {}
                 Some(record) => ended.push((self.last_noted(number), number, record.created)),
-                None => self.remove_of_earlier_boot(number)?,
+                None => self.remove_stale(number)?,
             }
         }
         ended.sort();
@@ -180,14 +201,20 @@ impl Store {
         listed.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
     }
 
-    fn remove_of_earlier_boot(&self, number: JailNumber) -> Result<(), String> {
-        let is_earlier =
-            |record: Result<Record, String>| record.is_ok_and(|record| !record.is_of_this_boot());
-        if !is_earlier(Record::read_any(&self.place(number))) {
+    /// Removes what is of an earlier boot, or was about to become that of another jail when who did that
+    /// was killed.
+    fn remove_stale(&self, number: JailNumber) -> Result<(), String> {
+        let is_stale = |record: Result<Record, String>| {
+            record.is_ok_and(|record| {
+                !record.is_of_this_boot()
+                    || (record.number != number && !record.supervisor.is_running())
+            })
+        };
+        if !is_stale(Record::read_any(&self.place(number))) {
             return Ok(());
         }
         match self.lock(number)? {
-            Some(entry) if is_earlier(Record::read_any(entry.path())) => entry.remove(),
+            Some(entry) if is_stale(Record::read_any(entry.path())) => entry.remove(),
             _ => Ok(()),
         }
     }
@@ -200,6 +227,21 @@ impl Store {
 
     pub(crate) fn place(&self, number: JailNumber) -> PathBuf {
         self.directory.join(number.to_string())
+    }
+}
+
+/// Moves a directory to where one about an earlier jail may lie, which goes.
+fn put_in_place(path: &Path, place: &Path) -> Result<(), String> {
+    loop {
+        // An empty directory in the way would be replaced, but there is a record in each.
+        match fs::rename(path, place) {
+            Ok(()) => return Ok(()),
+            Err(error) if is_in_the_way(&error) => {}
+            Err(error) => return Err(failed("creating", place, &error)),
+        }
+        if let Some(stale) = Entry::lock_at(place)? {
+            stale.remove()?;
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{boot, bytes, failed};
+use super::{boot, bytes, failed, Restart, Step};
 use crate::isolation::Isolation;
 use crate::jail::JailNumber;
 use crate::jails::{Created, JailName};
@@ -127,6 +127,15 @@ pub struct Record {
     /// The jaula that is stopping it, and ends what is left of it.
     #[serde(default)]
     pub stopped_by: Option<ProcessId>,
+    /// Whether somebody has asked it to end: then it is not made anew.
+    #[serde(default)]
+    pub asked_to_end: bool,
+    /// How it is made anew when it has ended, where it is.
+    #[serde(default)]
+    pub restart: Option<Restart>,
+    /// The file that describes it, where one does.
+    #[serde(default, with = "bytes::optional")]
+    pub described: Option<PathBuf>,
     /// Whether a command is still to be run on the host when the jail has ended.
     #[serde(default)]
     pub after_stop_due: bool,
@@ -185,6 +194,17 @@ impl Record {
             noted_at: Created::now(),
             ..self
         }
+    }
+
+    /// Whether it is to end, and so not to be made anew.
+    pub fn is_to_end(&self) -> bool {
+        self.asked_to_end || self.stopped_by.is_some()
+    }
+
+    /// Whether it has ended, and is being made anew.
+    pub fn is_restarting(&self) -> bool {
+        let restart = self.restart.as_ref();
+        restart.is_some_and(|restart| restart.step != Step::Running) && self.supervisor.is_running()
     }
 
     /// What the jail is asked to end by.

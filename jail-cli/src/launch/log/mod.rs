@@ -48,6 +48,15 @@ impl Log {
         }
     }
 
+    /// Goes on with it for the jail that has been made in place of the one before.
+    pub(super) fn go_on(self, record: &Record) -> Result<Self, String> {
+        match self {
+            // The directory has become that of the new one.
+            Log::Kept(log) => Ok(Log::Kept(log)),
+            Log::Journal(_) => Journal::of(record).map(Log::Journal),
+        }
+    }
+
     /// Takes all that comes from `output` until its end.
     ///
     /// What cannot be put anywhere, into a full file system say, is lost: it must not stop the

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Texts that stand for others: `${NAME}`.
+
+use std::collections::BTreeMap;
+
+use toml::de::{DeTable, DeValue};
+
+use super::sources::{Sources, Value};
+use super::Invalid;
+
+/// What each name stands for.
+#[derive(Clone, Debug, Default)]
+pub struct Variables(BTreeMap<String, String>);
+
+/// What begins one, and what stands for those two characters themselves.
+const BEGINNING: &str = "${";
+const LITERAL: &str = "$${";
+
+impl Variables {
+    /// These, with those of a file, which count more.
+    ///
+    /// # Errors
+    ///
+    /// Where one of the file is no text, has a name that cannot be used, or stands for itself.
+    pub fn with(&self, of_file: Option<&Value<'_>>, sources: &Sources) -> Result<Self, Invalid> {
+        let mut found = self.clone();
+        let Some(value) = of_file else {
+            return Ok(found);
+        };
+        let table = match value.get_ref() {
+            DeValue::Table(table) => table,
+            other => {
+                let what = format!(
+                    "variables: expected a table of texts, not {}",
+                    other.type_str()
+                );
+                return Err(sources.invalid(value.span().start, what));
+            }
+        };
+        let mut of_file = OfFile {
+            table,
+            outer: self,
+            sources,
+            path: Vec::new(),
+        };
+        for (name, value) in table {
+            let key = name.get_ref();
+            if !is_name(key) {
+                let what = format!(
+                    "{key:?} cannot be the name of a variable: expected letters, digits and \
+                     underscores, not beginning with a digit"
+                );
+                return Err(sources.invalid(name.span().start, what));
+            }
+            let text = of_file.text_of(key, value)?;
+            found.0.insert(key.to_string(), text);
+        }
+        Ok(found)
+    }
+
+    /// Puts what they stand for in place of them, in all texts of a value.
+    ///
+    /// # Errors
+    ///
+    /// Where one is not known.
+    pub fn put_into(&self, value: &mut Value<'_>, sources: &Sources) -> Result<(), Invalid> {
+        let start = value.span();
+        match value.get_mut() {
+            DeValue::String(text) if text.contains(BEGINNING) => {
+                let mut of = |name: &str| Ok(self.0.get(name).cloned());
+                let put = expand(text, &mut of);
+                *text = put.map_err(|wrong| wrong.at(start, sources))?.into();
+                Ok(())
+            }
+            DeValue::Array(array) => array
+                .iter_mut()
+                .try_for_each(|item| self.put_into(item, sources)),
+            DeValue::Table(table) => {
+                let mut result = Ok(());
+                // Keys are names, and no texts.
+                for (_, value) in table.iter_mut() {
+                    result = result.and_then(|()| self.put_into(value, sources));
+                }
+                result
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Those of one file while they are looked up.
+struct OfFile<'a, 't> {
+    table: &'a DeTable<'t>,
+    outer: &'a Variables,
+    sources: &'a Sources,
+    /// From a name to one that it stands for, and so on.
+    path: Vec<String>,
+}
+
+impl OfFile<'_, '_> {
+    fn text_of(&mut self, name: &str, value: &Value<'_>) -> Result<String, Invalid> {
+        let DeValue::String(text) = value.get_ref() else {
+            let what = format!("{name}: a variable stands for a text, in quotes");
+            return Err(self.sources.invalid(value.span().start, what));
+        };
+        if self.path.iter().any(|on_path| on_path == name) {
+            let what = format!("{name}: this variable stands for itself");
+            return Err(self.sources.invalid(value.span().start, what));
+        }
+        self.path.push(name.to_owned());
+        let (table, outer, sources) = (self.table, self.outer, self.sources);
+        let mut of = |name: &str| match table.get(name) {
+            Some(value) => self.text_of(name, value).map(Some),
+            None => Ok(outer.0.get(name).cloned()),
+        };
+        let text = expand(text, &mut of).map_err(|wrong| wrong.at(value.span(), sources))?;
+        self.path.pop();
+        Ok(text)
+    }
+}
+
+/// What is wrong with a text.
+enum Wrong {
+    /// This name is not known.
+    Unknown(String),
+    /// What follows the beginning is no name.
+    NoName,
+    /// Something about another text.
+    Other(Invalid),
+}
+
+impl Wrong {
+    fn at(self, span: std::ops::Range<usize>, sources: &Sources) -> Invalid {
+        let (begins, what) = match self {
+            Wrong::Other(invalid) => return invalid,
+            Wrong::Unknown(name) => (
+                format!("{BEGINNING}{name}}}"),
+                format!(
+                    "there is no variable {name}; name it in a table [variables], or write \
+                     {LITERAL} for {BEGINNING}"
+                ),
+            ),
+            Wrong::NoName => (
+                BEGINNING.to_owned(),
+                format!(
+                    "{BEGINNING} begins the name of a variable, and a }} ends it; write {LITERAL} \
+                     for {BEGINNING}"
+                ),
+            ),
+        };
+        // What is escaped may hide it; then the whole text is where it is.
+        let within = sources.text(span.clone()).find(&begins).unwrap_or(0);
+        sources.invalid(span.start + within, what)
+    }
+}
+
+fn expand(
+    text: &str,
+    of: &mut dyn FnMut(&str) -> Result<Option<String>, Invalid>,
+) -> Result<String, Wrong> {
+    let mut expanded = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(BEGINNING) {
+        let (before, from) = rest.split_at(at);
+        if let Some(before) = before.strip_suffix('$') {
+            expanded.push_str(before);
+            expanded.push_str(BEGINNING);
+            rest = &from[BEGINNING.len()..];
+            continue;
+        }
+        expanded.push_str(before);
+        let named = from[BEGINNING.len()..].split_once('}');
+        let Some((name, after)) = named.filter(|(name, _)| is_name(name)) else {
+            return Err(Wrong::NoName);
+        };
+        match of(name).map_err(Wrong::Other)? {
+            Some(text) => expanded.push_str(&text),
+            None => return Err(Wrong::Unknown(name.to_owned())),
+        }
+        rest = after;
+    }
+    expanded.push_str(rest);
+    Ok(expanded)
+}
+
+fn is_name(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.bytes().all(is_part)
+        && text
+            .bytes()
+            .next()
+            .is_some_and(|byte| !byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expanded(text: &str) -> Option<String> {
+        let mut of = |name: &str| Ok((name == "A").then(|| "${B}".to_owned()));
+        expand(text, &mut of).ok()
+    }
+
+    #[test]
+    fn names_are_replaced_once_and_literals_stay() {
+        for (text, expected) in [
+            ("", ""),
+            ("a$b$$", "a$b$$"),
+            ("${A}", "${B}"),
+            ("x${A}y${A}", "x${B}y${B}"),
+            ("$${A}", "${A}"),
+            ("$$${A}", "$${A}"),
+            ("$HOME $$ $(x)", "$HOME $$ $(x)"),
+        ] {
+            assert_eq!(expanded(text).as_deref(), Some(expected), "{text}");
+        }
+        for wrong in ["${B}", "${", "${}", "${A", "${A:-x}", "${1}", "${ä}"] {
+            assert_eq!(expanded(wrong), None, "{wrong}");
+        }
+    }
+}
