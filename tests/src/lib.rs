@@ -13,6 +13,7 @@ pub mod demo;
 pub mod descriptor;
 pub mod dice;
 pub mod escape;
+pub mod group;
 pub mod inmate;
 pub mod jail;
 pub mod jailfs;

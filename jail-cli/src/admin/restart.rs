@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Admin, Jail};
 use crate::jails::JailId;
 use crate::signal::SignalNumber;
-use crate::state::{Ended, Record};
+use crate::state::{Ended, Record, Step};
 use crate::text::reason;
 
 /// How long a supervisor may take to leave off: what it runs on the host is given some time to end.
@@ -55,13 +55,18 @@ impl Admin {
         let Some(supervisor) = supervisor else {
             return Ok(true);
         };
+        let is_underway = found.restart.is_some_and(|it| it.step != Step::Running);
         let signal = match noted {
             // What it runs on the host ends with it.
-            Ok(()) => SignalNumber::TERM,
+            Ok(()) if is_underway => Some(SignalNumber::TERM),
+            // It is about to look what is noted.
+            Ok(()) => None,
             // Where nothing can be noted, it would never hear of it.
-            Err(_) => SignalNumber::KILL,
+            Err(_) => Some(SignalNumber::KILL),
         };
-        supervisor.signal(signal).map_err(reason)?;
+        if let Some(signal) = signal {
+            supervisor.signal(signal).map_err(reason)?;
+        }
         drop(entry);
         if !supervisor.wait(PATIENCE).map_err(reason)? {
             supervisor.signal(SignalNumber::KILL).map_err(reason)?;
@@ -72,12 +77,11 @@ impl Admin {
 
     /// Notes that a jail is to end, and so not to be made anew; to be done before it is ended.
     pub(super) fn ask_to_end(&self, jail: &Jail) -> Result<(), String> {
-        let restart = jail.record.as_ref();
-        let Some(record) = restart.filter(|record| record.restart.is_some()) else {
+        let Some(record) = &jail.record else {
             return Ok(());
         };
         let noted = self.change(record, |found| found.asked_to_end = true);
-        if noted.is_err() {
+        if noted.is_err() && record.restart.is_some() {
             // Without its supervisor it is not made anew, and ends now.
             if let Ok(Some(supervisor)) = record.supervisor.hold() {
                 supervisor.signal(SignalNumber::KILL).map_err(reason)?;

@@ -201,10 +201,13 @@ impl Record {
         self.asked_to_end || self.stopped_by.is_some()
     }
 
-    /// Whether it has ended, and is being made anew.
+    /// Whether it is being made anew, where there is no such jail now, or perhaps will be: its supervisor
+    /// has not said so far.
     pub fn is_restarting(&self) -> bool {
-        let restart = self.restart.as_ref();
-        restart.is_some_and(|restart| restart.step != Step::Running) && self.supervisor.is_running()
+        let is_open = |restart: &Restart| restart.step != Step::Running || self.ended.is_none();
+        self.restart.as_ref().is_some_and(is_open)
+            && !self.is_to_end()
+            && self.supervisor.is_running()
     }
 
     /// What the jail is asked to end by.

@@ -11,6 +11,7 @@ mod allowance;
 mod attach;
 mod attr;
 mod compat;
+mod described;
 mod descriptors;
 mod destroy;
 mod escape;
@@ -56,6 +57,7 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("attr", attr::main),
     ("compat", compat::main),
     ("descriptors", descriptors::main),
+    ("described", described::main),
     ("destroy", destroy::main),
     ("escape", escape::main),
     ("executed", executed::main),

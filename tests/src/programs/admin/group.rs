@@ -4,63 +4,16 @@
 
 use jaula_tests::admin::{
     in_kernel, json, listed, output, runs, succeed, text, wait_until_ended, wait_until_named,
-    Detached, ROOT,
+    Detached,
 };
-use jaula_tests::ktap::{fail, CaseResult, Context, Failure, Suite};
-use jaula_tests::launch::{complaint, failed, jaula, FAILED};
+use jaula_tests::group::Group;
+use jaula_tests::ktap::{fail, Context, Suite};
+use jaula_tests::launch::{complaint, failed, FAILED};
 use jaula_tests::sys::process;
 use jaula_tests::{check, check_eq, wait};
-use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// A directory with a jaula.toml in it; what was brought up is taken down with it.
-struct Group(PathBuf);
-
-impl Group {
-    fn new(text: &str) -> Result<Self, Failure> {
-        let path = std::env::temp_dir().join(format!("group-{}", process::pid()));
-        fs::create_dir_all(&path).context(path.display())?;
-        let group = Group(path);
-        group.describe(text)?;
-        Ok(group)
-    }
-
-    fn describe(&self, text: &str) -> CaseResult {
-        let text = text.replace("ROOT", ROOT);
-        fs::write(self.0.join("jaula.toml"), text).context("jaula.toml")
-    }
-
-    fn jaula(&self, arguments: &[&str]) -> Command {
-        let mut command = jaula(arguments);
-        command.current_dir(&self.0);
-        command
-    }
-
-    fn succeed(&self, arguments: &[&str]) -> CaseResult {
-        let output = output(&mut self.jaula(arguments))?;
-        check!(
-            output.status.success(),
-            "{arguments:?}: {}",
-            complaint(&output)
-        );
-        Ok(())
-    }
-
-    /// What the hooks have written.
-    fn told(&self) -> String {
-        fs::read_to_string(self.0.join("told")).unwrap_or_default()
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let _ = jaula(&["rm", "--all"]).output();
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 const HOOKS: &str = "hooks = { before-start = 'echo $JAULA_HOOK $JAULA_NAME >> told', \
     after-start = 'echo $JAULA_HOOK $JAULA_NAME >> told', \
