@@ -91,12 +91,16 @@ impl JailError {
     fn explanation(&self) -> &'static str {
         match (self.call, self.errno) {
             (_, Errno::ENOSYS) => {
-                "the running kernel has no jaula, or an older one without this call; boot a kernel \
-                 built with the jaula patches and CONFIG_SECURITY_JAULA=y"
+                "the running kernel has no jaula, or an older one without this call; boot one that \
+                 has it, built with the jaula patches and CONFIG_SECURITY_JAULA=y: where it is \
+                 installed, the boot loader's menu has it (GRUB's below \"Advanced options\"); \
+                 \"jaula doctor\" tells what is missing"
             }
             (_, Errno::EOPNOTSUPP) => {
                 "the running kernel has jaula built in but not enabled; add jaula to the list \
-                 after lsm= on the kernel command line, or to CONFIG_LSM, and boot again"
+                 after lsm= on the kernel command line (GRUB has it in GRUB_CMDLINE_LINUX of \
+                 /etc/default/grub, and update-grub), or to CONFIG_LSM, and boot again; \
+                 \"jaula doctor\" tells what is missing"
             }
             (Call::AttachJail | Call::DestroyJail, Errno::EPERM) => {
                 "not permitted; it needs CAP_SYS_ADMIN in the initial user namespace (run it as \

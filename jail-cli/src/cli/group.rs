@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use jaula::admin::Admin;
-use jaula::jails::JailName;
+use jaula::jails::{JailId, JailName};
 use jaula::launch::{log, EXIT_FAILED};
 use jaula::manifest::{down, foreground, up, Event, Manifest};
-use jaula::state::Alone;
+use jaula::state::{Alone, Ended};
 use jaula::text::shown;
 
 use super::Failure;
@@ -64,7 +64,9 @@ pub struct Up {
 impl Up {
     /// Brings them up.
     pub fn run(self) -> Result<u8, Failure> {
-        let (manifest, admin) = self.group.open()?;
+        let Some((manifest, admin)) = self.group.open()? else {
+            return Ok(0);
+        };
         if self.check {
             return self.group.check(&manifest, &admin);
         }
@@ -85,39 +87,47 @@ impl Up {
 impl Group {
     /// Takes them down.
     pub fn down(self) -> Result<u8, Failure> {
-        let (manifest, admin) = self.open()?;
+        let Some((manifest, admin)) = self.open()? else {
+            return Ok(0);
+        };
         let _alone = self.alone(&manifest, &admin)?;
         let mut tell = |name: &JailName, event: Event| self.tell(name, &event);
         down(&manifest, &admin, self.only.as_ref(), &mut tell)
             .map_err(|why| Failure::failed(format!("{}: {why}", shown(&self.file))))?;
-        self.conclude(&manifest, Vec::new())
+        // What was started of a file that is wrong has been taken down as well.
+        for fault in faults(&manifest, self.only.as_ref()) {
+            jaula::complain!("jaula: {fault}");
+        }
+        Ok(0)
     }
 
-    fn open(&self) -> Result<(Manifest, Admin), Failure> {
-        // Without jails nothing of what follows makes sense.
-        let admin = Admin::open()?;
+    /// What is described, and the jails that there are; nothing where nothing can be described.
+    fn open(&self) -> Result<Option<(Manifest, Admin)>, Failure> {
         let manifest = match self.file.is_dir() {
             true => Manifest::load_directory(&self.file),
             false => Manifest::load(&self.file),
         };
+        if let Ok(manifest) = &manifest {
+            if manifest.files().is_empty() && self.only.is_none() {
+                // A kernel that has no jails is as good as any.
+                return Ok(None);
+            }
+        }
+        // Without jails nothing of what follows makes sense, whatever is described.
+        let admin = Admin::open()?;
         let manifest = manifest.map_err(Failure::failed)?;
         if let Some(only) = &self.only {
             manifest
                 .require(only)
                 .map_err(|why| Failure::failed(format!("{}: {why}", shown(&self.file))))?;
         }
-        Ok((manifest, admin))
+        Ok(Some((manifest, admin)))
     }
 
     /// Says what came to nothing, and what that means.
     fn conclude(&self, manifest: &Manifest, failed: Vec<String>) -> Result<u8, Failure> {
-        let faults = match &self.only {
-            // Others are none of its business.
-            Some(_) => Vec::new(),
-            None => manifest.files().iter().collect(),
-        };
-        let faults = faults.iter().filter_map(|file| file.fault.as_ref());
-        let messages: Vec<String> = faults.map(ToString::to_string).chain(failed).collect();
+        let mut messages = faults(manifest, self.only.as_ref());
+        messages.extend(failed);
         match messages.len() {
             0 => Ok(0),
             failed if failed < manifest.files().len() && self.only.is_none() => {
@@ -131,16 +141,27 @@ impl Group {
     }
 
     fn check(&self, manifest: &Manifest, admin: &Admin) -> Result<u8, Failure> {
-        let mut failed = Vec::new();
+        let mut messages = faults(manifest, None);
         for (name, description) in manifest.order() {
-            let jail = admin.child(name)?;
-            if jail.is_none() && !description.unit {
-                failed.push(format!("{name}: does not run"));
+            if description.unit || admin.child(name)?.is_some() {
+                continue;
+            }
+            let ended = admin.ended(&JailId::Name(name.clone()));
+            let ended = ended
+                .map_err(Failure::failed)?
+                .and_then(|record| record.ended);
+            match ended {
+                // It has done what it was started for.
+                Some(Ended::Exited(0)) => {}
+                Some(Ended::Exited(status)) => {
+                    messages.push(format!("{name}: has ended with exit status {status}"));
+                }
+                Some(Ended::Killed(signal)) => {
+                    messages.push(format!("{name}: has ended, killed by signal {signal}"));
+                }
+                None => messages.push(format!("{name}: does not run")),
             }
         }
-        let faults = manifest.files().iter();
-        let faults = faults.filter_map(|file| file.fault.as_ref());
-        let messages: Vec<String> = faults.map(ToString::to_string).chain(failed).collect();
         match messages.is_empty() {
             true => Ok(0),
             false => Err(Failure::Other(SOME_FAILED, messages.join("\njaula: "))),
@@ -179,4 +200,11 @@ impl Group {
         };
         jaula::complain!("jaula: {name}: {text}");
     }
+}
+
+/// What is wrong with files, unless only one jail is meant: others are none of its business then.
+fn faults(manifest: &Manifest, only: Option<&JailName>) -> Vec<String> {
+    let files = manifest.files().iter().filter(|_| only.is_none());
+    let faults = files.filter_map(|file| file.fault.as_ref());
+    faults.map(ToString::to_string).collect()
 }
