@@ -30,7 +30,8 @@ pub struct Process {
     ///
     /// scheduling: policy, priority and nice value; io-priority; affinity: on which processors it
     /// runs; memory: from which nodes its memory comes, huge pages, merging; personality;
-    /// oom-score-adj; timer-slack; rlimits; signals: which are ignored, but for SIGPIPE and SIGCHLD.
+    /// oom-score-adj; timer-slack; login-uid: who logged in; rlimits; signals: which are ignored, but
+    /// for SIGPIPE and SIGCHLD.
     /// "--without reset" keeps all but rlimits, and "--without rlimits" those.
     #[arg(
         long,

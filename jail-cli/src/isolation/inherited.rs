@@ -25,6 +25,8 @@ pub enum Inherited {
     OomScoreAdj,
     /// How late it may be woken.
     TimerSlack,
+    /// Who logged in, for the audit log and for PAM.
+    LoginUid,
     /// The limits of the process.
     Rlimits,
     /// The signals that are ignored.
@@ -33,7 +35,7 @@ pub enum Inherited {
 
 impl Inherited {
     /// All of them.
-    pub const ALL: [Inherited; 9] = [
+    pub const ALL: [Inherited; 10] = [
         Inherited::Scheduling,
         Inherited::IoPriority,
         Inherited::Affinity,
@@ -41,6 +43,7 @@ impl Inherited {
         Inherited::Personality,
         Inherited::OomScoreAdj,
         Inherited::TimerSlack,
+        Inherited::LoginUid,
         Inherited::Rlimits,
         Inherited::Signals,
     ];
@@ -55,6 +58,7 @@ impl Inherited {
             Inherited::Personality => "personality",
             Inherited::OomScoreAdj => "oom-score-adj",
             Inherited::TimerSlack => "timer-slack",
+            Inherited::LoginUid => "login-uid",
             Inherited::Rlimits => "rlimits",
             Inherited::Signals => "signals",
         }

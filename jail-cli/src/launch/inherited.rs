@@ -25,6 +25,10 @@ const TIMER_SLACK: c_ulong = 50_000;
 /// What says how likely a process is killed where memory runs out.
 const OOM_SCORE_ADJ: &str = "/proc/self/oom_score_adj";
 
+/// What says who logged in, and the text for nobody.
+const LOGIN_UID: &str = "/proc/self/loginuid";
+const NO_LOGIN: &str = "4294967295";
+
 /// On ARM the kernel works with this bit of the personality, and sets it in all processes.
 const ADDR_LIMIT_32BIT: c_ulong = 0x0080_0000;
 
@@ -40,7 +44,7 @@ type Step = fn() -> Result<(), Errno>;
 ///
 /// What could not be reset, and how it is kept.
 pub fn reset(isolation: &Isolation) -> Result<(), String> {
-    let steps: [(Inherited, Step); 7] = [
+    let steps: [(Inherited, Step); 8] = [
         (Inherited::Scheduling, scheduling),
         (Inherited::IoPriority, calls::reset_io_priority),
         (Inherited::Affinity, calls::use_all_processors),
@@ -48,6 +52,7 @@ pub fn reset(isolation: &Isolation) -> Result<(), String> {
         (Inherited::Personality, personality),
         (Inherited::OomScoreAdj, oom_score_adj),
         (Inherited::TimerSlack, timer_slack),
+        (Inherited::LoginUid, login_uid),
     ];
     for (what, step) in steps {
         if isolation.inherits(what) {
@@ -95,12 +100,25 @@ fn personality() -> Result<(), Errno> {
 }
 
 fn oom_score_adj() -> Result<(), Errno> {
+    set_to(Path::new(OOM_SCORE_ADJ), "0")
+}
+
+/// Once it is set, only who has CAP_AUDIT_CONTROL changes it, and a login in the jail has to: PAM
+/// refuses it otherwise.
+fn login_uid() -> Result<(), Errno> {
+    match set_to(Path::new(LOGIN_UID), NO_LOGIN) {
+        // A kernel that audits no calls has no such file.
+        Err(Errno::ENOENT) => Ok(()),
+        result => result,
+    }
+}
+
+/// Writes to a file what is not there already: that takes more than to read it.
+fn set_to(file: &Path, value: &str) -> Result<(), Errno> {
     let raw = |error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
-    let file = Path::new(OOM_SCORE_ADJ);
-    // To write what there is takes more than to read it.
     match fs::read_to_string(file).map_err(raw)?.trim() {
-        "0" => Ok(()),
-        _ => fs::write(file, "0").map_err(raw),
+        there if there == value => Ok(()),
+        _ => fs::write(file, value).map_err(raw),
     }
 }
 

@@ -16,7 +16,7 @@ struct Burden {
     script: &'static str,
 }
 
-const BURDENS: [Burden; 8] = [
+const BURDENS: [Burden; 9] = [
     Burden {
         name: "scheduling",
         take: || {
@@ -53,6 +53,15 @@ const BURDENS: [Burden; 8] = [
         name: "timer-slack",
         take: || burden::set_timer_slack(7_000_000),
         script: "cat /proc/self/timerslack_ns",
+    },
+    Burden {
+        name: "login-uid",
+        take: || {
+            let written = std::fs::write("/proc/self/loginuid", "1234");
+            written.map_err(|_| jaula_tests::sys::Errno(libc::EIO))
+        },
+        // The second is the session, in the sense of the audit log.
+        script: "cat /proc/self/loginuid /proc/self/sessionid",
     },
     Burden {
         name: "signals",
@@ -117,7 +126,7 @@ pub fn add<'a>(suite: &mut Suite<'a>, place: &'a Place) {
         suite.case(&name, move || reset_and_kept(place, burden));
     }
     suite.case("inherited: the limits are those of a new system", || {
-        (BURDENS[7].take)().context("limits")?;
+        (BURDENS[8].take)().context("limits")?;
         let threads = std::fs::read_to_string("/proc/sys/kernel/threads-max");
         let threads: u64 = threads
             .context("threads-max")?
