@@ -37,7 +37,7 @@ impl Args for Mounting {
         let bind = option(BIND, "SRC:DST[:ro]", |text| {
             Bind::parse(text).map(Mount::Bind)
         });
-        let tmpfs = option(TMPFS, "DST[:size=BYTES]", |text| {
+        let tmpfs = option(TMPFS, "DST[:size=BYTES,mode=OCTAL]", |text| {
             Tmpfs::parse(text).map(Mount::Tmpfs)
         });
         let device = option(DEVICE, "SRC[:DST]", |text| {
@@ -56,7 +56,7 @@ impl Args for Mounting {
                          them.",
                     ),
             )
-            .arg(tmpfs.help("Mount an empty file system in memory on DST [default size: 64M]"))
+            .arg(tmpfs.help("Mount an empty file system in memory on DST [default: size=64M,mode=1777]"))
             .arg(
                 device
                     .help("Let the jail use a device of the host [default DST: SRC]")

@@ -23,7 +23,7 @@ pub use filter::{Denied, Reason, DENIED};
 pub use ids::{Block, Ids};
 pub use inherited::Inherited;
 pub(crate) use mounts::Keys as MountKeys;
-pub use mounts::{Bind, Device, Mount, Mounts, Size, Tmpfs};
+pub use mounts::{Bind, Device, Mode, Mount, Mounts, Size, Tmpfs};
 pub use part::Part;
 pub use permission::{Permission, Permissions};
 pub(crate) use rlimit::resources;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bind::Bind;
 pub use device::Device;
-pub use tmpfs::{Size, Tmpfs};
+pub use tmpfs::{Mode, Size, Tmpfs};
 
 /// Something that is mounted in a jail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +119,9 @@ mod tests {
         assert!(!bind.read_only);
         let tmpfs: Tmpfs = "/tmp:size=2K".parse().expect("a tmpfs");
         assert_eq!(tmpfs.to_text(), "/tmp:size=2048");
+        let tmpfs: Tmpfs = "/a:b:mode=0755,size=2K".parse().expect("a tmpfs");
+        assert_eq!(tmpfs.target, Path::new("/a:b"));
+        assert_eq!(tmpfs.to_text(), "/a:b:size=2048,mode=755");
         let device: Device = "/dev/ttyS1".parse().expect("a device");
         assert_eq!(device.target, Path::new("/dev/ttyS1"));
         assert_eq!(device.to_text(), "/dev/ttyS1");
@@ -138,6 +141,14 @@ mod tests {
             "/a:size=0",
             "/a:size=max",
             "/a:size=1X",
+            "/a:size=1M,",
+            "/a:size=1M,size=2M",
+            "/a:mode=",
+            "/a:mode=+7",
+            "/a:mode=8",
+            "/a:mode=10000",
+            "/a:mode=755:size=1M",
+            "/a:size=1M,exec",
         ] {
             assert!(text.parse::<Tmpfs>().is_err(), "{text}");
         }

@@ -127,7 +127,8 @@ fn put_memory(
     users: Option<&UserNamespace>,
 ) -> Result<(), String> {
     let place = targets.open(&tmpfs.target, Kind::Directory)?;
-    let mount = memory("1777", tmpfs.size.unwrap_or_default(), CLOSED)?;
+    let mode = tmpfs.mode.unwrap_or_default().to_string();
+    let mount = memory(&mode, tmpfs.size.unwrap_or_default(), CLOSED)?;
     if let Some(users) = users {
         users.give(mount.as_fd())?;
     }

@@ -326,6 +326,16 @@ fn sizes<'a>(suite: &mut Suite<'a>, place: &'a Place) {
                       test $i -lt 1100 && echo full";
         place.expect(&["--tmpfs", "/tmp:size=64K"], script, "full")
     });
+    suite.case(
+        "a tmpfs is for everybody, or has the mode that is said",
+        move || {
+            let script = "stat -c '%a %u' /tmp; touch /tmp/x 2>/dev/null || echo refused";
+            place.expect(&["--tmpfs", "/tmp"], script, "1777 0")?;
+            place.expect(&["--tmpfs", "/tmp:mode=755"], script, "755 0\nrefused")?;
+            let options = ["--tmpfs", "/tmp:size=64K,mode=2750", "--group-add", "0"];
+            place.expect(&options, script, "2750 0\nrefused")
+        },
+    );
     suite.case("/dev itself holds little, also of files", move || {
         let script =
             "i=0; while [ $i -lt 3000 ] && touch /dev/$i 2>/dev/null; do i=$((i+1)); done; \
