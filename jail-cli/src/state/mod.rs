@@ -269,3 +269,5 @@ pub(crate) fn sample(number: u32, created: u32) -> Record {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upgrade_tests;
