@@ -31,6 +31,7 @@ mod log;
 mod numbers;
 mod numbers_wrap;
 mod oci;
+mod packages;
 mod privileges;
 mod random;
 mod reach_down;
@@ -76,6 +77,7 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("numbers", numbers::main),
     ("numbers_wrap", numbers_wrap::main),
     ("oci", oci::main),
+    ("packages", packages::main),
     ("privileges", privileges::main),
     ("random", random::main),
     ("reach_down", reach_down::main),
