@@ -98,14 +98,15 @@ pub fn packages() -> String {
     names.join(",")
 }
 
+/// Whether what is done here is done as root.
+pub fn is_root() -> bool {
+    Uid::effective().is_root()
+}
+
 /// mmdebstrap, as root where that is who we are, and else in a user namespace.
 pub fn mmdebstrap() -> Command {
     let mut mmdebstrap = command("mmdebstrap");
-    let mode = if Uid::effective().is_root() {
-        "root"
-    } else {
-        "unshare"
-    };
+    let mode = if is_root() { "root" } else { "unshare" };
     mmdebstrap.arg(format!("--mode={mode}"));
     if env::var_os("TMPDIR").is_none() {
         // What lies in /tmp may have to fit into memory.

@@ -21,7 +21,7 @@ const KIND: &str = "disk";
 const ARCHIVE: i32 = 8;
 const DISK: i32 = 9;
 const UNPACK: &str = "tar --extract --directory=\"$1\" --numeric-owner --xattrs \
-                      --xattrs-include='*' --exclude='./dev/*' <&8";
+                      --xattrs-include='*'";
 
 /// Makes the disk unless the cache has it.
 pub fn make(project: &Project, files: &Files, base: &Path, packages: &Packages) -> Result<PathBuf> {
@@ -72,6 +72,12 @@ fn fill(
         fs::copy(deb, given.path().join(name))
             .with_context(|| format!("{}: cannot copy it", deb.display()))?;
     }
+    // In a user namespace no device can be made; mmdebstrap mounts this machine's there.
+    let devices = if debian::is_root() {
+        ""
+    } else {
+        "--exclude='./dev/*'"
+    };
     let loaders = tempfile::tempdir().context("temporary directory")?;
     let mut mmdebstrap = debian::mmdebstrap();
     mmdebstrap
@@ -86,7 +92,7 @@ fn fill(
         .env("ESP_ID", esp::shown(id))
         .args(["--variant=custom", "--format=null", "--architectures=amd64"])
         .arg("--skip=check,update,setup,essential,cleanup")
-        .arg(format!("--setup-hook={UNPACK}"))
+        .arg(format!("--setup-hook={UNPACK} {devices} <&{ARCHIVE}"))
         .arg(format!("--customize-hook={}", files.hook("install")));
     for loader in esp::SIGNED {
         let to = loaders.path().join(esp::name_of(loader));
