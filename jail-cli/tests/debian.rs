@@ -132,6 +132,49 @@ fn every_line_is_completed_where_several_have_a_list() {
     assert_eq!(found, expected.map(|line| Some(line.to_owned())));
 }
 
+/// `GRUB_TOP_LEVEL` and `GRUB_DEFAULT` as grub-mkconfig has them after it has read the file, on a machine
+/// with these kernels.
+fn chosen(before: &str, kernels: &[&str], knows_top_level: bool) -> [String; 2] {
+    let script = format!(
+        "set -euC\nfind() {{ printf '%s\\n' {}; }}\ngrep() {{ return {}; }}\n\
+         GRUB_DEVICE_UUID=u\n{before}\n. \"$FILE\"\n\
+         printf '%s\\n%s\\n' \"${{GRUB_TOP_LEVEL-}}\" \"${{GRUB_DEFAULT-}}\"",
+        kernels.join(" "),
+        i32::from(!knows_top_level),
+    );
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(script).env_clear();
+    shell.env("PATH", "/usr/bin:/bin");
+    shell.env("FILE", debian().join("zz-jaula.cfg"));
+    let output = shell.output().expect("sh");
+    assert!(output.status.success(), "{before}: {output:?}");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let mut lines = text.lines().map(str::to_owned);
+    [(); 2].map(|()| lines.next().expect("two lines"))
+}
+
+#[test]
+fn the_newest_kernel_with_jails_boots_unless_another_is_chosen() {
+    const KERNELS: [&str; 2] = [
+        "/boot/vmlinuz-6.12.117-jaula",
+        "/boot/vmlinuz-6.12.20-jaula",
+    ];
+    let top = |before: &str| chosen(before, &KERNELS, true);
+    assert_eq!(top(""), [KERNELS[0], ""]);
+    assert_eq!(top("GRUB_DEFAULT=0"), [KERNELS[0], "0"]);
+    assert_eq!(top("GRUB_DEFAULT=saved"), ["", "saved"]);
+    assert_eq!(top("GRUB_TOP_LEVEL=/boot/mine"), ["/boot/mine", ""]);
+    assert_eq!(chosen("", &["''"], true), ["", ""]);
+
+    let entry = "gnulinux-6.12.117-jaula-advanced-u";
+    let old = |before: &str| chosen(before, &KERNELS, false);
+    let below = format!("gnulinux-advanced-u>{entry}");
+    assert_eq!(old("GRUB_DEFAULT=0"), ["", below.as_str()]);
+    assert_eq!(old("GRUB_DISABLE_SUBMENU=y"), ["", entry]);
+    assert_eq!(old("GRUB_DEFAULT=2"), ["", "2"]);
+    assert_eq!(chosen("GRUB_DEFAULT=0", &["''"], false), ["", "0"]);
+}
+
 /// grub-mkconfig has variables of its own.
 #[test]
 fn nothing_is_left_behind_in_the_shell() {
