@@ -41,13 +41,13 @@ leaves the jail running.";
 impl Console {
     /// Attaches to it and returns when it is let go.
     pub fn run(self) -> Result<u8, Failure> {
+        let admin = Admin::open()?;
         if !(stdin().is_terminal() && stdout().is_terminal()) {
             return Err(Failure::failed(
                 "a console needs a terminal as standard input and output; \"jaula logs\" shows \
                  what a jail prints, \"jaula exec\" runs commands in it",
             ));
         }
-        let admin = Admin::open()?;
         let number = admin.find(&self.jail)?.info.number;
         if !self.quiet {
             jaula::complain!(

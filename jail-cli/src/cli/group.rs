@@ -10,7 +10,7 @@ use jaula::admin::Admin;
 use jaula::jails::{JailId, JailName};
 use jaula::launch::{log, EXIT_FAILED};
 use jaula::manifest::{down, foreground, up, Event, Manifest};
-use jaula::state::{Alone, Ended};
+use jaula::state::{Alone, Ended, Record};
 use jaula::text::shown;
 
 use super::Failure;
@@ -147,10 +147,12 @@ impl Group {
                 continue;
             }
             let ended = admin.ended(&JailId::Name(name.clone()));
-            let ended = ended
-                .map_err(Failure::failed)?
-                .and_then(|record| record.ended);
-            match ended {
+            let record = ended.map_err(Failure::failed)?;
+            if record.as_ref().is_some_and(Record::is_to_end) {
+                messages.push(format!("{name}: was stopped"));
+                continue;
+            }
+            match record.and_then(|record| record.ended) {
                 // It has done what it was started for.
                 Some(Ended::Exited(0)) => {}
                 Some(Ended::Exited(status)) => {

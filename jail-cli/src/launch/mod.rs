@@ -58,7 +58,7 @@ pub use world::{knows_hidepid, Inodes};
 
 use crate::environment::{Environment, Variable};
 use crate::isolation::{Isolation, Part, Permission, Permissions};
-use crate::jail::JailNumber;
+use crate::jail::{get_jailnumber, JailNumber};
 use crate::privilege;
 use crate::root::Root;
 use crate::state::Record;
@@ -211,6 +211,8 @@ impl Launch {
 
     fn prepare(self, term: Option<OsString>) -> Result<(Plan, Root), LaunchError> {
         privilege::require().map_err(LaunchError::failed)?;
+        // Whether there are jails at all is said without the rest.
+        get_jailnumber().map_err(|error| LaunchError::failed(error.to_string()))?;
         self.isolation.check().map_err(LaunchError::failed)?;
         let path = self.root.path().to_owned();
         let about = |why| LaunchError::about(&path, why);

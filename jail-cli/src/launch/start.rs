@@ -24,7 +24,7 @@ use super::terminal::{self, Terminal};
 use super::world::{Inodes, World};
 use super::{child, executed, LaunchError, Plan};
 use crate::isolation::{Init, Part};
-use crate::jail::{get_jailnumber, JailNumber};
+use crate::jail::JailNumber;
 use crate::jails::{self, JailInfo};
 use crate::process::ProcessId;
 use crate::root::Root;
@@ -105,8 +105,6 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
     let (reporter, listener) = report::channel().map_err(pipe)?;
     let (gate, closed) = gate::new().map_err(pipe)?;
     let noted_root = plan.noted_root(&root)?;
-    // Whether there are jails at all is said without the rest.
-    get_jailnumber().map_err(|error| LaunchError::failed(error.to_string()))?;
     let mut terminal = Terminal::of_caller();
     let own = plan.own_terminal(terminal.is_some());
     let relayed = own.as_ref().filter(|_| !plan.detached);

@@ -3,11 +3,12 @@
 //! A kernel that has jaula built in and not enabled (`lsm=` without it) says so, and is
 //! otherwise a kernel like any other.
 
-use jaula_tests::ktap::{CaseResult, Chosen, Suite};
+use jaula_tests::ktap::{fail, CaseResult, Chosen, Context, Suite};
 use jaula_tests::sys::process::{self, Ended};
 use jaula_tests::sys::{ids, jail as call, jailfd, Errno};
 use jaula_tests::sysv::{Family, Object, PATHS};
 use jaula_tests::{check, check_eq, jail};
+use std::fs;
 use std::process::{Command, ExitCode};
 
 pub fn main(chosen: &Chosen) -> ExitCode {
@@ -84,8 +85,12 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     });
     suite.case("System V IPC is that of any Linux", sysv_is_linux);
     suite.case(
-        "jaula says that it is not enabled, and how to enable it",
+        "every command says that it is not enabled, and how to enable it",
         launcher_says_so,
+    );
+    suite.case(
+        "all commands of jaula are tried there",
+        all_commands_are_tried,
     );
     suite.run(chosen)
 }
@@ -107,19 +112,98 @@ fn sysv_is_linux() -> CaseResult {
     Ok(())
 }
 
+/// Every command that needs the kernel's jails, as it is called.
+const NEEDING: [&[&str]; 26] = [
+    &["/", "--", "/bin/true"],
+    &["run", "/", "--", "/bin/true"],
+    &["run", "--detach", "--name", "x", "/", "--", "/bin/true"],
+    &["ls"],
+    &["ls", "--json"],
+    &["ps"],
+    &["exec", "1", "--", "/bin/true"],
+    &["console", "1"],
+    &["stop", "1"],
+    &["kill", "1"],
+    &["wait", "1"],
+    &["rm", "1"],
+    &["rm", "--all"],
+    &["inspect", "1"],
+    &["stats"],
+    &["logs", "1"],
+    &["cp", "1:/x", "/tmp/x"],
+    &["set", "1", "tasks.max=1"],
+    &["set", "--forget", "1"],
+    &["number"],
+    &["up", "DESCRIBED"],
+    &["up", "--check", "DESCRIBED"],
+    &["up", "--foreground", "--only", "web", "DESCRIBED"],
+    &["down", "DESCRIBED"],
+    &["up", "DIRECTORY"],
+    &["down", "DIRECTORY"],
+];
+
+/// Those that do without.
+const OTHER: [&str; 5] = ["doctor", "completion", "oci", "rootfs", "help"];
+
 fn launcher_says_so() -> CaseResult {
-    let output = Command::new("jaula")
-        .args(["/", "--", "/bin/true"])
-        .output()?;
-    let message = String::from_utf8_lossy(&output.stderr);
-    check_eq!(
-        output.status.code(),
-        Some(125),
-        "the exit status ({message})"
-    );
-    check!(
-        message.contains("lsm="),
-        "the message does not say how: {message}"
-    );
+    let directory = "/run/without-jaula";
+    fs::create_dir_all(directory).context(directory)?;
+    let described = format!("{directory}/jaula.toml");
+    fs::write(
+        &described,
+        "[jail.web]\nroot = '/'\ncommand = ['/bin/true']\n",
+    )
+    .context(&described)?;
+    for arguments in NEEDING {
+        let arguments = arguments.iter().map(|argument| match *argument {
+            "DESCRIBED" => described.as_str(),
+            "DIRECTORY" => directory,
+            other => other,
+        });
+        let output = Command::new("jaula").args(arguments.clone()).output()?;
+        let message = String::from_utf8_lossy(&output.stderr);
+        let what: Vec<&str> = arguments.collect();
+        check_eq!(output.status.code(), Some(125), "{what:?}: {message}");
+        check_eq!(
+            message.lines().count(),
+            1,
+            "the lines of {what:?}: {message}"
+        );
+        for part in ["lsm=", "jaula doctor", "boot again"] {
+            check!(
+                message.contains(part),
+                "{what:?}: {part} is not in {message}"
+            );
+        }
+        check!(output.stdout.is_empty(), "{what:?}: {:?}", output.stdout);
+    }
+    // Nothing is described, and nothing is needed for it.
+    fs::remove_file(&described).context(&described)?;
+    for command in ["up", "down"] {
+        let status = Command::new("jaula").args([command, directory]).status()?;
+        check!(status.success(), "{command}: {status}");
+    }
+    Ok(())
+}
+
+/// So that no command is forgotten here.
+fn all_commands_are_tried() -> CaseResult {
+    let output = Command::new("jaula").arg("--help").output()?;
+    let help = String::from_utf8_lossy(&output.stdout);
+    let (_, commands) = help
+        .split_once("Commands:\n")
+        .ok_or_else(|| fail(format!("no commands in {help}")))?;
+    let names = commands
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next());
+    let mut count = 0;
+    for name in names {
+        count += 1;
+        let is_tried = NEEDING.iter().any(|arguments| arguments[0] == name);
+        check!(is_tried || OTHER.contains(&name), "{name} is not tried");
+    }
+    check!(count > 15, "{count} commands in {help}");
     Ok(())
 }

@@ -174,7 +174,11 @@ pub fn add(suite: &mut Suite<'_>) {
             &group,
             &["up", "--check", "d"],
             SOME,
-            &["30-bad.toml: line 3", "last: does not run"],
+            &[
+                "30-bad.toml: line 3",
+                "last: was stopped",
+                "second: does not run",
+            ],
         )?;
         // It can be mended while the others run.
         group.write("d/30-bad.toml", &jail("bad", ""))?;
@@ -262,7 +266,7 @@ pub fn add(suite: &mut Suite<'_>) {
         says(
             &group,
             &["down", "d"],
-            SOME,
+            0,
             &[
                 "gone: stopped",
                 "broken: stopped",
