@@ -3,28 +3,25 @@
 //! Debian's packages, unpacked and configured, as an archive.
 
 use super::debian::{self, Files};
-use super::key::{remove_old, Key};
+use super::key::{remove_old, Key, UNFINISHED};
 use crate::project::Project;
 use crate::setup::mirror;
 use anyhow::{Context, Result};
-use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 const KIND: &str = "base";
 
 /// Makes the archive unless the cache has it.
-pub fn make(project: &Project, files: &Files) -> Result<PathBuf> {
-    let dir = project.cache().join("debian");
-    fs::create_dir_all(&dir).with_context(|| format!("{}: cannot create", dir.display()))?;
+pub fn make(project: &Project, dir: &Path, files: &Files) -> Result<PathBuf> {
     let path = Key::default()
         .text(&debian::base_text())
-        .path(&dir, KIND, "tar");
+        .path(dir, KIND, "tar");
     if path.exists() {
         return Ok(path);
     }
     // A mirror in the middle of its own update is asked again.
-    let made = mirror::patiently(mirror::PAUSE, || unpack(project, files, &dir))?;
+    let made = mirror::patiently(mirror::PAUSE, || unpack(project, files, dir))?;
     made.persist(&path)
         .map_err(|error| error.error)
         .with_context(|| format!("{}: cannot put it there", path.display()))?;
@@ -33,7 +30,7 @@ pub fn make(project: &Project, files: &Files) -> Result<PathBuf> {
 }
 
 fn unpack(project: &Project, files: &Files, dir: &Path) -> Result<NamedTempFile> {
-    let archive = NamedTempFile::with_prefix_in(".xtask-", dir)
+    let archive = NamedTempFile::with_prefix_in(UNFINISHED, dir)
         .with_context(|| format!("{}: cannot create a file there", dir.display()))?;
     let mut mmdebstrap = debian::mmdebstrap();
     mmdebstrap

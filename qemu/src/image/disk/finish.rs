@@ -3,7 +3,7 @@
 //! Installing our packages on what Debian's have made, and making a disk of it.
 
 use super::debian::{self, Files};
-use super::key::{remove_old, Key};
+use super::key::{remove_old, Key, UNFINISHED};
 use super::{esp, layout, Packages};
 use crate::project::Project;
 use anyhow::{Context, Result};
@@ -24,21 +24,26 @@ const UNPACK: &str = "tar --extract --directory=\"$1\" --numeric-owner --xattrs 
                       --xattrs-include='*'";
 
 /// Makes the disk unless the cache has it.
-pub fn make(project: &Project, files: &Files, base: &Path, packages: &Packages) -> Result<PathBuf> {
-    let dir = project.cache().join("debian");
+pub fn make(
+    project: &Project,
+    dir: &Path,
+    files: &Files,
+    base: &Path,
+    packages: &Packages,
+) -> Result<PathBuf> {
     let path = Key::default()
         .text(&base.display().to_string())
         .text(&debian::install_text())
         .file(&packages.kernel)?
         .file(&packages.launcher)?
-        .path(&dir, KIND, "img");
+        .path(dir, KIND, "img");
     if path.exists() {
         return Ok(path);
     }
     let private = tempfile::Builder::new()
-        .prefix(".xtask-")
+        .prefix(UNFINISHED)
         .permissions(Permissions::from_mode(0o700))
-        .tempdir_in(&dir)
+        .tempdir_in(dir)
         .with_context(|| format!("{}: cannot create a directory there", dir.display()))?;
     let disk = NamedTempFile::new_in(private.path()).context("temporary file")?;
     fill(project, files, base, packages, &disk)?;

@@ -68,6 +68,27 @@ pub fn remove_old(made: &Path, kind: &str) -> Result<()> {
     Ok(())
 }
 
+/// How the names of what is not finished begin.
+pub const UNFINISHED: &str = ".xtask-";
+
+/// Removes what a run has left that was interrupted. Nobody else works there.
+pub fn remove_unfinished(dir: &Path) -> Result<()> {
+    for entry in fs::read_dir(dir).with_context(|| dir.display().to_string())? {
+        let entry = entry.with_context(|| dir.display().to_string())?;
+        let path = entry.path();
+        if !entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            continue;
+        }
+        let removed = if path.is_dir() {
+            fs::remove_dir_all(&path)
+        } else {
+            fs::remove_file(&path)
+        };
+        removed.with_context(|| format!("{}: cannot remove", path.display()))?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +133,21 @@ mod tests {
         ] {
             assert_eq!(path(name).exists(), is_there, "{name}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn what_an_interrupted_run_has_left_goes() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        fs::create_dir(dir.path().join(".xtask-a"))?;
+        for name in [".xtask-a/disk", ".xtask-b", "disk-1.img"] {
+            fs::write(dir.path().join(name), "")?;
+        }
+        remove_unfinished(dir.path())?;
+        let left: Vec<_> = fs::read_dir(dir.path())?
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect::<Result<_, _>>()?;
+        assert_eq!(left, ["disk-1.img"]);
         Ok(())
     }
 }

@@ -17,7 +17,8 @@ pub mod layout;
 use crate::lock::CacheLock;
 use crate::project::Project;
 use crate::setup::needs::OVMF;
-use anyhow::Result;
+use anyhow::{Context, Result};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The packages of ours that a disk has.
@@ -36,9 +37,18 @@ pub struct Packages {
 ///
 /// Those of mmdebstrap and of what it runs, with the last words of its log.
 pub fn make(project: &Project, _lock: &CacheLock, packages: &Packages) -> Result<PathBuf> {
+    let dir = dir(project)?;
+    key::remove_unfinished(&dir)?;
     let files = debian::Files::write()?;
-    let base = base::make(project, &files)?;
-    finish::make(project, &files, &base, packages)
+    let base = base::make(project, &dir, &files)?;
+    finish::make(project, &dir, &files, &base, packages)
+}
+
+/// Where the cache has archives and disks.
+fn dir(project: &Project) -> Result<PathBuf> {
+    let dir = project.cache().join("debian");
+    fs::create_dir_all(&dir).with_context(|| format!("{}: cannot create", dir.display()))?;
+    Ok(dir)
 }
 
 /// The command that boots such a disk in QEMU.
