@@ -114,7 +114,7 @@ fn probe(project: &Project, machine: &Machine, kernel: &Path) -> Result<bool> {
     let orders = Orders {
         command: Some("true".into()),
         shell: false,
-        variables: super::terminal::variables(machine),
+        variables: super::terminal::variables(machine, false),
     };
     initramfs::write(
         &initramfs,

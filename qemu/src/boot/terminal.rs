@@ -114,14 +114,15 @@ fn real_size() -> Option<(u16, u16)> {
     Some((size.1 .0, size.0 .0))
 }
 
-/// The variables for init that tell it about the terminal and the machine's ports.
-pub fn variables(machine: &Machine) -> Vec<(&'static str, String)> {
+/// The variables for init that tell it about the terminal and the machine's ports, and how to leave:
+/// in order, where what is on its disk is kept.
+pub fn variables(machine: &Machine, keeps: bool) -> Vec<(&'static str, String)> {
     let (rows, columns) = size();
     // Where a kernel that panics is to end QEMU, a reboot does as well; elsewhere a machine restarts.
-    let leave = if machine.disk {
-        "poweroff -f"
-    } else {
-        "reboot -f"
+    let leave = match (machine.disk, keeps) {
+        (false, _) => "reboot -f",
+        (true, false) => "poweroff -f",
+        (true, true) => "poweroff",
     };
     vec![
         ("LEAVE", leave.to_owned()),

@@ -42,6 +42,8 @@ pub struct Guest<'a> {
     device_tree: Option<PathBuf>,
     /// The disk of a machine that boots from one.
     disk: Option<PathBuf>,
+    /// Whether what it writes there stays.
+    keeps: bool,
     busybox: PathBuf,
     accel: Accel,
     flavour: Flavour,
@@ -153,9 +155,19 @@ impl<'a> Guest<'a> {
             kernel: image.kernel.clone(),
             device_tree,
             disk: bootable.disk,
+            keeps: false,
             flavour,
             programs: bootable.programs,
         })
+    }
+
+    /// The same with a disk of its own, on which everything stays that it writes there.
+    pub fn keeping(self, disk: PathBuf) -> Self {
+        Self {
+            disk: Some(disk),
+            keeps: true,
+            ..self
+        }
     }
 
     /// How many processors there are.
@@ -178,7 +190,7 @@ impl<'a> Guest<'a> {
         let orders = Orders {
             command: plan.command,
             shell: plan.shell,
-            variables: terminal::variables(&self.machine),
+            variables: terminal::variables(&self.machine, self.keeps),
         };
         let accel = match plan.processors {
             Processors::AtOnce => self.accel,
@@ -252,6 +264,7 @@ impl<'a> Guest<'a> {
             orders,
         )?;
         let mut start = DiskStart::new(disk, given, dir)?;
+        start.keeps = self.keeps;
         if !append.is_empty() {
             start.boot_directly(&self.kernel, &self.machine, append);
         }

@@ -14,6 +14,7 @@ mod lints;
 mod list;
 mod permission_lists;
 mod plan;
+mod restart;
 mod selection;
 mod syscall_table;
 

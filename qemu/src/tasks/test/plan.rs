@@ -4,7 +4,8 @@
 
 use super::selection::Selection;
 use super::{
-    cards, configurations, hook_table, host, kernel_checks, lints, permission_lists, syscall_table,
+    cards, configurations, hook_table, host, kernel_checks, lints, permission_lists, restart,
+    syscall_table,
 };
 use crate::arch::{Arch, Flavour};
 use crate::cli::{GuestArgs, TestArgs};
@@ -46,6 +47,7 @@ mod takes {
     pub const USER_LAND: Duration = Duration::from_secs(90);
     pub const CARD: Duration = Duration::from_secs(15);
     pub const DISK: Duration = Duration::from_secs(240);
+    pub const RESTART: Duration = Duration::from_secs(180);
     /// What has been built before, and may have changed a little.
     pub const AGAIN: Duration = Duration::from_secs(30);
 
@@ -115,6 +117,7 @@ pub struct Plan<'a> {
     queue: Queue<'a>,
     kernels: HashMap<(Arch, Flavour), Id>,
     user_lands: HashMap<Arch, Id>,
+    disks: HashMap<String, Id>,
     /// The names of all checks there are, wanted or not.
     checks: Vec<String>,
 }
@@ -128,6 +131,7 @@ impl<'a> Plan<'a> {
             queue: Queue::default(),
             kernels: HashMap::new(),
             user_lands: HashMap::new(),
+            disks: HashMap::new(),
             checks: Vec::new(),
         };
         plan.host();
@@ -141,6 +145,7 @@ impl<'a> Plan<'a> {
         }
         for setting in given.settings {
             plan.guests(setting)?;
+            plan.restart(setting);
         }
         given
             .selection
@@ -489,6 +494,9 @@ impl<'a> Plan<'a> {
 
     /// The disk of a machine that boots from one, with the kernel's package and the launcher's.
     fn disk(&mut self, setting: &'a Setting) -> Id {
+        if let Some(&id) = self.disks.get(&setting.machine.name) {
+            return id;
+        }
         let Given {
             project,
             args,
@@ -515,7 +523,23 @@ impl<'a> Plan<'a> {
         });
         // Others wait for the lock.
         self.queue.make_urgent(id);
+        self.disks.insert(setting.machine.name.clone(), id);
         id
+    }
+
+    /// What a machine with a disk is after it has been restarted. It takes two boots to itself.
+    fn restart(&mut self, setting: &'a Setting) {
+        let given = self.given;
+        let name = format!("disk::{}_restarts", setting.machine.name);
+        if !given.args.long || !setting.machine.disk || !self.wants(&name) {
+            return;
+        }
+        let after = [self.disk(setting)];
+        self.always("disks", &name, &after, takes::RESTART, move |_| {
+            let disk = get(&given.built.disks, &setting.machine.name)?;
+            let copy = given.dir.join(format!("{}.img", setting.machine.name));
+            restart::check(guest(&given, setting)?, &disk, &copy)
+        });
     }
 
     /// The boots of a setting.
@@ -568,10 +592,20 @@ impl<'a> Plan<'a> {
 }
 
 fn boot_one(given: &Given, shard: &Shard) -> Result<()> {
-    let setting = &shard.setting;
+    let guest = guest(given, &shard.setting)?;
+    boot::run(&guest, shard, given.args.long, given.verdicts, given.skips)
+}
+
+/// A setting's machine with what has been built for it.
+fn guest<'a>(given: &Given<'a>, setting: &Setting) -> Result<Guest<'a>> {
     let mut args = GuestArgs::plain(given.args.kernel.clone());
     args.debug_kernel = setting.is_debug();
-    let guest = Guest::of(
+    let disk = if setting.machine.disk {
+        Some(get(&given.built.disks, &setting.machine.name)?)
+    } else {
+        None
+    };
+    Guest::of(
         given.project,
         args,
         setting.machine.clone(),
@@ -579,14 +613,9 @@ fn boot_one(given: &Given, shard: &Shard) -> Result<()> {
         Bootable {
             kernel: get(&given.built.images, &(setting.arch(), setting.flavour))?,
             programs: get(&given.built.programs, &setting.arch())?,
-            disk: if setting.machine.disk {
-                Some(get(&given.built.disks, &setting.machine.name)?)
-            } else {
-                None
-            },
+            disk,
         },
-    )?;
-    boot::run(&guest, shard, given.args.long, given.verdicts, given.skips)
+    )
 }
 
 fn kernel_name(arch: Arch, flavour: Flavour) -> String {
