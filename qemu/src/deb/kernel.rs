@@ -5,7 +5,7 @@
 
 use super::version::{stamp_file, Digest, Stamp};
 use crate::arch::{Arch, Flavour};
-use crate::kernel::build::{Build, Jobs};
+use crate::kernel::build::{default_jobs, Build, Jobs};
 use crate::kernel::source::Source;
 use crate::kernel::{files, Kernel};
 use crate::process::capture;
@@ -66,7 +66,8 @@ pub fn package(
 }
 
 fn make(build: &Build, stamp: &Stamp, dir: &Path, jobs: &Jobs) -> Result<PathBuf> {
-    build.configure()?;
+    // What is built already is only packed: a configuration made anew has Rust's library built again.
+    build.run(jobs)?;
     let release = capture(build.make_command().args(["-s", "kernelversion"]))?;
     let version = format!("{}-{}", release.trim(), stamp.version()?);
     let what = "building the kernel's package";
@@ -74,7 +75,9 @@ fn make(build: &Build, stamp: &Stamp, dir: &Path, jobs: &Jobs) -> Result<PathBuf
     // It leaves packages beside the build directory; others there are an interrupted run's.
     let beside = build.dir().join("..");
     remove_images(&beside)?;
-    let progress = build.make_counted(what, &arguments(&version)?, jobs, &log)?;
+    // dpkg-buildpackage does not hand on the tokens of a job server.
+    let jobs = Jobs::Number(default_jobs());
+    let progress = build.make_counted(what, &arguments(&version)?, &jobs, &log)?;
     let mut images = images(&beside)?;
     let (Some(image), true) = (images.pop(), images.is_empty()) else {
         bail!(
