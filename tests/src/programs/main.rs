@@ -37,6 +37,7 @@ mod random;
 mod reach_down;
 mod report;
 mod reported;
+mod services;
 mod storms;
 mod stress;
 mod tracing;
@@ -83,6 +84,7 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("reach_down", reach_down::main),
     ("report", report::main),
     ("reported", reported::main),
+    ("services", services::main),
     ("storms", storms::main),
     ("stress", stress::main),
     ("tracing", tracing::main),
