@@ -26,6 +26,7 @@ pub mod rounds;
 pub mod stepping;
 pub mod steps;
 pub mod sys;
+pub mod systemd;
 pub mod sysv;
 pub mod topology;
 pub mod tracing;

@@ -32,13 +32,14 @@ fn default_user() -> Finding {
         return Finding::ok(check, "have a name");
     };
     match fs::read(PASSWD).ok().and_then(|text| name_of(&text, uid)) {
-        Some(name) => Finding::warning(
+        // So it is on every machine that people work on: the first user has this number.
+        Some(name) => Finding::ok(
             check,
-            format!("{uid}, whom jails run as by default, is {name} on this host"),
-            "what goes by the number of a user is shared with that one, and among jails: limits \
-             such as RLIMIT_NPROC and the memory that may be locked, keys, watches of files, \
-             quotas, files that both come by, and whom a daemon takes a client for; --ids auto \
-             gives a jail users that are nobody else's, but for files and their quotas on its disk",
+            format!(
+                "{uid}, whom they run as by default, is {name} on this host, with whom they share \
+                 what is counted by user (RLIMIT_NPROC, keys, watches of files, quotas) and the \
+                 files that both come by, but for those with --user or --ids"
+            ),
         ),
         None => Finding::ok(
             check,

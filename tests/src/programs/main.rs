@@ -41,6 +41,8 @@ mod services;
 mod storms;
 mod stress;
 mod tracing;
+mod units;
+mod units_without_jaula;
 mod without_jaula;
 
 use jaula_tests::crew;
@@ -88,6 +90,8 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("storms", storms::main),
     ("stress", stress::main),
     ("tracing", tracing::main),
+    ("units", units::main),
+    ("units_without_jaula", units_without_jaula::main),
     ("without_jaula", without_jaula::main),
 ];
 
