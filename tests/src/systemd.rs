@@ -86,6 +86,8 @@ impl Drop for Descriptions {
         let _ = output(Command::new("jaula").args(["rm", "--all"]));
         let _ = systemctl(&["reset-failed"]);
         let _ = systemctl(&["start", "jaula.service"]);
+        // Else it would look at what the next one writes.
+        let _ = systemctl(&["start", "jaula-check.service"]);
     }
 }
 
