@@ -32,11 +32,19 @@ pub struct Set {
     #[arg(short, long)]
     keep: bool,
 
-    /// Forget what was kept for the jail of this name; with KEYs in place of settings, these alone
+    /// Forget what was kept for the jail of this name, or of that these KEYs alone
     ///
     /// A jail that runs stays as it is. It need not be there.
-    #[arg(short, long, conflicts_with = "keep")]
-    forget: bool,
+    #[arg(
+        short,
+        long,
+        value_name = "KEY,...",
+        num_args = 0..=1,
+        require_equals = true,
+        value_delimiter = ',',
+        conflicts_with_all = ["keep", "settings"]
+    )]
+    forget: Option<Vec<String>>,
 }
 
 const KEYS: &str = "\
@@ -62,18 +70,12 @@ enum Wanted {
     Setting(Setting),
     /// In a namespace that it has.
     Hostname(String),
-    /// Not set to anything.
-    Key(String),
 }
 
 impl FromStr for Wanted {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let is_key = |key: &&str| can_keep(key);
-        if let Some(key) = Some(text).filter(is_key) {
-            return Ok(Wanted::Key(key.to_owned()));
-        }
         match text.strip_prefix("hostname=") {
             Some(name) => check_hostname(name).map(|()| Wanted::Hostname(name.to_owned())),
             None => text.parse().map(Wanted::Setting).map_err(|why: String| {
@@ -89,8 +91,8 @@ impl FromStr for Wanted {
 impl Set {
     /// Sets it.
     pub fn run(self) -> Result<u8, Failure> {
-        if self.forget {
-            return self.forget();
+        if let Some(keys) = &self.forget {
+            return self.forget(keys);
         }
         let admin = Admin::open()?;
         let jail = admin.find(&self.jail)?;
@@ -104,9 +106,6 @@ impl Set {
             match wanted {
                 Wanted::Setting(setting) => settings.push(setting.clone()),
                 Wanted::Hostname(name) => hostname = Some(name),
-                Wanted::Key(key) => {
-                    return Err(failed(format!("{key}: give it a value, as {key}=VALUE")));
-                }
             }
         }
         let kept = match self.keep {
@@ -161,7 +160,7 @@ impl Set {
     }
 
     /// Forgets what is kept.
-    fn forget(&self) -> Result<u8, Failure> {
+    fn forget(&self, keys: &[String]) -> Result<u8, Failure> {
         let failed = |why: String| Failure::failed(format!("{}: {why}", self.jail));
         let name = match &self.jail {
             JailId::Name(name) => name.clone(),
@@ -172,13 +171,10 @@ impl Set {
             }
         };
         let mut kept = Kept::of(&name).map_err(failed)?;
-        if self.settings.is_empty() {
+        if keys.is_empty() {
             kept = Kept::default();
         }
-        for wanted in &self.settings {
-            let Wanted::Key(key) = wanted else {
-                return Err(failed("--forget takes keys without values".into()));
-            };
+        for key in keys {
             if !kept.forget(key) {
                 return Err(failed(format!("{key} was not kept")));
             }
