@@ -180,7 +180,9 @@ impl Group {
         };
         // Who works on one of the files takes that alone; all others take the directory first.
         let directory = manifest.directory().into_iter();
-        let files = manifest.files().iter().map(|file| file.path.as_path());
+        // Nothing is done about one that cannot be used.
+        let files = manifest.files().iter().filter(|file| file.fault.is_none());
+        let files = files.map(|file| file.path.as_path());
         let mut alone = Vec::new();
         for path in directory.chain(files) {
             let lock = admin.store().alone(path, || wait(path));

@@ -85,6 +85,7 @@ impl State {
         let ended = watched.ending.as_ref().ok().map(|ending| (*ending).into());
         let record = change(&watched.record, |record| {
             record.ended = ended;
+            record.asked_to_end |= watched.was_told_to_end;
             let is_to_end = record.is_to_end();
             match (&mut record.restart, ended) {
                 (Some(restart), Some(ended)) if !is_to_end && restart.policy.wants(ended) => {

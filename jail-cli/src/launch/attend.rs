@@ -224,6 +224,8 @@ pub struct Watched {
     pub ending: Result<Ending, LaunchError>,
     /// How long it ran.
     pub ran: Duration,
+    /// Whether somebody wanted its supervisor to end, and so the jail.
+    pub was_told_to_end: bool,
     writer: Writer,
     /// Served until nobody has it any more.
     console: Option<Served>,
@@ -257,7 +259,7 @@ impl Begun {
                 console.drain();
             }
         };
-        let ending = self.running.wait_and_drain(drain).ending;
+        let waited = self.running.wait_and_drain(drain);
         let ran = self.since.elapsed();
         if !record.keep {
             // Whoever sees how it ended finds all that it printed in the log.
@@ -265,8 +267,9 @@ impl Begun {
         }
         Watched {
             record,
-            ending,
+            ending: waited.ending,
             ran,
+            was_told_to_end: waited.was_told_to_end,
             writer,
             console,
         }

@@ -69,6 +69,8 @@ pub struct NewJail {
     pub continued: Option<Continued>,
     /// The file that describes it, where one does.
     pub described: Option<PathBuf>,
+    /// Whether it is left to a unit of its own.
+    pub left_to_unit: bool,
 }
 
 /// A jail that has ended, what is noted about which becomes that of a new one.

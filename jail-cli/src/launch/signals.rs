@@ -2,6 +2,7 @@
 
 //! The signals of a launcher: which are passed on to the jail, and by whom they were sent.
 
+use std::cell::Cell;
 use std::ffi::c_int;
 
 use nix::errno::Errno;
@@ -40,6 +41,8 @@ const OF_TERMINALS: [c_int; 5] = [
 pub struct Signals {
     waited_for: SigSet,
     before: SigSet,
+    /// Whether a process has sent one that ends a launcher.
+    told_to_end: Cell<bool>,
 }
 
 impl Signals {
@@ -69,7 +72,11 @@ impl Signals {
         let mut blocked = waited_for;
         blocked.add(Signal::SIGTTOU);
         let before = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        Ok(Signals { waited_for, before })
+        Ok(Signals {
+            waited_for,
+            before,
+            told_to_end: Cell::new(false),
+        })
     }
 
     /// Takes one that ends the launcher, where one has come.
@@ -84,6 +91,19 @@ impl Signals {
         sys::take_pending(&ending.collect())?
             .map(Signal::try_from)
             .transpose()
+    }
+
+    /// Remembers of one that was taken what it says about the launcher itself.
+    pub fn note(&self, received: &Received) {
+        let ends = |signal: Signal| signal as c_int == received.signal;
+        if received.from_process && ENDING.into_iter().any(ends) {
+            self.told_to_end.set(true);
+        }
+    }
+
+    /// Whether a process has sent the launcher one that would have ended it.
+    pub fn was_told_to_end(&self) -> bool {
+        self.told_to_end.get()
     }
 
     /// Waits until one comes.

@@ -70,6 +70,8 @@ pub(super) struct Waited {
     pub ending: Result<Ending, LaunchError>,
     /// Whether what was left of the jail has ended.
     pub jail: Result<(), LaunchError>,
+    /// Whether somebody wanted this process to end, and so what it waited for.
+    pub was_told_to_end: bool,
 }
 
 /// What waits in its jail, right before it is executed.
@@ -444,6 +446,7 @@ impl Running {
         };
         give_back(terminal, &ending);
         let about = |why: String| LaunchError::about(&self.path, why);
+        let was_told_to_end = self.signals.was_told_to_end();
         // From here on, a signal ends this process and not the end of the jail.
         drop(self.signals);
         let jail = match self.place.is_kept() {
@@ -457,7 +460,11 @@ impl Running {
         drop(self.owner);
         let ending = ending
             .map_err(|errno| about(format!("waiting for its first process: {}", reason(errno))));
-        Waited { ending, jail }
+        Waited {
+            ending,
+            jail,
+            was_told_to_end,
+        }
     }
 
     /// Ends it before its time.
@@ -560,6 +567,7 @@ impl Plan {
             asked_to_end: false,
             restart: new.restart,
             described: new.described,
+            left_to_unit: new.left_to_unit,
             after_stop_due: self.place.is_after_stop_due(),
             log: self.place.log(),
             isolation: self.isolation.clone(),

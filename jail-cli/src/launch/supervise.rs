@@ -37,7 +37,10 @@ pub fn supervise(
                 }
             }
             None => match signals.wait() {
-                Ok(received) => handle(&received, child, terminal, apart)?,
+                Ok(received) => {
+                    signals.note(&received);
+                    handle(&received, child, terminal, apart)?;
+                }
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno),
             },
@@ -90,6 +93,7 @@ pub fn supervise_monitor(
             Err(errno) => return Err(errno),
         }
         while let Some(received) = inbox.next()? {
+            signals.note(&received);
             handle(&received, child, terminal, apart)?;
         }
     };

@@ -52,6 +52,7 @@ impl Described<'_> {
                 restart,
                 continued: None,
                 described: self.file.clone(),
+                left_to_unit: description.unit,
             }),
             user: description.user.clone(),
             shell: description.shell.clone(),

@@ -75,8 +75,10 @@ fn undescribed(manifest: &Manifest, admin: &Admin, tell: Tell<'_>) -> Vec<(JailN
         return Vec::new();
     };
     let is_of_here = |jail: &Jail| {
-        let file = jail.record.as_ref()?.described.as_ref()?;
-        (file.parent() == Some(&directory)).then_some(())
+        let record = jail.record.as_ref()?;
+        let file = record.described.as_ref()?;
+        let is_of_here = file.parent() == Some(&directory) && !record.left_to_unit;
+        is_of_here.then_some(())
     };
     let known: BTreeSet<&JailName> = manifest.order().map(|(name, _)| name).collect();
     let mut found = Vec::new();
@@ -84,7 +86,9 @@ fn undescribed(manifest: &Manifest, admin: &Admin, tell: Tell<'_>) -> Vec<(JailN
     for record in admin.restarting().unwrap_or_default() {
         let file = record.described.as_ref().and_then(|file| file.parent());
         match record.name {
-            Some(name) if file == Some(&directory) && !known.contains(&name) => {
+            Some(name)
+                if file == Some(&directory) && !record.left_to_unit && !known.contains(&name) =>
+            {
                 match call_off(admin, &name) {
                     Ok(true) => tell(&name, Event::CalledOff),
                     Ok(false) => {}

@@ -88,6 +88,7 @@ fn launch(
     if let Place::New(new) = &mut launch.place {
         // Who supervises this process starts it again.
         new.restart = None;
+        new.left_to_unit = true;
         if let Some(destination) = destination {
             new.log.destination = destination;
         }

@@ -23,8 +23,9 @@ const DEFAULTS: &str = "defaults";
 const VARIABLES: &str = "variables";
 const INCLUDE: &str = "include";
 
-/// The most files that one may be made of.
+/// The most files that one may be made of, and how deep they may lie in one another.
 const MOST_FILES: usize = 1000;
+const DEEPEST: usize = 32;
 
 /// What holds for the jails of a file: what including files have said, and it itself.
 #[derive(Clone, Default)]
@@ -105,6 +106,10 @@ impl Loader {
         }
         if let (true, Some(by)) = (self.files.len() >= MOST_FILES, &by) {
             let what = format!("includes more than {MOST_FILES} files, with those before it");
+            return Err(Invalid::new(by.clone(), what));
+        }
+        if let (true, Some(by)) = (self.chain.len() >= DEEPEST, &by) {
+            let what = format!("files include each other more than {DEEPEST} deep");
             return Err(Invalid::new(by.clone(), what));
         }
         self.files.push((text.identity, by));

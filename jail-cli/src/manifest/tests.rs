@@ -408,9 +408,30 @@ fn what_is_wrong_about_inclusion_names_both_places() {
     let large = "#".repeat((1 << 20) + 1);
     let error = load(&[("main.toml", &large)]).expect_err("too large");
     assert!(error.contains("larger"), "{error}");
+    let names: Vec<String> = (0..40).map(|number| format!("{number}.toml")).collect();
+    let texts: Vec<String> = (1..41)
+        .map(|number| format!("include = ['{number}.toml']"))
+        .collect();
+    let mut files = vec![("main.toml", "include = ['0.toml']")];
+    files.extend(
+        names
+            .iter()
+            .zip(&texts)
+            .map(|(name, text)| (name.as_str(), text.as_str())),
+    );
+    let error = load(&files).expect_err("too deep");
+    assert!(
+        error.starts_with("DIR/30.toml: line 1, column 12: files include"),
+        "{error}"
+    );
+    let doubled: String = (1..40)
+        .map(|n| format!("V{n} = '${{V{0}}}${{V{0}}}'\n", n - 1))
+        .collect();
+    let error = parse(&format!("[variables]\nV0 = 'x'\n{doubled}")).expect_err("too long");
+    assert!(error.contains("longer than 65536 bytes"), "{error}");
     // Nothing may be there so far.
     let files = [("main.toml", "include = ['d']"), ("d/none", "")];
-    assert_eq!(names(&load(&files).expect("valid")), [""; 0]);
+    assert_eq!(self::names(&load(&files).expect("valid")), [""; 0]);
 }
 
 #[test]

@@ -13,6 +13,9 @@ use super::Invalid;
 #[derive(Clone, Debug, Default)]
 pub struct Variables(BTreeMap<String, String>);
 
+/// The longest text that variables may make, in bytes.
+const LONGEST: usize = 1 << 16;
+
 /// What begins one, and what stands for those two characters themselves.
 const BEGINNING: &str = "${";
 const LITERAL: &str = "$${";
@@ -126,6 +129,8 @@ enum Wrong {
     Unknown(String),
     /// What follows the beginning is no name.
     NoName,
+    /// It stands for too much.
+    TooLong,
     /// Something about another text.
     Other(Invalid),
 }
@@ -140,6 +145,10 @@ impl Wrong {
                     "there is no variable {name}; name it in a table [variables], or write \
                      {LITERAL} for {BEGINNING}"
                 ),
+            ),
+            Wrong::TooLong => (
+                BEGINNING.to_owned(),
+                format!("the variables in it make it longer than {LONGEST} bytes"),
             ),
             Wrong::NoName => (
                 BEGINNING.to_owned(),
@@ -177,6 +186,9 @@ fn expand(
         match of(name).map_err(Wrong::Other)? {
             Some(text) => expanded.push_str(&text),
             None => return Err(Wrong::Unknown(name.to_owned())),
+        }
+        if expanded.len() > LONGEST {
+            return Err(Wrong::TooLong);
         }
         rest = after;
     }

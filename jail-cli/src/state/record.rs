@@ -136,6 +136,9 @@ pub struct Record {
     /// The file that describes it, where one does.
     #[serde(default, with = "bytes::optional")]
     pub described: Option<PathBuf>,
+    /// Whether it is left to a unit of its own.
+    #[serde(default)]
+    pub left_to_unit: bool,
     /// Whether a command is still to be run on the host when the jail has ended.
     #[serde(default)]
     pub after_stop_due: bool,

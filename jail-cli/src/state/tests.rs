@@ -43,6 +43,7 @@ pub(super) fn record(of: u32, created: u32) -> Record {
         asked_to_end: false,
         restart: None,
         described: None,
+        left_to_unit: false,
         after_stop_due: false,
         log: Default::default(),
         isolation: crate::isolation::Isolation::default(),

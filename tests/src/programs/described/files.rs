@@ -248,9 +248,14 @@ pub fn add(suite: &mut Suite<'_>) {
                 ("d/gone.toml", &jail("gone", "")),
                 ("d/broken.toml", &jail("broken", "restart = 'always'\n")),
                 ("d/well.toml", &jail("well", "")),
+                ("d/own.toml", &jail("own", "unit = true\n")),
             ],
         )?;
         group.succeed(&["up", "d"])?;
+        group.succeed(&["up", "--only", "own", "d"])?;
+        // It is its unit's, which looks after it.
+        fs::remove_file(group.0.join("d/own.toml")).context("remove")?;
+        symlink("/no/such", group.0.join("d/nowhere.toml")).context("symlink")?;
         succeed(&[
             "run",
             "-d",
@@ -274,7 +279,8 @@ pub fn add(suite: &mut Suite<'_>) {
                 "broken.toml: line 1",
             ],
         )?;
-        check_names(&["mine"])?;
+        check_names(&["mine", "own"])?;
+        succeed(&["rm", "own"])?;
         succeed(&["rm", "mine"]).map(drop)
     });
     suite.case("up and down: only one", || {

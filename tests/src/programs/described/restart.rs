@@ -245,6 +245,13 @@ pub fn add(suite: &mut Suite<'_>) {
         wait::until("the jail has ended", || Ok(in_kernel()?.is_empty()))?;
         has_ended_for_good(supervisor)
     });
+    suite.case("a signal to its supervisor: it is not made anew", || {
+        let group = Group::new(&lasting("restart = 'always'\nrestart-delay = 0\n"))?;
+        group.succeed(&["up"])?;
+        let supervisor = noted_process("supervisor")?;
+        process::kill(supervisor, libc::SIGTERM).context("kill")?;
+        has_ended_for_good(supervisor)
+    });
     suite.case("up: one that waits is started now", || {
         let group = Group::new(&short(1, "restart = 'always'\nrestart-delay = 600\n"))?;
         group.succeed(&["up"])?;
