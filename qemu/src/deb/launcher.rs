@@ -101,6 +101,7 @@ impl Package<'_> {
         let root = self.project.root();
         for (from, to) in [
             ("jail-cli/debian", "debian"),
+            ("jail-cli/systemd", "systemd"),
             ("docs/man", "man"),
             ("rootfs-templates/templates", "templates"),
         ] {
@@ -120,7 +121,6 @@ impl Package<'_> {
                 )?;
             }
         }
-        self.lay_out_units(tree)?;
         for (shell, name) in COMPLETIONS {
             let script = capture(command(runs_here).args(["completion", shell]))?;
             let path = tree.join("completions").join(shell).join(name);
@@ -128,17 +128,6 @@ impl Package<'_> {
         }
         let notices = third_party::text(self.project, self.arch)?;
         files::write_whole(&tree.join("third-party.txt"), notices.as_bytes(), 0o644)
-    }
-
-    /// debhelper knows units by their names in `debian/`.
-    fn lay_out_units(&self, tree: &Path) -> Result<()> {
-        let units = self.project.root().join("jail-cli/systemd");
-        let names = files::list(&units)?;
-        ensure!(!names.is_empty(), "{}: there are no units", units.display());
-        for name in names {
-            files::make_equal(&units.join(&name), &tree.join("debian").join(&name))?;
-        }
-        Ok(())
     }
 }
 
