@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 const GRUB: &str = "/boot/grub/grub.cfg";
-const LSM: &str = "/etc/default/grub.d/50-lsm.cfg";
+const LSM: &str = "/etc/default/grub.d/yy-lsm.cfg";
 
 pub fn main(chosen: &Chosen) -> ExitCode {
     let mut suite = Suite::new();

@@ -5,7 +5,6 @@
 use jaula_tests::admin::{output, text};
 use jaula_tests::check;
 use jaula_tests::ktap::{CaseResult, Context, Failure};
-use jaula_tests::launch::complaint;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,20 +12,20 @@ use std::process::Command;
 /// Makes a package of what is installed of another, with another version.
 const REPACK: &str = include_str!("repack.sh");
 
-/// What a command prints that must succeed.
+/// What a command prints that must succeed, with its complaints.
 pub fn run(program: &str, arguments: &[&str]) -> Result<String, Failure> {
     let mut command = Command::new(program);
     command.args(arguments);
     command.env("DEBIAN_FRONTEND", "noninteractive");
     let output = output(&mut command)?;
+    let said = text(&output) + &String::from_utf8_lossy(&output.stderr);
+    let first = arguments.first().unwrap_or(&"");
     check!(
         output.status.success(),
-        "{program} {arguments:?}: {}: {}{}",
-        output.status,
-        text(&output),
-        complaint(&output)
+        "{program} {first}: {}: {said}",
+        output.status
     );
-    Ok(text(&output) + &complaint(&output))
+    Ok(said)
 }
 
 /// The version of a package that is installed.
@@ -81,6 +80,11 @@ impl Newer {
 
 impl Drop for Newer {
     fn drop(&mut self) {
+        // The next case needs the package, whatever has become of this one.
+        let state = ["-W", "-f", "${db:Status-Status}", self.package.as_str()];
+        if run("dpkg-query", &state).is_ok_and(|state| state != "installed") {
+            let _ = self.install();
+        }
         let _ = fs::remove_file(&self.path);
     }
 }

@@ -8,15 +8,15 @@ chmod 755 "$tree"
 
 mkdir "$tree/DEBIAN"
 dpkg-query --status "$package" |
-    awk '/^[^ ]/ { skip = /^(Status|Conffiles):/ } !skip' |
+    awk '/^[^ ]/ { skip = /^(Status|Conffiles|Config-Version):/ } !skip' |
     sed "s/^Version:.*/Version: $version/" >"$tree/DEBIAN/control"
 for script in preinst postinst prerm postrm conffiles; do
     file=/var/lib/dpkg/info/$package.$script
     [ ! -e "$file" ] || cp "$file" "$tree/DEBIAN/$script"
 done
-# A directory that dpkg has through a link is a directory in the package.
+# /lib is a directory in a package, and a link on the machine.
 dpkg-query --listfiles "$package" | grep -v '^/\.$' | while read -r file; do
-    if [ -d "$file" ] && [ ! -L "$file" ]; then
+    if [ -d "$file" ]; then
         mkdir -p "$tree$file"
     else
         mkdir -p "$tree${file%/*}"
