@@ -25,6 +25,8 @@ pub struct DiskStart<'a> {
     pub payload: &'a Path,
     /// The kernel and its arguments, where the boot loader of the disk is to be left out.
     pub kernel: Option<(&'a Path, String)>,
+    /// A disk with what services run in, which nobody writes to.
+    pub services: Option<&'a Path>,
     /// Connections that QEMU passes on to the guest: ports of this machine's loopback, and the guest's.
     pub forwards: &'a [(u16, u16)],
     firmware: Firmware,
@@ -64,6 +66,7 @@ impl<'a> DiskStart<'a> {
             keeps: false,
             payload,
             kernel: None,
+            services: None,
             forwards: &[],
             firmware: Firmware {
                 variables,
@@ -112,6 +115,15 @@ impl<'a> DiskStart<'a> {
             "-device",
             "virtio-blk-pci,drive=payload,serial=jaula-payload",
         ]);
+        if let Some(services) = self.services {
+            let file = escaped(services);
+            qemu.args([
+                "-drive",
+                &format!("if=none,id=services,format=raw,readonly=on,file={file}"),
+                "-device",
+                "virtio-blk-pci,drive=services,serial=services",
+            ]);
+        }
         let forwards: String = self
             .forwards
             .iter()

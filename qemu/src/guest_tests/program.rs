@@ -37,6 +37,9 @@ pub struct Program {
     /// Kernel arguments that it needs; it gets a boot to itself.
     #[serde(default)]
     pub append: String,
+    /// It takes the disk with the tree that services run in.
+    #[serde(default)]
+    pub services: bool,
     /// It does many things at once, or at random: it runs on every machine.
     #[serde(default)]
     pub stress: bool,

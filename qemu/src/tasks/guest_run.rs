@@ -13,6 +13,7 @@ use crate::cli::GuestArgs;
 use crate::guest::orders::Orders;
 use crate::guest::userland::{self, Program};
 use crate::guest::{initramfs, payload};
+use crate::image::disk::services;
 use crate::kernel::build::Image;
 use crate::lock::LockedFile;
 use crate::machine::Machine;
@@ -42,6 +43,8 @@ pub struct Guest<'a> {
     device_tree: Option<PathBuf>,
     /// The disk of a machine that boots from one.
     disk: Option<PathBuf>,
+    /// The disk with what services run in, where the tests have made it.
+    services: Option<PathBuf>,
     /// Whether what it writes there stays.
     keeps: bool,
     busybox: PathBuf,
@@ -154,6 +157,10 @@ impl<'a> Guest<'a> {
             machine,
             kernel: image.kernel.clone(),
             device_tree,
+            services: match bootable.disk {
+                Some(_) => services::made(project)?,
+                None => None,
+            },
             disk: bootable.disk,
             keeps: false,
             flavour,
@@ -265,6 +272,7 @@ impl<'a> Guest<'a> {
         )?;
         let mut start = DiskStart::new(disk, given, dir)?;
         start.keeps = self.keeps;
+        start.services = self.services.as_deref();
         if !append.is_empty() {
             start.boot_directly(&self.kernel, &self.machine, append);
         }

@@ -2,7 +2,7 @@
 
 //! Debian's packages, unpacked and configured, as an archive.
 
-use super::debian::{self, Files};
+use super::debian::{self, Files, List};
 use super::key::{remove_old, Key, UNFINISHED};
 use crate::project::Project;
 use crate::setup::mirror;
@@ -41,7 +41,7 @@ fn unpack(project: &Project, files: &Files, dir: &Path) -> Result<NamedTempFile>
             "--aptopt=Acquire::Languages \"none\"",
         ])
         .arg("--dpkgopt=path-exclude=/usr/share/locale/*")
-        .arg(format!("--include={}", debian::packages()))
+        .arg(format!("--include={}", List::Machine.names()))
         .arg(format!("--customize-hook={}", files.hook("configure")))
         .arg(debian::SUITE)
         .arg(archive.path())

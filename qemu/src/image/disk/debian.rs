@@ -20,6 +20,7 @@ use tempfile::TempDir;
 pub const SUITE: &str = "trixie";
 
 const PACKAGES: &str = include_str!("../../../debian/packages");
+const SERVICES: &str = include_str!("../../../debian/services");
 /// Each with its mode.
 const FILES: [(&str, &str, u32); 5] = [
     (
@@ -88,14 +89,29 @@ fn text_of(names: &[&str]) -> String {
     files.map(|(_, content, _)| *content).collect()
 }
 
-/// The packages, as mmdebstrap wants them.
-pub fn packages() -> String {
-    let names: Vec<_> = PACKAGES
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .collect();
-    names.join(",")
+/// A list of packages.
+#[derive(Clone, Copy, Debug)]
+pub enum List {
+    /// Those of the machine.
+    Machine,
+    /// Those of the tree that services run in.
+    Services,
+}
+
+impl List {
+    /// The packages, as mmdebstrap wants them.
+    pub fn names(self) -> String {
+        let list = match self {
+            List::Machine => PACKAGES,
+            List::Services => SERVICES,
+        };
+        let names: Vec<_> = list
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .collect();
+        names.join(",")
+    }
 }
 
 /// Whether what is done here is done as root.
@@ -145,7 +161,7 @@ mod tests {
 
     #[test]
     fn packages_are_names_with_commas() {
-        let packages = packages();
+        let packages = List::Machine.names();
         assert!(packages.contains(",systemd-sysv,"), "{packages}");
         assert!(
             !packages.contains(' ') && !packages.contains('#'),

@@ -13,6 +13,7 @@ mod esp;
 mod finish;
 mod key;
 pub mod layout;
+pub mod services;
 
 use crate::lock::CacheLock;
 use crate::project::Project;

@@ -16,6 +16,7 @@ use crate::guest_tests::setting::Setting;
 use crate::guest_tests::shard::{shards, Shard};
 use crate::guest_tests::skips::Skips;
 use crate::image::card::board::Board;
+use crate::image::disk::services;
 use crate::kernel::build::{Image, Jobs};
 use crate::kernel::random::Switches;
 use crate::kernel::Kernel;
@@ -47,6 +48,7 @@ mod takes {
     pub const USER_LAND: Duration = Duration::from_secs(90);
     pub const CARD: Duration = Duration::from_secs(15);
     pub const DISK: Duration = Duration::from_secs(240);
+    pub const SERVICES: Duration = Duration::from_secs(90);
     pub const RESTART: Duration = Duration::from_secs(180);
     /// What has been built before, and may have changed a little.
     pub const AGAIN: Duration = Duration::from_secs(30);
@@ -527,6 +529,17 @@ impl<'a> Plan<'a> {
         id
     }
 
+    /// The disk with what services run in, which lies beside that of the machine.
+    fn services(&mut self, setting: &'a Setting) -> Id {
+        let (project, lock) = (self.given.project, self.lock.clone());
+        let name = "disk::services_is_made";
+        // What is unfinished there is removed when that one is made.
+        let after = [self.disk(setting)];
+        self.always("disks", name, &after, takes::SERVICES, move |_| {
+            services::make(project, &lock).map(drop)
+        })
+    }
+
     /// What a machine with a disk is after it has been restarted. It takes two boots to itself.
     fn restart(&mut self, setting: &'a Setting) {
         let given = self.given;
@@ -562,6 +575,9 @@ impl<'a> Plan<'a> {
         let mut after = vec![kernel, self.user_land(setting.arch())];
         if setting.machine.disk {
             after.push(self.disk(setting));
+        }
+        if programs.iter().any(|planned| planned.program.services) {
+            after.push(self.services(setting));
         }
         let stage = setting.to_string();
         let mut boots = Vec::new();
