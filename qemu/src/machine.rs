@@ -6,9 +6,13 @@ use crate::arch::{Arch, Flavour};
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("pc", include_str!("../machines/pc.toml")),
     ("debian", include_str!("../machines/debian.toml")),
+    (
+        "debian-selinux",
+        include_str!("../machines/debian-selinux.toml"),
+    ),
     ("virt", include_str!("../machines/virt.toml")),
     ("cubieboard", include_str!("../machines/cubieboard.toml")),
 ];
@@ -57,6 +61,9 @@ pub struct Machine {
     /// that QEMU is given.
     #[serde(default)]
     pub disk: bool,
+    /// Whether its disk has SELinux and Debian's policy for it.
+    #[serde(default)]
+    pub selinux: bool,
     /// Whether the guest can end QEMU by itself, by powering off or by a reboot under
     /// `-no-reboot`. Where it cannot, the harness ends QEMU when the guest has reported.
     pub powers_off: bool,

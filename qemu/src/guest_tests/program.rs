@@ -83,6 +83,10 @@ pub enum On {
     Disk,
     /// On both.
     Both,
+    /// On the one with SELinux.
+    Selinux,
+    /// On all of these.
+    All,
 }
 
 /// In which boots a program runs.
@@ -117,6 +121,8 @@ impl Program {
         let whole = match setting.tier {
             Tier::Whole => true,
             Tier::Disk => false,
+            Tier::Long if !long => return None,
+            Tier::Long => true,
             Tier::Kernel => self.faces == Faces::Kernel,
             Tier::Stress => self.stress,
         };
@@ -133,8 +139,10 @@ impl Program {
     pub fn runs_on(&self, setting: &Setting) -> bool {
         match self.on {
             On::Initramfs => !setting.machine.disk,
-            On::Disk => setting.machine.disk,
-            On::Both => true,
+            On::Disk => setting.machine.disk && !setting.machine.selinux,
+            On::Both => !setting.machine.selinux,
+            On::Selinux => setting.machine.selinux,
+            On::All => true,
         }
     }
 
@@ -255,6 +263,8 @@ mod tests {
         assert_eq!(runs("")?, [true, false]);
         assert_eq!(runs("on = 'disk'\n")?, [false, true]);
         assert_eq!(runs("on = 'both'\n")?, [true, true]);
+        assert_eq!(runs("on = 'all'\n")?, [true, true]);
+        assert_eq!(runs("on = 'selinux'\n")?, [false, false]);
         let disk = one("on = 'disk'\n")?;
         assert_eq!(
             disk.extent(&debian, false),

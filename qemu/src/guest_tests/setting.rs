@@ -36,6 +36,8 @@ pub enum Tier {
     Stress,
     /// The smoke tests of what is for a machine with a distribution on a disk.
     Disk,
+    /// Nothing: it is there for who asks for all of it, or names programs.
+    Long,
 }
 
 impl Setting {
@@ -47,6 +49,7 @@ impl Setting {
             ("virt", Flavour::Normal, Tier::Whole),
             ("cubieboard", Flavour::Normal, Tier::Stress),
             ("debian", Flavour::Server, Tier::Disk),
+            ("debian-selinux", Flavour::Server, Tier::Long),
         ]
         .into_iter()
         .zip(0..)

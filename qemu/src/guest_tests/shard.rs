@@ -68,6 +68,7 @@ impl Shard {
             (true, false) => "lsm=jaula",
             (false, false) => "lsm=capability",
             (true, true) => "",
+            (false, true) if self.setting.machine.selinux => "lsm=landlock,lockdown,yama,selinux",
             (false, true) => "lsm=landlock,lockdown,yama,apparmor",
         };
         format!("{lsm} {}", self.append).trim().to_owned()

@@ -123,7 +123,7 @@ impl<'a> Guest<'a> {
         let image = kernel::image(project, &lock, &args.kernel, machine.arch, flavour)?;
         let programs = userland::build(project, machine.arch, &lock, None)?;
         let disk = if machine.disk {
-            Some(debian::disk(project, &lock, &args.kernel)?)
+            Some(debian::disk(project, &lock, &args.kernel, machine.selinux)?)
         } else {
             None
         };
@@ -206,6 +206,11 @@ impl<'a> Guest<'a> {
             Processors::Counted => Accel::Icount,
         };
         let append = format!("{} {}", plan.append, self.args.append);
+        let append = match self.disk {
+            // A kernel that is loaded without a disk has the machine's arguments in any case.
+            Some(_) => format!("{} {append}", self.machine.append),
+            None => append,
+        };
         let given = dir.path().join("given");
         let start = match &self.disk {
             Some(disk) => self.disk_start(disk, &orders, append.trim(), dir.path(), &given)?,

@@ -72,7 +72,7 @@ fn run_disk(project: &Project, args: &ImageArgs) -> Result<ExitCode> {
     };
     let machine = Machine::named(debian::MACHINE)?;
     let lock = kernel::set_up(project, &choice, machine.arch, extras(&machine))?;
-    let image = debian::disk(project, &lock, &choice)?;
+    let image = debian::disk(project, &lock, &choice, false)?;
     let work = target.work_file()?;
     sparse::copy(&image, work.as_file())?;
     // The disk in the cache may be replaced from here on.

@@ -173,6 +173,11 @@ fn act(attacks: &[Attack], scene: &Scene, user_namespace: bool, mut stream: &Uni
         let answer = in_child(|| {
             if user_namespace {
                 enter_user_namespace(scene)?;
+                if scene.jaula && scene.jail.is_none() {
+                    // Root of the namespace may do what keeps others from making one.
+                    tree::chroot(cell::path()).needed("chroot")?;
+                    std::env::set_current_dir("/").needed("chdir")?;
+                }
             }
             (attack.attempt)(scene)
         });

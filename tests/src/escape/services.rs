@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! Programs of the host that the kernel starts by itself, as root and outside of every jail. Here
-//! they do nothing but leave a trace.
+//! they do nothing but leave a trace. With them come settings of the kernel that the attacks count on.
 
 use crate::ktap::{Context, Failure};
 use std::fs::{self, Permissions};
@@ -12,12 +12,17 @@ use std::path::{Path, PathBuf};
 pub const REQUEST_KEY: &str = "/sbin/request-key";
 /// What loads modules.
 pub const MODPROBE: &str = "/sbin/jaula-escape-modprobe";
-/// Where the kernel is told what loads modules.
-const SETTING: &str = "/proc/sys/kernel/modprobe";
+/// What loads modules, and whether reading the kernel's log takes a capability: where it does, a
+/// user of the machine has not got it, and the jail is not asked.
+const SETTINGS: [(&str, &str); 2] = [
+    ("/proc/sys/kernel/modprobe", MODPROBE),
+    ("/proc/sys/kernel/dmesg_restrict", "0"),
+];
 
 /// The programs are there until this is dropped.
 pub struct Services {
-    modprobe: Option<String>,
+    /// What the settings were before.
+    settings: Vec<(&'static str, String)>,
 }
 
 impl Services {
@@ -30,19 +35,24 @@ impl Services {
             fs::write(program, script).context(program)?;
             fs::set_permissions(program, Permissions::from_mode(0o755)).context(program)?;
         }
-        // A kernel without modules has no such setting.
-        let modprobe = fs::read_to_string(SETTING).ok();
-        if modprobe.is_some() {
-            fs::write(SETTING, MODPROBE).context(SETTING)?;
+        let mut services = Services {
+            settings: Vec::new(),
+        };
+        for (setting, value) in SETTINGS {
+            // A kernel without modules does not know what loads them.
+            if let Ok(before) = fs::read_to_string(setting) {
+                fs::write(setting, value).context(setting)?;
+                services.settings.push((setting, before));
+            }
         }
-        Ok(Services { modprobe })
+        Ok(services)
     }
 }
 
 impl Drop for Services {
     fn drop(&mut self) {
-        if let Some(modprobe) = &self.modprobe {
-            let _ = fs::write(SETTING, modprobe);
+        for (setting, before) in &self.settings {
+            let _ = fs::write(setting, before);
         }
         for program in [REQUEST_KEY, MODPROBE] {
             let _ = fs::remove_file(program);

@@ -8,7 +8,7 @@ use jaula_tests::inmate::{wait_for_ever, Inmate};
 use jaula_tests::jailfs::{self, ALLOWED};
 use jaula_tests::ktap::{CaseResult, Chosen, Context, Suite};
 use jaula_tests::sys::process::{self, Ended};
-use jaula_tests::sys::{ids, shared_memory, trace, Errno};
+use jaula_tests::sys::{ids, shared_memory, trace, tree, Errno};
 use jaula_tests::{check, check_eq, jail};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
@@ -322,31 +322,30 @@ fn ask(stream: &mut std::os::unix::net::UnixStream) -> Result<i32, jaula_tests::
 /// its root's capabilities are worth.
 fn set_user_id() -> CaseResult {
     use std::os::unix::fs::PermissionsExt;
-    let copy = format!("/tmp/set-user-id-{}", process::pid());
-    std::fs::copy("/proc/self/exe", &copy).context("copying this program")?;
-    let result = || -> CaseResult {
-        let mode = std::fs::Permissions::from_mode(0o4755);
-        std::fs::set_permissions(&copy, mode).context("chmod")?;
-        let run = || {
-            let status = Command::new(&copy).arg(CHROOT).status();
-            status
-                .context("executing the copy")
-                .map(|status| status.code())
-        };
-        let as_user = |inside: bool| {
-            process::in_child(|| {
-                if inside && jail::enter().is_err() || ids::become_user(1000).is_err() {
-                    return 254;
-                }
-                run().ok().flatten().unwrap_or(255)
-            })
-        };
-        check_eq!(as_user(false), Ok(Ended::Exited(0)), "on the host");
-        check_eq!(as_user(true), Ok(Ended::Exited(libc::EPERM)), "in a jail");
-        Ok(())
-    }();
-    let _ = std::fs::remove_file(&copy);
-    result
+    // The machine's own /tmp may be one where the bit has no effect.
+    tree::own_mounts().context("mounts of its own")?;
+    tree::mount("tmpfs", "/tmp", "mode=0755").context("mounting a tmpfs")?;
+    let copy = "/tmp/set-user-id";
+    std::fs::copy("/proc/self/exe", copy).context("copying this program")?;
+    let mode = std::fs::Permissions::from_mode(0o4755);
+    std::fs::set_permissions(copy, mode).context("chmod")?;
+    let run = || {
+        let status = Command::new(copy).arg(CHROOT).status();
+        status
+            .context("executing the copy")
+            .map(|status| status.code())
+    };
+    let as_user = |inside: bool| {
+        process::in_child(|| {
+            if inside && jail::enter().is_err() || ids::become_user(1000).is_err() {
+                return 254;
+            }
+            run().ok().flatten().unwrap_or(255)
+        })
+    };
+    check_eq!(as_user(false), Ok(Ended::Exited(0)), "on the host");
+    check_eq!(as_user(true), Ok(Ended::Exited(libc::EPERM)), "in a jail");
+    Ok(())
 }
 
 fn no_tracing_the_unbound() -> CaseResult {

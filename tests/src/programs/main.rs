@@ -28,6 +28,7 @@ mod jailfs;
 mod launcher;
 mod limits;
 mod log;
+mod machine;
 mod numbers;
 mod numbers_wrap;
 mod oci;
@@ -37,12 +38,15 @@ mod random;
 mod reach_down;
 mod report;
 mod reported;
+mod selinux;
 mod services;
+mod stacking;
 mod storms;
 mod stress;
 mod tracing;
 mod units;
 mod units_without_jaula;
+mod unprivileged;
 mod without_jaula;
 
 use jaula_tests::crew;
@@ -77,6 +81,7 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("launcher", launcher::main),
     ("limits", limits::main),
     ("log", log::main),
+    ("machine", machine::main),
     ("numbers", numbers::main),
     ("numbers_wrap", numbers_wrap::main),
     ("oci", oci::main),
@@ -87,11 +92,14 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("report", report::main),
     ("reported", reported::main),
     ("services", services::main),
+    ("selinux", selinux::main),
+    ("stacking", stacking::main),
     ("storms", storms::main),
     ("stress", stress::main),
     ("tracing", tracing::main),
     ("units", units::main),
     ("units_without_jaula", units_without_jaula::main),
+    ("unprivileged", unprivileged::main),
     ("without_jaula", without_jaula::main),
 ];
 
@@ -108,7 +116,9 @@ const ROLES: &[fn() -> Option<ExitCode>] = &[
     inherit::act,
     privileges::act,
     reported::act_as_withpty,
+    stacking::act,
     tracing::act,
+    unprivileged::act,
 ];
 
 const USAGE: &str = "\

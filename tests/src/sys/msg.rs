@@ -5,7 +5,7 @@
 // A C type that is wider than its value on one architecture is equal to it on another.
 #![allow(clippy::useless_conversion)]
 
-use super::{checked, Key, Result, IPC_SLOTS};
+use super::{checked, Errno, Key, Result, IPC_SLOTS};
 use libc::{c_int, c_long};
 
 const MSG_STAT: c_int = 11;
@@ -22,6 +22,12 @@ pub const COPY: i32 = 0o40000;
 
 /// The longest text that these tests send or receive, in bytes.
 pub const TEXT_MAX: usize = 4096;
+
+/// Whether the kernel has [`COPY`]: without support for checkpoints it has not.
+pub fn can_copy() -> bool {
+    let nothing = receive(i32::MAX, 0, TEXT_MAX, COPY | NOWAIT);
+    nothing.err() != Some(Errno::ENOSYS)
+}
 
 #[repr(C)]
 struct Message {

@@ -57,6 +57,13 @@ pub fn make_private() -> Result<()> {
     change_mount(None, Path::new("/"), libc::MS_PRIVATE | libc::MS_REC)
 }
 
+/// Gives the caller mounts of its own: what it mounts and unmounts then is nobody else's, also where
+/// those of the machine are shared.
+pub fn own_mounts() -> Result<()> {
+    super::ids::unshare(libc::CLONE_NEWNS)?;
+    make_private()
+}
+
 fn change_mount(from: Option<&Path>, at: &Path, flags: libc::c_ulong) -> Result<()> {
     let from = from.map(c_path).transpose()?;
     let at = c_path(at)?;

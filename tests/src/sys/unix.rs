@@ -136,3 +136,22 @@ pub fn drain(socket: &OwnedFd, kind: Kind) -> Result<()> {
     drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
     Ok(())
 }
+
+/// The label of who is at the other end (SO_PEERSEC), as the module with labels has it.
+pub fn peer_label(socket: &impl AsRawFd) -> Result<String> {
+    let mut label = [0u8; 256];
+    let mut length = label.len() as libc::socklen_t;
+    // SAFETY: the call writes no more than `length` bytes to the buffer, and the length to `length`;
+    // both outlive it.
+    checked(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERSEC,
+            label.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    })?;
+    let told = &label[..length as usize];
+    Ok(String::from_utf8_lossy(told).into_owned())
+}

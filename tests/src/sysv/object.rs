@@ -228,7 +228,8 @@ impl Object {
             perm.gid as i64,
             perm.mode as i64,
         ];
-        for position in 0..stat.msg_qnum as i32 {
+        let copied = if msg::can_copy() { stat.msg_qnum } else { 0 };
+        for position in 0..copied as i32 {
             let how = msg::COPY | msg::NOWAIT;
             let (kind, text) = msg::receive(self.id, position, msg::TEXT_MAX, how)?;
             seen.push(kind as i64);

@@ -3,7 +3,7 @@
 //! Every path by which a process reaches a System V object, and what the kernel answers.
 
 use super::{listed, paths_msg, paths_sem, paths_shm, Family, Object};
-use crate::sys::{Errno, Result};
+use crate::sys::{msg, Errno, Result};
 use std::sync::LazyLock;
 
 /// A way to reach a System V object that another process has created.
@@ -25,14 +25,16 @@ pub struct Path {
     pub crossing: Errno,
 }
 
-/// All paths, by family.
+/// All paths that the kernel has, by family.
 pub static PATHS: LazyLock<Vec<Path>> = LazyLock::new(|| {
     let mut all = Vec::new();
     all.extend(paths_sem::PATHS);
     all.push(listing(Family::Sem, "/proc/sysvipc/sem"));
     all.extend(paths_shm::PATHS);
     all.push(listing(Family::Shm, "/proc/sysvipc/shm"));
-    all.extend(paths_msg::PATHS);
+    let copies = msg::can_copy();
+    let is_there = |path: &Path| copies || !path.name.contains("MSG_COPY");
+    all.extend(paths_msg::PATHS.into_iter().filter(is_there));
     all.push(listing(Family::Msg, "/proc/sysvipc/msg"));
     all
 });

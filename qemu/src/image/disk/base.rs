@@ -11,25 +11,27 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 const KIND: &str = "base";
+const KIND_SELINUX: &str = "selinux-base";
 
 /// Makes the archive unless the cache has it.
-pub fn make(project: &Project, dir: &Path, files: &Files) -> Result<PathBuf> {
+pub fn make(project: &Project, dir: &Path, files: &Files, selinux: bool) -> Result<PathBuf> {
+    let kind = if selinux { KIND_SELINUX } else { KIND };
     let path = Key::default()
-        .text(&debian::base_text())
-        .path(dir, KIND, "tar");
+        .text(&debian::base_text(selinux))
+        .path(dir, kind, "tar");
     if path.exists() {
         return Ok(path);
     }
     // A mirror in the middle of its own update is asked again.
-    let made = mirror::patiently(mirror::PAUSE, || unpack(project, files, dir))?;
+    let made = mirror::patiently(mirror::PAUSE, || unpack(project, files, dir, selinux))?;
     made.persist(&path)
         .map_err(|error| error.error)
         .with_context(|| format!("{}: cannot put it there", path.display()))?;
-    remove_old(&path, KIND)?;
+    remove_old(&path, kind)?;
     Ok(path)
 }
 
-fn unpack(project: &Project, files: &Files, dir: &Path) -> Result<NamedTempFile> {
+fn unpack(project: &Project, files: &Files, dir: &Path, selinux: bool) -> Result<NamedTempFile> {
     let archive = NamedTempFile::with_prefix_in(UNFINISHED, dir)
         .with_context(|| format!("{}: cannot create a file there", dir.display()))?;
     let mut mmdebstrap = debian::mmdebstrap();
@@ -41,7 +43,7 @@ fn unpack(project: &Project, files: &Files, dir: &Path) -> Result<NamedTempFile>
             "--aptopt=Acquire::Languages \"none\"",
         ])
         .arg("--dpkgopt=path-exclude=/usr/share/locale/*")
-        .arg(format!("--include={}", List::Machine.names()))
+        .arg(format!("--include={}", List::Machine { selinux }.names()))
         .arg(format!("--customize-hook={}", files.hook("configure")))
         .arg(debian::SUITE)
         .arg(archive.path())

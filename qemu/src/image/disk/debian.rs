@@ -21,6 +21,7 @@ pub const SUITE: &str = "trixie";
 
 const PACKAGES: &str = include_str!("../../../debian/packages");
 const SERVICES: &str = include_str!("../../../debian/services");
+const SELINUX: &str = include_str!("../../../debian/packages-selinux");
 /// Each with its mode.
 const FILES: [(&str, &str, u32); 5] = [
     (
@@ -74,9 +75,10 @@ pub fn readable_dir() -> Result<TempDir> {
         .context("temporary directory")
 }
 
-/// What Debian's packages are configured by.
-pub fn base_text() -> String {
-    text_of(&["configure", "grub.cfg", "sources"]) + PACKAGES + SUITE
+/// What Debian's packages are configured by, with SELinux or without.
+pub fn base_text(selinux: bool) -> String {
+    let more = if selinux { SELINUX } else { "" };
+    text_of(&["configure", "grub.cfg", "sources"]) + PACKAGES + more + SUITE
 }
 
 /// What our packages are installed by.
@@ -93,7 +95,10 @@ fn text_of(names: &[&str]) -> String {
 #[derive(Clone, Copy, Debug)]
 pub enum List {
     /// Those of the machine.
-    Machine,
+    Machine {
+        /// With SELinux among them.
+        selinux: bool,
+    },
     /// Those of the tree that services run in.
     Services,
 }
@@ -101,12 +106,14 @@ pub enum List {
 impl List {
     /// The packages, as mmdebstrap wants them.
     pub fn names(self) -> String {
-        let list = match self {
-            List::Machine => PACKAGES,
-            List::Services => SERVICES,
+        let (list, more) = match self {
+            List::Machine { selinux: false } => (PACKAGES, ""),
+            List::Machine { selinux: true } => (PACKAGES, SELINUX),
+            List::Services => (SERVICES, ""),
         };
         let names: Vec<_> = list
             .lines()
+            .chain(more.lines())
             .map(str::trim)
             .filter(|line| !line.is_empty() && !line.starts_with('#'))
             .collect();
@@ -161,18 +168,21 @@ mod tests {
 
     #[test]
     fn packages_are_names_with_commas() {
-        let packages = List::Machine.names();
-        assert!(packages.contains(",systemd-sysv,"), "{packages}");
-        assert!(
-            !packages.contains(' ') && !packages.contains('#'),
-            "{packages}"
-        );
+        for (selinux, there) in [(false, false), (true, true)] {
+            let packages = List::Machine { selinux }.names();
+            assert!(packages.contains(",systemd-sysv,"), "{packages}");
+            assert_eq!(packages.contains(",selinux-"), there, "{packages}");
+            assert!(
+                !packages.contains(' ') && !packages.contains('#'),
+                "{packages}"
+            );
+        }
     }
 
     #[test]
     fn each_file_counts_once() {
         let all: usize = FILES.iter().map(|(_, content, _)| content.len()).sum();
-        let base = base_text().len() - PACKAGES.len() - SUITE.len();
+        let base = base_text(false).len() - PACKAGES.len() - SUITE.len();
         assert_eq!(base + install_text().len(), all);
     }
 

@@ -16,6 +16,7 @@ use tempfile::NamedTempFile;
 use uuid::Uuid;
 
 const KIND: &str = "disk";
+const KIND_SELINUX: &str = "selinux-disk";
 
 /// The descriptors by which the hooks have the archive and the disk.
 const ARCHIVE: i32 = 8;
@@ -30,13 +31,15 @@ pub fn make(
     files: &Files,
     base: &Path,
     packages: &Packages,
+    selinux: bool,
 ) -> Result<PathBuf> {
+    let kind = if selinux { KIND_SELINUX } else { KIND };
     let path = Key::default()
         .text(&base.display().to_string())
         .text(&debian::install_text())
         .file(&packages.kernel)?
         .file(&packages.launcher)?
-        .path(dir, KIND, "img");
+        .path(dir, kind, "img");
     if path.exists() {
         return Ok(path);
     }
@@ -52,7 +55,7 @@ pub fn make(
     disk.persist(&path)
         .map_err(|error| error.error)
         .with_context(|| format!("{}: cannot put it there", path.display()))?;
-    remove_old(&path, KIND)?;
+    remove_old(&path, kind)?;
     Ok(path)
 }
 

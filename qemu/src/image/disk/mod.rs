@@ -32,17 +32,22 @@ pub struct Packages {
 }
 
 /// Makes the disk with these packages, unless the cache has it already, and says where it is.
-/// Nobody may write to it.
+/// Nobody may write to it. Where `selinux`, it has SELinux with Debian's policy as well.
 ///
 /// # Errors
 ///
 /// Those of mmdebstrap and of what it runs, with the last words of its log.
-pub fn make(project: &Project, _lock: &CacheLock, packages: &Packages) -> Result<PathBuf> {
+pub fn make(
+    project: &Project,
+    _lock: &CacheLock,
+    packages: &Packages,
+    selinux: bool,
+) -> Result<PathBuf> {
     let dir = dir(project)?;
     key::remove_unfinished(&dir)?;
     let files = debian::Files::write()?;
-    let base = base::make(project, &dir, &files)?;
-    finish::make(project, &dir, &files, &base, packages)
+    let base = base::make(project, &dir, &files, selinux)?;
+    finish::make(project, &dir, &files, &base, packages, selinux)
 }
 
 /// Where the cache has archives and disks.

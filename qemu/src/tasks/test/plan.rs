@@ -519,6 +519,7 @@ impl<'a> Plan<'a> {
                 kernel,
                 args.kernel.source.as_deref(),
                 &Jobs::Shared(tokens),
+                setting.machine.selinux,
             )?;
             put(&built.disks, setting.machine.name.clone(), made);
             Ok(())

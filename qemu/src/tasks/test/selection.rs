@@ -5,7 +5,7 @@
 use crate::arch::Arch;
 use crate::cli::TestArgs;
 use crate::guest_tests::program::{self, Extent};
-use crate::guest_tests::setting::Setting;
+use crate::guest_tests::setting::{Setting, Tier};
 use crate::guest_tests::shard::Planned;
 use crate::guest_tests::WITHOUT;
 use crate::machine::Machine;
@@ -137,6 +137,7 @@ pub fn settings(args: &TestArgs) -> Result<Vec<Setting>> {
     }
     let mut settings = Setting::all()?;
     settings.retain(|setting| args.kernel.arch.is_none_or(|arch| arch == setting.arch()));
+    settings.retain(|setting| args.long || setting.tier != Tier::Long);
     Ok(settings)
 }
 
@@ -175,6 +176,8 @@ mod tests {
             "debian-server",
         ];
         assert_eq!(chosen(&["--all"])?, all);
+        let long = [&all[..], &["debian-selinux-server"]].concat();
+        assert_eq!(chosen(&["--all", "--long"])?, long);
         assert_eq!(chosen(&["--all", "--arch", "arm"])?, all[2..4]);
         let x86 = [all[0], all[1], all[4]];
         assert_eq!(chosen(&["--all", "--arch", "x86_64"])?, x86);

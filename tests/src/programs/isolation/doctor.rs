@@ -5,7 +5,7 @@
 use jaula_tests::admin::{json, output, text};
 use jaula_tests::ktap::{fail, Context, Suite};
 use jaula_tests::launch::jaula;
-use jaula_tests::sys::{ids, mount};
+use jaula_tests::sys::{ids, mount, tree};
 use jaula_tests::{check, check_eq};
 use std::fs;
 use std::path::Path;
@@ -64,7 +64,7 @@ pub fn add(suite: &mut Suite<'_>) {
         Ok(())
     });
     suite.case("doctor: securityfs is not mounted", || {
-        ids::unshare(libc::CLONE_NEWNS).context("unshare")?;
+        tree::own_mounts().context("mounts of its own")?;
         mount::unmount(Path::new("/sys/kernel/security")).context("umount")?;
         let output = output(&mut jaula(&["doctor"]))?;
         let said = text(&output);

@@ -9,7 +9,7 @@ use super::place::Place;
 use jaula_tests::admin::{output, succeed, text, Detached};
 use jaula_tests::ktap::{fail, CaseResult, Context, Failure, Suite};
 use jaula_tests::launch::{complaint, failed, jaula, run, FAILED};
-use jaula_tests::sys::{ids, mount, msg, process, sem, shm};
+use jaula_tests::sys::{ids, mount, msg, process, sem, shm, tree};
 use jaula_tests::{check, check_eq, jailfs, procfs, wait};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -701,9 +701,9 @@ fn refused<'a>(suite: &mut Suite<'a>, place: &'a Place) {
     suite.case(
         "ids: a file system that does not map them is named",
         move || {
-            // On the file system that the machine starts with.
-            let path = format!("/srv/ids-{}", process::pid());
-            let first = Place::at(path.into())?;
+            tree::own_mounts().context("mounts of its own")?;
+            tree::mount("ramfs", "/srv", "").context("mounting a ramfs")?;
+            let first = Place::at("/srv/ids".into())?;
             let (root, host) = (first.root(), first.host(""));
             let output = run(&mut jaula(&["--ids", "auto", &root, "--", "/bin/true"]))?;
             failed(&output, FAILED, &["the root", "does not map ids"])?;

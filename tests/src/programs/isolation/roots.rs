@@ -14,12 +14,12 @@ use std::process::{Command, Stdio};
 
 pub fn add(suite: &mut Suite<'_>) {
     suite.case("ROOT is /", || {
-        let script = "ls -d /srv /init; head -n 1 /proc/self/mountinfo | cut -d ' ' -f 5,6; \
-                      ls /dev | wc -l; cat /proc/1/comm 2>/dev/null; cd /..; ls -d srv";
+        let script = "ls -d /etc /srv; head -n 1 /proc/self/mountinfo | cut -d ' ' -f 5,6 | \
+                      cut -d , -f 1-3; ls /dev | wc -l; cat /proc/1/comm 2>/dev/null; cd /..; ls -d srv";
         let command = ["--user", "root", "/", "--", "/bin/sh", "-c", script];
         let output = run(&mut jaula(&command))?;
         let said = text(&output);
-        let expected = "/init\n/srv\n/ rw,nosuid,nodev\n13\nsrv\n";
+        let expected = "/etc\n/srv\n/ rw,nosuid,nodev\n13\nsrv\n";
         check_eq!(said, expected, "{}", complaint(&output));
         let message = complaint(&output);
         check!(
@@ -85,7 +85,9 @@ fn prepare(firm: &Firm, outer: &str, mounted: &mut Vec<String>) -> CaseResult {
         &["dev", "run", "srv", "sys/kernel/security", "shown"],
     )?;
     host(&format!(
-        "cp -a {root}/. {outer}/ && cp $(which jaula) {outer}/bin/"
+        "cp -a {root}/. {outer}/ && cp $(which jaula) {outer}/bin/ && \
+         for library in $(ldd $(which jaula) 2>/dev/null | grep -o '/[^ ]*'); do \
+         mkdir -p {outer}$(dirname $library) && cp -L $library {outer}$library; done"
     ))?;
     fs::write(format!("{outer}/shown/file"), "of the chroot\n").context("a file")?;
     for (kind, path) in [
@@ -98,7 +100,8 @@ fn prepare(firm: &Firm, outer: &str, mounted: &mut Vec<String>) -> CaseResult {
         mounted.push(path);
     }
     let path = format!("{outer}/run");
-    tree::bind("/run", &path).context(&path)?;
+    // Alone: what is mounted in it is shared with the machine, and would go when this is unmounted.
+    mount::bind(Path::new("/run"), Path::new(&path)).context(&path)?;
     mounted.push(path);
     Ok(())
 }
