@@ -96,43 +96,6 @@ fn without_privilege_it_names_the_missing_one() {
 }
 
 #[test]
-fn a_root_that_cannot_be_is_named() {
-    let dir = jail();
-    let missing = dir.path().join("a/b");
-    let file = dir.path().join("etc/passwd");
-    if !is_root() {
-        return fails(&[path(&missing)], "missing privilege");
-    }
-    let text = format!(
-        "{}: {}/a does not exist",
-        missing.display(),
-        dir.path().display()
-    );
-    fails(&[path(&missing)], &text);
-    fails(
-        &[path(&file)],
-        &format!("{}: is not a directory", file.display()),
-    );
-}
-
-#[test]
-fn an_unknown_user_says_where_it_was_looked_for() {
-    let dir = jail();
-    let root = path(dir.path());
-    if !is_root() {
-        return fails(&["--user", "eve", root], "missing privilege");
-    }
-    fails(
-        &["--user", "eve", root],
-        &format!("{root}: no user eve in {root}/etc/passwd"),
-    );
-    fails(
-        &["--user", "bob:eve", root],
-        &format!("{root}: no group eve in {root}/etc/group"),
-    );
-}
-
-#[test]
 fn a_wrong_command_line_is_125_too() {
     jaula().assert().code(125).stderr(contains("ROOT"));
     jaula()

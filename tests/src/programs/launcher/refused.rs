@@ -14,7 +14,10 @@ const SEARCHING: [u32; 2] = [1, 2];
 
 pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
     suite.case("ROOT is missing", || {
-        bad_root(&format!("{}/no/such", root.text()))
+        let path = format!("{}/no/such", root.text());
+        let output = run(&mut jaula(&[&path, "--", "/bin/probe"]))?;
+        let text = format!("jaula: {path}: {}/no does not exist", root.text());
+        failed(&output, FAILED, &[&text])
     });
     suite.case("ROOT is empty", || {
         let output = run(&mut jaula(&["", "--", "/bin/probe"]))?;
@@ -23,7 +26,10 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
         Ok(())
     });
     suite.case("ROOT is a file", || {
-        bad_root(&format!("{}/etc/passwd", root.text()))
+        let path = format!("{}/etc/passwd", root.text());
+        let output = run(&mut jaula(&[&path, "--", "/bin/probe"]))?;
+        let text = format!("jaula: {path}: is not a directory");
+        failed(&output, FAILED, &[&text])
     });
     suite.case("ROOT is below a file", || {
         bad_root(&format!("{}/etc/passwd/x", root.text()))
