@@ -13,7 +13,7 @@ const NOTICE: u8 = 5;
 const KERNEL: u8 = 0;
 
 /// What an emulated PC is warned of, whatever its kernel: Debian's own says the same there.
-const EMULATED: [(&str, &str); 8] = [
+const EMULATED: [(&str, &str); 11] = [
     (
         "mtrr: your CPUs had inconsistent ",
         "QEMU's firmware sets up one processor",
@@ -30,6 +30,15 @@ const EMULATED: [(&str, &str); 8] = [
         "..MP-BIOS bug: 8254 timer not connected to IO-APIC",
         "the emulated timer is late",
     ),
+    (
+        "APIC timer disabled due to verification failure",
+        "the emulated timer is late",
+    ),
+    (
+        "Could not switch to high resolution mode on CPU ",
+        "the same",
+    ),
+    (" lapic is not functional.", "the same"),
     (
         "Unstable clock detected, switching default tracing clock",
         "its clock is QEMU's",
