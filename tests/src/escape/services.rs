@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 pub const REQUEST_KEY: &str = "/sbin/request-key";
 /// What loads modules.
 pub const MODPROBE: &str = "/sbin/jaula-escape-modprobe";
-/// What loads modules, and whether reading the kernel's log takes a capability: where it does, a
-/// user of the machine has not got it, and the jail is not asked.
-const SETTINGS: [(&str, &str); 2] = [
+/// What loads modules, and what takes a capability to begin with: where reading the kernel's log and
+/// programs for it do, a user of the machine is refused by Linux, and the jail is not asked.
+const SETTINGS: [(&str, &str); 3] = [
     ("/proc/sys/kernel/modprobe", MODPROBE),
     ("/proc/sys/kernel/dmesg_restrict", "0"),
+    ("/proc/sys/kernel/unprivileged_bpf_disabled", "0"),
 ];
 
 /// The programs are there until this is dropped.
@@ -39,7 +40,7 @@ impl Services {
             settings: Vec::new(),
         };
         for (setting, value) in SETTINGS {
-            // A kernel without modules does not know what loads them.
+            // Not every kernel has all of them.
             if let Ok(before) = fs::read_to_string(setting) {
                 fs::write(setting, value).context(setting)?;
                 services.settings.push((setting, before));
