@@ -7,14 +7,11 @@ use crate::process::{capture, command};
 use anyhow::{Context, Result};
 use deb822_fast::Deb822;
 
-/// Where everybody can get them.
-const EVERYBODYS: &str = "https://deb.debian.org/debian";
-
 /// The archives of Debian that this machine uses.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Mirrors {
-    /// That of its releases.
-    pub main: String,
+    /// That of its releases, where apt knows one.
+    pub main: Option<String>,
     /// That of its security updates, where the machine has them.
     pub security: Option<String>,
 }
@@ -43,7 +40,7 @@ fn among(targets: &str) -> Result<Mirrors> {
             .map(|uri| uri.trim_end_matches('/').to_owned())
     };
     Ok(Mirrors {
-        main: of("Debian").unwrap_or_else(|| EVERYBODYS.to_owned()),
+        main: of("Debian"),
         security: of("Debian-Security"),
     })
 }
@@ -58,7 +55,7 @@ mod tests {
                       Origin: Debian\nLabel: Debian-Security\nRepo-URI: http://near.example/security/\n\n\
                       Origin: Debian\nLabel: Debian\nRepo-URI: http://near.example/debian/\n";
         let expected = Mirrors {
-            main: "http://near.example/debian".into(),
+            main: Some("http://near.example/debian".into()),
             security: Some("http://near.example/security".into()),
         };
         assert_eq!(among(answer)?, expected);
@@ -66,10 +63,12 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_without_any_gets_everybody_s() -> Result<()> {
-        let mirrors = among("")?;
-        assert_eq!(mirrors.main, EVERYBODYS);
-        assert_eq!(mirrors.security, None);
+    fn a_machine_may_have_none() -> Result<()> {
+        let none = Mirrors {
+            main: None,
+            security: None,
+        };
+        assert_eq!(among("")?, none);
         Ok(())
     }
 }

@@ -23,7 +23,7 @@ const PACKAGES: &str = include_str!("../../../debian/packages");
 const SERVICES: &str = include_str!("../../../debian/services");
 const SELINUX: &str = include_str!("../../../debian/packages-selinux");
 /// Each with its mode.
-const FILES: [(&str, &str, u32); 5] = [
+const FILES: [(&str, &str, u32); 4] = [
     (
         "configure",
         include_str!("../../../debian/configure"),
@@ -36,7 +36,6 @@ const FILES: [(&str, &str, u32); 5] = [
         0o755,
     ),
     ("grub.cfg", include_str!("../../../debian/grub.cfg"), 0o644),
-    ("sources", include_str!("../../../debian/sources"), 0o644),
 ];
 
 /// The files, in a directory where mmdebstrap finds them.
@@ -78,7 +77,7 @@ pub fn readable_dir() -> Result<TempDir> {
 /// What Debian's packages are configured by, with SELinux or without.
 pub fn base_text(selinux: bool) -> String {
     let more = if selinux { SELINUX } else { "" };
-    text_of(&["configure", "grub.cfg", "sources"]) + PACKAGES + more + SUITE
+    text_of(&["configure", "grub.cfg"]) + PACKAGES + more + SUITE
 }
 
 /// What our packages are installed by.
@@ -139,14 +138,17 @@ pub fn mmdebstrap() -> Command {
 }
 
 /// The suites that a machine of today has, as lines of a sources.list, from the mirrors that this
-/// machine's owner has chosen.
+/// machine's owner has chosen. There is none where apt knows no mirror, and mmdebstrap takes its own.
 pub fn sources() -> Result<Vec<String>> {
     let mirrors = debian_sources::mirrors()?;
-    let mut lines = vec![format!("deb {} {SUITE} main", mirrors.main)];
-    if let Some(security) = mirrors.security {
-        lines.push(format!("deb {security} {SUITE}-security main"));
-    }
-    Ok(lines)
+    let main = mirrors.main.map(|uri| format!("deb {uri} {SUITE} main"));
+    let security = mirrors
+        .security
+        .map(|uri| format!("deb {uri} {SUITE}-security main"));
+    Ok(match main {
+        Some(main) => [main].into_iter().chain(security).collect(),
+        None => Vec::new(),
+    })
 }
 
 /// Runs mmdebstrap, with each step that it announces as progress.

@@ -3,16 +3,15 @@
 //! Installing our packages on what Debian's have made, and making a disk of it.
 
 use super::debian::{self, Files};
-use super::key::{remove_old, Key, UNFINISHED};
+use super::key::{remove_old, Key};
+use super::unfinished::Unfinished;
 use super::{esp, layout, Packages};
 use crate::project::Project;
 use anyhow::{Context, Result};
 use command_fds::{CommandFdExt, FdMapping};
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tempfile::NamedTempFile;
 use uuid::Uuid;
 
 const KIND: &str = "disk";
@@ -43,18 +42,9 @@ pub fn make(
     if path.exists() {
         return Ok(path);
     }
-    let private = tempfile::Builder::new()
-        .prefix(UNFINISHED)
-        .permissions(Permissions::from_mode(0o700))
-        .tempdir_in(dir)
-        .with_context(|| format!("{}: cannot create a directory there", dir.display()))?;
-    let disk = NamedTempFile::new_in(private.path()).context("temporary file")?;
+    let disk = Unfinished::new(dir, layout::SIZE)?;
     fill(project, files, base, packages, &disk)?;
-    disk.as_file()
-        .set_permissions(Permissions::from_mode(0o644))?;
-    disk.persist(&path)
-        .map_err(|error| error.error)
-        .with_context(|| format!("{}: cannot put it there", path.display()))?;
+    disk.finish(&path)?;
     remove_old(&path, kind)?;
     Ok(path)
 }
@@ -64,12 +54,9 @@ fn fill(
     files: &Files,
     base: &Path,
     packages: &Packages,
-    disk: &NamedTempFile,
+    disk: &Unfinished,
 ) -> Result<()> {
-    disk.as_file()
-        .set_len(layout::SIZE)
-        .with_context(|| format!("{}: cannot make it so large", disk.path().display()))?;
-    let layout = layout::write(disk.as_file())?;
+    let layout = layout::write(disk.file())?;
     let root = Uuid::new_v4().to_string();
     let [a, b, c, d, ..] = *Uuid::new_v4().as_bytes();
     let id = u32::from_be_bytes([a, b, c, d]);
@@ -117,27 +104,24 @@ fn fill(
         "debian-disk.log",
         &mut mmdebstrap,
     )?;
-    esp::write(disk.as_file(), &layout.esp, id, &root, loaders.path())
+    esp::write(disk.file(), &layout.esp, id, &root, loaders.path())
 }
 
-/// Opens archive and disk for the hooks, which may be another user than we are: in a directory that
-/// nobody else may enter, to be anybody's to open is no danger.
-fn hand_over(mmdebstrap: &mut Command, base: &Path, disk: &NamedTempFile) -> Result<()> {
-    let cannot = || format!("{}: cannot be handed over", disk.path().display());
+/// Opens archive and disk for the hooks.
+fn hand_over(mmdebstrap: &mut Command, base: &Path, disk: &Unfinished) -> Result<()> {
     let archive = File::open(base).with_context(|| base.display().to_string())?;
-    disk.as_file()
-        .set_permissions(Permissions::from_mode(0o666))
-        .with_context(cannot)?;
     let mappings = vec![
         FdMapping {
             parent_fd: archive.into(),
             child_fd: ARCHIVE,
         },
         FdMapping {
-            parent_fd: disk.reopen().with_context(cannot)?.into(),
+            parent_fd: disk.hand_over()?,
             child_fd: DISK,
         },
     ];
-    mmdebstrap.fd_mappings(mappings).with_context(cannot)?;
+    mmdebstrap
+        .fd_mappings(mappings)
+        .context("archive and disk cannot be handed over")?;
     Ok(())
 }

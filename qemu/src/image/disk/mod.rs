@@ -14,6 +14,7 @@ mod finish;
 mod key;
 pub mod layout;
 pub mod services;
+mod unfinished;
 
 use crate::lock::CacheLock;
 use crate::project::Project;

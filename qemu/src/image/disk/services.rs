@@ -4,7 +4,8 @@
 //! nothing that boots.
 
 use super::debian::{self, List};
-use super::key::{remove_old, Key, UNFINISHED};
+use super::key::{remove_old, Key};
+use super::unfinished::Unfinished;
 use crate::lock::CacheLock;
 use crate::project::Project;
 use crate::setup::mirror;
@@ -13,7 +14,6 @@ use command_fds::{CommandFdExt, FdMapping};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 
 const KIND: &str = "services";
 /// More than the packages take, and what is not used takes no room.
@@ -55,19 +55,7 @@ fn path(dir: &Path) -> PathBuf {
 }
 
 fn fill(project: &Project, dir: &Path, path: &Path) -> Result<()> {
-    let private = tempfile::Builder::new()
-        .prefix(UNFINISHED)
-        .permissions(Permissions::from_mode(0o700))
-        .tempdir_in(dir)
-        .with_context(|| format!("{}: cannot create a directory there", dir.display()))?;
-    let disk = NamedTempFile::new_in(private.path()).context("temporary file")?;
-    let cannot = || format!("{}: cannot be handed over", disk.path().display());
-    disk.as_file().set_len(SIZE).with_context(cannot)?;
-    // The hook may be another user than we are: in a directory that nobody else may enter, to be
-    // anybody's to open is no danger.
-    disk.as_file()
-        .set_permissions(Permissions::from_mode(0o666))
-        .with_context(cannot)?;
+    let disk = Unfinished::new(dir, SIZE)?;
     let given = debian::readable_dir()?;
     let hook = given.path().join("services-disk");
     fs::write(&hook, HOOK)
@@ -88,20 +76,15 @@ fn fill(project: &Project, dir: &Path, path: &Path) -> Result<()> {
         .args([debian::SUITE, "/dev/null"])
         .args(debian::sources()?)
         .fd_mappings(vec![FdMapping {
-            parent_fd: disk.reopen().with_context(cannot)?.into(),
+            parent_fd: disk.hand_over()?,
             child_fd: DISK,
         }])
-        .with_context(cannot)?;
+        .context("the disk cannot be handed over")?;
     debian::run(
         project,
         "unpacking the services' packages",
         "debian-services.log",
         &mut mmdebstrap,
     )?;
-    disk.as_file()
-        .set_permissions(Permissions::from_mode(0o644))?;
-    disk.persist(path)
-        .map_err(|error| error.error)
-        .with_context(|| format!("{}: cannot put it there", path.display()))?;
-    Ok(())
+    disk.finish(path)
 }
