@@ -218,7 +218,12 @@ fn read_small(path: &Path) -> io::Result<String> {
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path)?;
     let mut text = String::new();
-    file.take(LARGEST).read_to_string(&mut text)?;
+    file.take(LARGEST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        // Half of it would be another one.
+        let why = format!("is larger than {LARGEST} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    }
     Ok(text)
 }
 
@@ -259,7 +264,8 @@ mod tests {
     fn what_is_not_whole_is_refused() {
         let dir = tempfile::tempdir().expect("temporary directory");
         let path = place(dir.path(), &name());
-        for text in ["[set]\n\"tasks.max\" = 5\n", "[sets]\n", "x"] {
+        let large = "[set]\n".to_owned() + &"# more\n".repeat(10_000);
+        for text in ["[set]\n\"tasks.max\" = 5\n", "[sets]\n", "x", &large] {
             fs::write(&path, text).expect("written");
             assert!(Kept::read(&path).is_err(), "{text}");
         }

@@ -27,8 +27,6 @@ pub struct DiskStart<'a> {
     pub kernel: Option<(&'a Path, String)>,
     /// A disk with what services run in, which nobody writes to.
     pub services: Option<&'a Path>,
-    /// Connections that QEMU passes on to the guest: ports of this machine's loopback, and the guest's.
-    pub forwards: &'a [(u16, u16)],
     firmware: Firmware,
 }
 
@@ -67,7 +65,6 @@ impl<'a> DiskStart<'a> {
             payload,
             kernel: None,
             services: None,
-            forwards: &[],
             firmware: Firmware {
                 variables,
                 credentials,
@@ -124,12 +121,7 @@ impl<'a> DiskStart<'a> {
                 "virtio-blk-pci,drive=services,serial=services",
             ]);
         }
-        let forwards: String = self
-            .forwards
-            .iter()
-            .map(|(here, there)| format!(",hostfwd=tcp:127.0.0.1:{here}-:{there}"))
-            .collect();
-        qemu.args(["-netdev", &format!("user,id=net{forwards}")]);
+        qemu.args(["-netdev", "user,id=net"]);
         qemu.args(["-device", "virtio-net-pci,netdev=net"]);
         for credential in &self.firmware.credentials {
             qemu.args(["-smbios", &format!("type=11,path={}", escaped(credential))]);

@@ -12,7 +12,7 @@ const NOTICE: u8 = 5;
 /// The kernel's own messages, among those of programs.
 const KERNEL: u8 = 0;
 
-/// What an emulated PC is warned of, whatever its kernel: Debian's own says the same there.
+/// What an emulated PC is warned of, for it is no real one, or late while its host is busy.
 const EMULATED: [(&str, &str); 11] = [
     (
         "mtrr: your CPUs had inconsistent ",
