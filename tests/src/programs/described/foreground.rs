@@ -90,7 +90,8 @@ pub fn add(suite: &mut Suite<'_>) {
             group.write("go", "")?;
             let number = wait_until_named("web")?;
             wait::until("it has printed", || {
-                Ok(succeed(&["logs", "web"])?.contains("HOME="))
+                // The jail is there before its log is.
+                Ok(succeed(&["logs", "web"]).is_ok_and(|log| log.contains("HOME=")))
             })?;
             check_eq!(manager.told(), None, "what is told before all is done");
             group.write("on", "")?;
