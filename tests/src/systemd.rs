@@ -45,9 +45,21 @@ pub fn wait_until(unit: &str, state: &str) -> CaseResult {
 }
 
 /// What the journal has of a unit since it was started last.
+///
+/// By its name and the time: the last words of one that fails at once can reach the journal when it is
+/// known no more which start they are of.
 pub fn journal(unit: &str) -> Result<String, Failure> {
-    let invocation = property(unit, "InvocationID")?;
-    entries(&[&format!("_SYSTEMD_INVOCATION_ID={invocation}")])
+    let show = [
+        "show",
+        "--value",
+        "--timestamp=us",
+        "--property=InactiveExitTimestamp",
+    ];
+    let since = text(&systemctl(&[&show[..], &[unit]].concat())?);
+    entries(&[
+        &format!("--since={}", since.trim()),
+        &format!("_SYSTEMD_UNIT={unit}"),
+    ])
 }
 
 /// What the journal has with these fields, a message on each line.
@@ -64,6 +76,8 @@ pub struct Descriptions(());
 impl Descriptions {
     /// Has these files and no others.
     pub fn new(files: &[(&str, &str)]) -> Result<Self, Failure> {
+        // What is started with the machine must not see them half.
+        systemctl(&["is-system-running", "--wait"])?;
         clear()?;
         let descriptions = Descriptions(());
         for (name, text) in files {

@@ -24,8 +24,8 @@ struct Known {
     passed: u64,
     failed: u64,
     skipped: u64,
-    /// The names of what failed, so that the end of a long run tells them.
-    failures: Vec<String>,
+    /// What failed, and why, so that the end of a long run tells it once more.
+    failures: Vec<(String, String)>,
     /// The name of everything.
     names: BTreeSet<String>,
     /// What took how long: checks, cases, and programs as a whole.
@@ -119,7 +119,12 @@ impl Verdicts {
 
     /// The names of what has failed.
     pub fn failures(&self) -> Vec<String> {
-        self.known().failures.clone()
+        let known = self.known();
+        known
+            .failures
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     /// Whether nothing failed, and something passed.
@@ -143,9 +148,9 @@ impl Verdicts {
         match verdict {
             Verdict::Passed => known.passed += 1,
             Verdict::Skipped(_) => known.skipped += 1,
-            Verdict::Failed(_) => {
+            Verdict::Failed(why) => {
                 known.failed += 1;
-                known.failures.push(name.to_owned());
+                known.failures.push((name.to_owned(), why));
             }
         }
         known.names.insert(name.to_owned());
@@ -171,7 +176,7 @@ mod tests {
         assert!(verdicts.all_passed());
         verdicts.check("a", "bad", || anyhow::bail!("no"));
         let text = verdicts.summary();
-        assert!(text.contains("\nfailed: bad\n"), "{text}");
+        assert!(text.contains("\nfailed: bad: no\n"), "{text}");
         assert!(text.ends_with("\n1 passed, 1 failed"), "{text}");
         verdicts.case("left", Verdict::Skipped("why".into()), Duration::ZERO);
         let text = verdicts.summary();

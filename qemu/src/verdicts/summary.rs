@@ -15,6 +15,8 @@ use tabled::settings::{Alignment, Style};
 const SLOWEST: usize = 20;
 /// What takes less is not slow.
 const SLOW: Duration = Duration::from_secs(2);
+/// How much of a reason is told at the end, in characters: all of it was told when it came.
+const REASON: usize = 400;
 
 impl Verdicts {
     /// Everything that is known by now, to be printed last.
@@ -45,8 +47,9 @@ impl Verdicts {
         }
         // Writing to a string cannot fail.
         let _ = writeln!(text, "\ntested in {}", ui::duration(self.started.elapsed()));
-        for name in &known.failures {
-            let _ = writeln!(text, "failed: {name}");
+        for (name, why) in &known.failures {
+            let why: String = why.trim().chars().take(REASON).collect();
+            let _ = writeln!(text, "failed: {name}: {}", why.replace('\n', "\n  "));
         }
         let _ = write!(text, "{} passed, {} failed", known.passed, known.failed);
         if known.skipped > 0 {
