@@ -36,9 +36,11 @@ pub fn add(suite: &mut Suite<'_>) {
         for thread in clients {
             thread.join().map_err(|_| fail("a client has panicked"))??;
         }
-        let log = bash("jaula logs apache")?;
-        let served = log.matches("GET / HTTP/1.0\" 200").count();
-        check_eq!(served, CLIENTS * EACH, "the lines of the log");
+        // A page is served before its line is in the log.
+        wait::until("the log has a line for each", || {
+            let log = bash("jaula logs apache")?;
+            Ok(log.matches("GET / HTTP/1.0\" 200").count() == CLIENTS * EACH)
+        })?;
         page.end()
     });
     suite.case("apache: it is killed, and no semaphore is left", || {
