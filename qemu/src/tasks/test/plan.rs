@@ -146,8 +146,11 @@ impl<'a> Plan<'a> {
             plan.card(board, firmware, place == 0);
         }
         for setting in given.settings {
+            if setting.machine.disk && plan.wants(&disk_name(setting)) {
+                plan.disk(setting);
+            }
             plan.guests(setting)?;
-            plan.restart(setting);
+            plan.restart(setting)?;
         }
         given
             .selection
@@ -510,7 +513,7 @@ impl<'a> Plan<'a> {
             self.kernel(setting.arch(), setting.flavour),
             self.user_land(setting.arch()),
         ];
-        let name = format!("disk::{}_is_made", setting.machine.name);
+        let name = disk_name(setting);
         let lock = self.lock.clone();
         let id = self.always("disks", &name, &after, takes::DISK, move |tokens| {
             let made = debian::disk_of(
@@ -542,18 +545,27 @@ impl<'a> Plan<'a> {
     }
 
     /// What a machine with a disk is after it has been restarted. It takes two boots to itself.
-    fn restart(&mut self, setting: &'a Setting) {
+    fn restart(&mut self, setting: &'a Setting) -> Result<()> {
         let given = self.given;
+        if !setting.machine.disk {
+            return Ok(());
+        }
         let name = format!("disk::{}_restarts", setting.machine.name);
-        if !given.args.long || !setting.machine.disk || !self.wants(&name) {
-            return;
+        if !given.args.long {
+            if given.selection.names_checks(&name) {
+                bail!("--only {name}: this is done with --long only");
+            }
+            return Ok(());
+        }
+        if !self.wants(&name) {
+            return Ok(());
         }
         let after = [self.disk(setting)];
         self.always("disks", &name, &after, takes::RESTART, move |_| {
             let disk = get(&given.built.disks, &setting.machine.name)?;
-            let copy = given.dir.join(format!("{}.img", setting.machine.name));
-            restart::check(guest(&given, setting)?, &disk, &copy)
+            restart::check(guest(&given, setting)?, &disk)
         });
+        Ok(())
     }
 
     /// The boots of a setting.
@@ -641,6 +653,10 @@ fn kernel_name(arch: Arch, flavour: Flavour) -> String {
 
 fn user_land_name(arch: Arch) -> String {
     format!("user_land::builds_{arch}")
+}
+
+fn disk_name(setting: &Setting) -> String {
+    format!("disk::{}_is_made", setting.machine.name)
 }
 
 fn again(was_built: bool, whole: Duration) -> Duration {

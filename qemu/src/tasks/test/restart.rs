@@ -8,8 +8,8 @@ use crate::image::sparse;
 use crate::tasks::guest_run::{Guest, Plan, Processors};
 use crate::tasks::shared_buffer::SharedBuffer;
 use anyhow::{bail, Context, Result};
-use std::fs::File;
-use std::path::Path;
+use std::env;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What each boot does.
@@ -21,11 +21,17 @@ const BOOTS: [(&str, &str); 2] = [
 /// How long a boot may take, with its end.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// Boots a copy of `disk`, made at `copy`, shuts it down in order, and boots it again.
-pub fn check(guest: Guest, disk: &Path, copy: &Path) -> Result<()> {
-    let file = File::create_new(copy).with_context(|| copy.display().to_string())?;
-    sparse::copy(disk, &file)?;
-    let guest = guest.keeping(copy.to_path_buf());
+/// Boots a copy of `disk`, shuts it down in order, and boots it again.
+pub fn check(guest: Guest, disk: &Path) -> Result<()> {
+    // What lies in /tmp may have to fit into memory.
+    let place = env::var_os("TMPDIR").map_or_else(|| "/var/tmp".into(), PathBuf::from);
+    let copy = tempfile::Builder::new()
+        .prefix("jaula-")
+        .suffix(".img")
+        .tempfile_in(&place)
+        .with_context(|| format!("{}: cannot create a file there", place.display()))?;
+    sparse::copy(disk, copy.as_file())?;
+    let guest = guest.keeping(copy.path().to_path_buf());
     for (name, script) in BOOTS {
         boot(&guest, name, script).with_context(|| format!("tests/restart/{name}"))?;
     }
