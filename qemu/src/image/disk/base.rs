@@ -18,6 +18,7 @@ pub fn make(project: &Project, dir: &Path, files: &Files, selinux: bool) -> Resu
     let kind = if selinux { KIND_SELINUX } else { KIND };
     let path = Key::default()
         .text(&debian::base_text(selinux))
+        .text(include_str!("base.rs"))
         .path(dir, kind, "tar");
     if path.exists() {
         return Ok(path);

@@ -36,6 +36,9 @@ pub fn make(
     let path = Key::default()
         .text(&base.display().to_string())
         .text(&debian::install_text())
+        .text(include_str!("finish.rs"))
+        .text(include_str!("layout.rs"))
+        .text(include_str!("esp.rs"))
         .file(&packages.kernel)?
         .file(&packages.launcher)?
         .path(dir, kind, "img");

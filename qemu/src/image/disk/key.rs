@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 /// How many others of a kind there may be beside the last one.
 const KEPT: usize = 2;
 
-/// What something is made of.
+/// What something is made of: packages, hooks, and the text of the module that makes it, whose options
+/// count as much.
 #[derive(Default)]
 pub struct Key(DefaultHasher);
 

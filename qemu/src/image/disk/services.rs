@@ -51,6 +51,7 @@ fn path(dir: &Path) -> PathBuf {
         .text(&List::Services.names())
         .text(debian::SUITE)
         .text(HOOK)
+        .text(include_str!("services.rs"))
         .path(dir, KIND, "img")
 }
 
