@@ -79,9 +79,9 @@ fn run_disk(project: &Project, args: &ImageArgs) -> Result<ExitCode> {
     drop(lock);
     target.commit(work)?;
     ui::note(&format!(
-        "{}: Debian with jaula; to boot it: {}",
+        "{}: Debian with jaula. {}",
         args.out.display(),
-        disk::how_to_boot(&args.out)
+        disk::how_to_use(&args.out)
     ));
     Ok(ExitCode::SUCCESS)
 }

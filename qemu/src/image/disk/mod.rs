@@ -58,11 +58,13 @@ fn dir(project: &Project) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// The command that boots such a disk in QEMU.
-pub fn how_to_boot(disk: &Path) -> String {
+/// Who can log in, and the command that boots such a disk in QEMU.
+pub fn how_to_use(disk: &Path) -> String {
     format!(
-        "qemu-system-x86_64 -machine q35 -m 2048 -nographic -bios {OVMF} -drive \
-         file={},format=raw,if=virtio -nic user,model=virtio,hostfwd=tcp:127.0.0.1:2222-:22",
+        "Its user is debian, who may use sudo; the password, debian too, has to be changed at the first \
+         login, here or by ssh -p 2222 debian@127.0.0.1. To boot it:\nqemu-system-x86_64 -machine q35 \
+         -m 2048 -nographic -bios {OVMF} -drive file={},format=raw,if=virtio -nic \
+         user,model=virtio,hostfwd=tcp:127.0.0.1:2222-:22",
         disk.display()
     )
 }
