@@ -115,27 +115,13 @@ impl LauncherEnd {
     /// What has happened to the command: nothing new, something, or `Err` when no monitor is there
     /// to tell.
     pub fn change(&self) -> Result<Option<Change>, Gone> {
-        match receive(&self.0) {
-            Ok(None) => Ok(None),
-            Ok(Some((STOPPED, signal))) => Ok(Some(Change::Stopped(signal))),
-            Ok(Some((EXITED, status))) => {
-                let status = u8::try_from(status).unwrap_or(u8::MAX);
-                Ok(Some(Change::Ended(Ending::Exited(status))))
-            }
-            Ok(Some((KILLED, signal))) => Ok(Some(Change::Ended(Ending::Killed(signal)))),
-            Ok(Some(_)) | Err(Gone) => Err(Gone),
-        }
+        change(receive(&self.0))
     }
 
-    /// How the command has ended, where that is what is told next; it can be told once more.
-    pub fn ending(&self) -> Option<Ending> {
-        match receive_by(&self.0, RecvFlags::PEEK) {
-            Ok(Some((KILLED, signal))) => Some(Ending::Killed(signal)),
-            Ok(Some((EXITED, status))) => {
-                Some(Ending::Exited(u8::try_from(status).unwrap_or(u8::MAX)))
-            }
-            _ => None,
-        }
+    /// What is told next, without taking it: it is told once more. Nothing so far, something, or `Err`
+    /// when no monitor is there to tell.
+    pub fn next_change(&self) -> Result<Option<Change>, Gone> {
+        change(receive_by(&self.0, RecvFlags::PEEK))
     }
 
     /// Asks for something; a monitor that is gone has nobody to do it to.
@@ -219,6 +205,19 @@ impl AsFd for MonitorEnd {
     }
 }
 
+fn change(received: Result<Option<(u8, c_int)>, Gone>) -> Result<Option<Change>, Gone> {
+    match received {
+        Ok(None) => Ok(None),
+        Ok(Some((STOPPED, signal))) => Ok(Some(Change::Stopped(signal))),
+        Ok(Some((EXITED, status))) => {
+            let status = u8::try_from(status).unwrap_or(u8::MAX);
+            Ok(Some(Change::Ended(Ending::Exited(status))))
+        }
+        Ok(Some((KILLED, signal))) => Ok(Some(Change::Ended(Ending::Killed(signal)))),
+        Ok(Some(_)) | Err(Gone) => Err(Gone),
+    }
+}
+
 fn message(kind: u8, number: c_int) -> [u8; LENGTH] {
     let mut bytes = [kind; LENGTH];
     bytes[1..].copy_from_slice(&number.to_ne_bytes());
@@ -266,11 +265,7 @@ mod tests {
         ];
         for change in changes {
             monitor.tell(change).expect("tell");
-            let ending = match change {
-                Change::Ended(ending) => Some(ending),
-                Change::Stopped(_) => None,
-            };
-            assert_eq!(launcher.ending(), ending);
+            assert_eq!(launcher.next_change(), Ok(Some(change)));
             assert_eq!(launcher.change(), Ok(Some(change)));
         }
         let requests = [

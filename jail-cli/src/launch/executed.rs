@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use nix::unistd::Pid;
 use procfs::process::{Process, Stat};
 
-use super::control::LauncherEnd;
-use super::ending::Ending;
+use super::control::{Gone, LauncherEnd};
+use super::ending::{Change, Ending};
 
 /// Set in a process that has executed nothing since it was forked.
 const PF_FORKNOEXEC: u32 = 0x40;
@@ -41,13 +41,14 @@ pub fn check(command: Pid, monitor: Option<&LauncherEnd>) -> Result<(), String> 
             // 1 where more may not be told.
             Ok(stat) if stat.endcode != 0 => return Ok(()),
             Ok(_) => std::thread::sleep(INTERVAL),
-            // A monitor has waited for it.
-            Err(_) => {
-                return match monitor.and_then(LauncherEnd::ending) {
-                    Some(Ending::Killed(libc::SIGSEGV)) => Err(not_executed()),
-                    _ => Ok(()),
-                };
-            }
+            // A monitor has waited for it, and is about to tell of it.
+            Err(_) => match monitor.map_or(Err(Gone), LauncherEnd::next_change) {
+                Ok(None) => std::thread::sleep(INTERVAL),
+                Ok(Some(Change::Ended(Ending::Killed(libc::SIGSEGV)))) => {
+                    return Err(not_executed());
+                }
+                Ok(Some(_)) | Err(Gone) => return Ok(()),
+            },
         }
     }
     Ok(())
@@ -77,6 +78,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::launch::control::channel;
 
     fn stat_of(program: &mut Command) -> Stat {
         let mut child = program.spawn().expect("a child");
@@ -112,5 +114,28 @@ mod tests {
         let mut small = Command::new("sh");
         small.args(["-c", "ulimit -v 64; exec true"]);
         assert!(judge(&stat_of(&mut small)).is_err());
+    }
+
+    #[test]
+    fn what_a_monitor_is_about_to_tell_is_waited_for() {
+        let mut child = Command::new("true").spawn().expect("true");
+        child.wait().expect("wait");
+        let gone = Pid::from_raw(child.id() as i32);
+        for (signal, is_executed) in [(libc::SIGSEGV, false), (libc::SIGKILL, true)] {
+            let (launcher, monitor) = channel().expect("sockets");
+            let told = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(100));
+                monitor
+                    .tell(Change::Ended(Ending::Killed(signal)))
+                    .expect("tell");
+                monitor
+            });
+            assert_eq!(check(gone, Some(&launcher)).is_ok(), is_executed);
+            told.join().expect("told");
+        }
+        // Nobody is left to tell.
+        let (launcher, monitor) = channel().expect("sockets");
+        drop(monitor);
+        assert_eq!(check(gone, Some(&launcher)), Ok(()));
     }
 }
