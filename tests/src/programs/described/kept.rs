@@ -71,7 +71,9 @@ pub fn add(suite: &mut Suite<'_>) {
         process::kill(pid.unwrap_or_default() as libc::pid_t, libc::SIGKILL).context("kill")?;
         wait::until("it was made anew", || {
             let said = inspected("web")?.unwrap_or_default();
-            Ok(said["number"] != before["number"] && said["noted"]["restart"]["step"] == "running")
+            // Before its supervisor has noted that it has ended, it is neither there nor waited for.
+            let is_another = said["number"].is_number() && said["number"] != before["number"];
+            Ok(is_another && said["noted"]["restart"]["step"] == "running")
         })?;
         holds(7, "second", &may)?;
         group.succeed(&["down"])?;
