@@ -8,15 +8,19 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 
 use crate::isolation::{Dropped, Isolation};
 use crate::jails::{JailName, Key, Setting};
-use crate::text::shown;
+use crate::text::{reason, shown};
+use crate::trusted_path::{self, Refusal};
 
 /// Where the files are.
 const DIRECTORY: &str = "/var/lib/jaula/kept";
@@ -35,8 +39,7 @@ const LARGEST: u64 = 1 << 16;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kept {
-    /// The values by their keys, as for `jaula set`.
-    #[serde(default)]
+    /// The values by their keys, as for `jaula set`. Without it, a file is not whole.
     set: BTreeMap<String, String>,
 }
 
@@ -63,16 +66,13 @@ impl Kept {
     ///
     /// Where that cannot be read.
     pub fn of(name: &JailName) -> Result<Self, String> {
-        Self::read(&place(Path::new(DIRECTORY), name))
-    }
-
-    /// Notes it for the jail of this name; where nothing is left of it, there is no file.
-    ///
-    /// # Errors
-    ///
-    /// Where it could not be noted; then what was there before still holds.
-    pub fn note(&self, name: &JailName) -> Result<(), String> {
-        self.write(Path::new(DIRECTORY), name)
+        let directory = Path::new(DIRECTORY);
+        // It says what a jail may do: nobody else may have put anything there.
+        match trusted_path::open_firm(directory) {
+            Ok(_) => Self::read(&place(directory, name)),
+            Err(Refusal::Kernel(Errno::ENOENT)) => Ok(Self::default()),
+            Err(refusal) => Err(format!("{}: {}", shown(directory), refusal.describe())),
+        }
     }
 
     /// Whether there is nothing.
@@ -154,11 +154,6 @@ impl Kept {
         }
         let new = path.with_extension("new");
         let write = || {
-            let made = DirBuilder::new()
-                .recursive(true)
-                .mode(MODE)
-                .create(directory);
-            made?;
             // A link in its place would be followed.
             let _ = fs::remove_file(&new);
             let mut file = OpenOptions::new()
@@ -190,6 +185,70 @@ impl Kept {
     }
 }
 
+/// What a jail was set to, while nobody else changes what is kept of any.
+///
+/// What is kept is what was set last: one who sets something holds it from before that until it is noted.
+#[derive(Debug)]
+pub struct Changing {
+    name: JailName,
+    directory: PathBuf,
+    _lock: Flock<File>,
+    /// What is kept so far.
+    pub kept: Kept,
+}
+
+impl Changing {
+    /// Waits until nobody else changes it.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no place for it, or what is there cannot be read.
+    pub fn of(name: &JailName) -> Result<Self, String> {
+        Self::at(Path::new(DIRECTORY), name, Kept::of)
+    }
+
+    fn at(
+        directory: &Path,
+        name: &JailName,
+        read: impl FnOnce(&JailName) -> Result<Kept, String>,
+    ) -> Result<Self, String> {
+        let failed = |why: String| format!("{}: {why}", shown(directory));
+        let made = DirBuilder::new()
+            .recursive(true)
+            .mode(MODE)
+            .create(directory);
+        let opened = made.and_then(|()| File::open(directory));
+        let opened = opened.map_err(|error| failed(error.to_string()))?;
+        let lock = Flock::lock(opened, FlockArg::LockExclusive)
+            .map_err(|(_, errno)| failed(format!("locking: {}", reason(errno))))?;
+        Ok(Changing {
+            name: name.clone(),
+            directory: directory.to_owned(),
+            _lock: lock,
+            kept: read(name)?,
+        })
+    }
+
+    /// Has nothing kept any more, whatever is: it need not make sense.
+    ///
+    /// # Errors
+    ///
+    /// Where something is left.
+    pub fn forget_all(name: &JailName) -> Result<(), String> {
+        let nothing = Self::at(Path::new(DIRECTORY), name, |_| Ok(Kept::default()))?;
+        nothing.note()
+    }
+
+    /// Notes it; where nothing is left of it, there is no file.
+    ///
+    /// # Errors
+    ///
+    /// Where it could not be noted; then what was there before still holds.
+    pub fn note(self) -> Result<(), String> {
+        self.kept.write(&self.directory, &self.name)
+    }
+}
+
 /// A basic string.
 fn toml_text(text: &str) -> String {
     let mut quoted = String::from("\"");
@@ -212,17 +271,28 @@ fn place(directory: &Path, name: &JailName) -> PathBuf {
 }
 
 fn read_small(path: &Path) -> io::Result<String> {
-    use std::io::Read;
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path)?;
+    let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(invalid("is not a file".into()));
+    }
+    let is_own = [0, geteuid().as_raw()].contains(&found.uid());
+    if !is_own || found.mode() & 0o022 != 0 {
+        return Err(invalid(format!(
+            "can be changed by others than root: it belongs to user {} and has mode {:o}",
+            found.uid(),
+            found.mode() & 0o7777
+        )));
+    }
     let mut text = String::new();
     file.take(LARGEST + 1).read_to_string(&mut text)?;
     if text.len() as u64 > LARGEST {
         // Half of it would be another one.
-        let why = format!("is larger than {LARGEST} bytes");
-        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        return Err(invalid(format!("is larger than {LARGEST} bytes")));
     }
     Ok(text)
 }
@@ -250,6 +320,10 @@ mod tests {
         let mut kept = Kept::default();
         kept.keep("tasks.max", "50");
         kept.keep(HOSTNAME, "a\"b\\c\n\u{e4}");
+        DirBuilder::new()
+            .mode(MODE)
+            .create(&directory)
+            .expect("made");
         kept.write(&directory, &name()).expect("written");
         assert_eq!(Kept::read(&path), Ok(kept.clone()));
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o7777;
@@ -265,10 +339,42 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary directory");
         let path = place(dir.path(), &name());
         let large = "[set]\n".to_owned() + &"# more\n".repeat(10_000);
-        for text in ["[set]\n\"tasks.max\" = 5\n", "[sets]\n", "x", &large] {
+        for text in [
+            "[set]\n\"tasks.max\" = 5\n",
+            "[sets]\n",
+            "x",
+            "",
+            "# What",
+            &large,
+        ] {
             fs::write(&path, text).expect("written");
             assert!(Kept::read(&path).is_err(), "{text}");
         }
+        let whole = "[set]\n\"tasks.max\" = \"5\"\n";
+        fs::write(&path, whole).expect("written");
+        assert!(Kept::read(&path).is_ok(), "{whole}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("mode");
+        assert!(Kept::read(&path).is_err(), "anybody can change it");
+        fs::remove_file(&path).expect("removed");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("FIFO");
+        assert!(Kept::read(&path).is_err(), "it is no file");
+    }
+
+    #[test]
+    fn those_who_keep_something_at_the_same_time_wait_for_each_other() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let directory = &dir.path().join("kept");
+        let read = |name: &JailName| Kept::read(&place(directory, name));
+        std::thread::scope(|scope| {
+            for key in 0..20 {
+                scope.spawn(move || {
+                    let mut changing = Changing::at(directory, &name(), read).expect("held");
+                    changing.kept.keep(&format!("key{key}"), "1");
+                    changing.note().expect("noted");
+                });
+            }
+        });
+        assert_eq!(read(&name()).expect("read").values().len(), 20);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use clap::Args;
 use jaula::admin::{check_hostname, Admin, Jail};
 use jaula::jailfd::Rights;
 use jaula::jails::{JailId, JailName, JailsError, Key, Setting};
-use jaula::kept::{can_keep, Kept, HOSTNAME};
+use jaula::kept::{can_keep, Changing, HOSTNAME};
 
 use super::Failure;
 
@@ -129,15 +129,15 @@ impl Set {
                 self.jail
             );
         }
-        if let Some((name, kept)) = kept {
-            keep_all(&admin, &jail, &name, kept, (&settings, hostname))
+        if let Some(kept) = kept {
+            keep_all(&admin, &jail, kept, (&settings, hostname))
                 .map_err(|why| failed(format!("it is set, and that could not be kept: {why}")))?;
         }
         Ok(0)
     }
 
-    /// What is kept for it so far, and its name.
-    fn kept(&self, jail: &Jail) -> Result<(JailName, Kept), String> {
+    /// What is kept for it so far.
+    fn kept(&self, jail: &Jail) -> Result<Changing, String> {
         let described = jail.record.as_ref().map(|record| &record.described);
         let name = jail.info.name.clone();
         let (Some(Some(_)), Some(name)) = (described, name) else {
@@ -155,8 +155,7 @@ impl Set {
                 _ => {}
             }
         }
-        let kept = Kept::of(&name)?;
-        Ok((name, kept))
+        Changing::of(&name)
     }
 
     /// Forgets what is kept.
@@ -170,16 +169,17 @@ impl Set {
                 jail.info.name.ok_or_else(unnamed)?
             }
         };
-        let mut kept = Kept::of(&name).map_err(failed)?;
         if keys.is_empty() {
-            kept = Kept::default();
+            Changing::forget_all(&name).map_err(failed)?;
+            return Ok(0);
         }
+        let mut changing = Changing::of(&name).map_err(failed)?;
         for key in keys {
-            if !kept.forget(key) {
+            if !changing.kept.forget(key) {
                 return Err(failed(format!("{key} was not kept")));
             }
         }
-        kept.note(&name).map_err(failed)?;
+        changing.note().map_err(failed)?;
         Ok(0)
     }
 
@@ -200,10 +200,10 @@ impl Set {
 fn keep_all(
     admin: &Admin,
     jail: &Jail,
-    name: &JailName,
-    mut kept: Kept,
+    mut changing: Changing,
     (settings, hostname): (&[Setting], Option<&String>),
 ) -> Result<(), String> {
+    let kept = &mut changing.kept;
     for setting in settings {
         let key = setting.key.file();
         match setting.key {
@@ -221,5 +221,5 @@ fn keep_all(
     if let Some(hostname) = hostname {
         kept.keep(HOSTNAME, hostname);
     }
-    kept.note(name)
+    changing.note()
 }
