@@ -71,7 +71,7 @@ impl Described<'_> {
         let mut variables = Vec::new();
         for file in &self.description.env_file {
             let path = self.description.directory().join(file);
-            variables.extend(Variable::read_all(&path)?);
+            variables.extend(Variable::read_file(&path)?);
         }
         variables.extend(self.description.environment.iter().cloned());
         Ok(variables)
