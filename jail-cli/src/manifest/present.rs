@@ -11,9 +11,14 @@ pub fn find(admin: &Admin, name: &JailName) -> Result<Option<Jail>, String> {
     admin.child(name).map_err(|error| error.to_string())
 }
 
-/// As [`find`], but only a jail that runs: the end of one that is ending is waited for, and one
-/// whose first process has ended is ended.
+/// As [`find`], but only a jail that runs.
 pub fn running(admin: &Admin, name: &JailName) -> Result<Option<Jail>, String> {
+    Ok(find(admin, name)?.filter(runs))
+}
+
+/// As [`running`], for one that is to be started otherwise: the end of one that is ending is waited for,
+/// and one whose first process has ended is ended.
+pub fn running_or_ended(admin: &Admin, name: &JailName) -> Result<Option<Jail>, String> {
     let Some(jail) = find(admin, name)? else {
         return Ok(None);
     };

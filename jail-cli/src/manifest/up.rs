@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::again::Described;
 use super::down::{finish_ended, undo};
 use super::hook::Hook;
-use super::present::{call_off, running};
+use super::present::{call_off, running, running_or_ended};
 use super::{Description, Manifest, Member};
 use crate::admin::Admin;
 use crate::jail::JailNumber;
@@ -246,7 +246,7 @@ pub(super) fn prepare(
         // Now is sooner than when it would have been made.
         tell(name, Event::CalledOff);
     }
-    if let Some(jail) = running(admin, name)? {
+    if let Some(jail) = running_or_ended(admin, name)? {
         tell(name, Event::Running(jail.info.number));
         return Ok(false);
     }
@@ -283,7 +283,8 @@ fn build_root(template: &str, root: &Path, directory: &Path) -> Result<bool, Str
     Ok(true)
 }
 
-/// That it was started does not mean that it still runs.
+/// That it was started does not mean that it still runs. One that is ending is not ended here: whoever
+/// looks after it may be about to start it again, which he would not then.
 fn require_running(admin: &Admin, dependency: &JailName) -> Result<(), String> {
     if running(admin, dependency)?.is_some() {
         return Ok(());

@@ -390,6 +390,34 @@ pub fn add(suite: &mut Suite<'_>) {
             group.succeed(&["down"])
         },
     );
+    suite.case("up: what it depends on is left to its supervisor", || {
+        let text = lasting("restart = 'always'\nrestart-delay = 0\n");
+        let group = Group::new(&text)?;
+        group.succeed(&["up"])?;
+        let other = "[jail.other]\nroot = 'ROOT'\ncommand = ['sleep', '1000']\ndepends = ['web']\n";
+        group.describe(&(text + other))?;
+        // Its first process ends, and it does not.
+        let mut another = jaula(&["exec", "web", "--", "sleep", "1000"])
+            .spawn()
+            .context("starting jaula")?;
+        wait::until("something else runs in it", || {
+            let said = inspected("web")?.unwrap_or_default();
+            Ok(said["processes"].as_array().map(Vec::len) == Some(2))
+        })?;
+        let supervisor = noted_process("supervisor")?;
+        process::kill(supervisor, libc::SIGSTOP).context("stop")?;
+        kill_first(libc::SIGKILL)?;
+        let refused = output(&mut group.jaula(&["up", "--only", "other"]));
+        process::kill(supervisor, libc::SIGCONT).context("continue")?;
+        failed(&refused?, FAILED, &["it depends on web"])?;
+        let made = wait::until("it was made anew", || {
+            Ok(count()? == 1 && restart()?["step"] == "running")
+        });
+        let _ = another.kill();
+        another.wait().context("wait")?;
+        made?;
+        group.succeed(&["down"])
+    });
     suite.case("with a terminal", || {
         let group = Group::new(
             "[jail.web]\nroot = 'ROOT'\ntty = true\nrestart = 'always'\nrestart-delay = 0\n\
