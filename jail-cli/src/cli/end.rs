@@ -36,11 +36,15 @@ impl Stop {
                 Ok(jail) => {
                     patiently(&doing, || admin.stop(&jail, time)).map_err(failed)?;
                     // Where it had ended by itself, another may have been made in its place.
-                    let record = jail.record.as_ref();
-                    let is_made_anew = record.is_some_and(|record| record.restart.is_some());
-                    let is_left = || admin.find(&self.jail).is_ok();
                     let restarting = admin.restarting_by(&self.jail).map_err(failed)?;
-                    if !is_made_anew || (restarting.is_none() && !is_left()) {
+                    let is_restarting = restarting.is_some();
+                    let comes_again = match &jail.record {
+                        // One that is being made just now may not be noted so far.
+                        None => is_restarting,
+                        Some(record) if record.restart.is_none() => false,
+                        Some(_) => is_restarting || admin.find(&self.jail).is_ok(),
+                    };
+                    if !comes_again {
                         return Ok(0);
                     }
                 }
@@ -90,19 +94,35 @@ impl Rm {
 fn remove(admin: &Admin, id: &JailId) -> Result<(), Failure> {
     let failed = |error: String| Failure::failed(format!("{id}: {error}"));
     match admin.find(id) {
-        Ok(jail) => end(admin, &jail).map_err(failed),
+        Ok(jail) => {
+            end(admin, &jail).map_err(failed)?;
+            // One that was being made just now may not have been noted so far.
+            match jail.record.is_none() && call_off(admin, id)? {
+                true => remove_ended(admin, id).map(drop),
+                false => Ok(()),
+            }
+        }
         Err(missing @ JailsError::NoSuchJail(_)) => {
             call_off(admin, id)?;
-            match admin.ended(id).map_err(failed)? {
-                Some(record) => admin.forget(&record).map_err(failed),
-                None => match admin.find(id) {
-                    // It was made just now.
-                    Ok(jail) => end(admin, &jail).map_err(failed),
-                    Err(_) => Err(missing.into()),
-                },
+            if remove_ended(admin, id)? {
+                return Ok(());
+            }
+            match admin.find(id) {
+                // It was made just now.
+                Ok(jail) => end(admin, &jail).map_err(failed),
+                Err(_) => Err(missing.into()),
             }
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Forgets what is noted about one that has ended; whether something was.
+fn remove_ended(admin: &Admin, id: &JailId) -> Result<bool, Failure> {
+    let failed = |error: String| Failure::failed(format!("{id}: {error}"));
+    match admin.ended(id).map_err(failed)? {
+        Some(record) => admin.forget(&record).map_err(failed).map(|()| true),
+        None => Ok(false),
     }
 }
 

@@ -20,6 +20,10 @@ const ENDING: [Signal; 4] = [
     Signal::SIGQUIT,
 ];
 
+/// What tells a launcher to end while its jail runs. SIGHUP is not among them: most that get it read their
+/// configuration again, and go on.
+const TELLING_TO_END: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGQUIT];
+
 /// What is not passed on, although it can be caught: it is about the launcher itself.
 const OWN: [Signal; 4] = [
     Signal::SIGPIPE,
@@ -96,12 +100,12 @@ impl Signals {
     /// Remembers of one that was taken what it says about the launcher itself.
     pub fn note(&self, received: &Received) {
         let ends = |signal: Signal| signal as c_int == received.signal;
-        if received.from_process && ENDING.into_iter().any(ends) {
+        if received.from_process && TELLING_TO_END.into_iter().any(ends) {
             self.told_to_end.set(true);
         }
     }
 
-    /// Whether a process has sent the launcher one that would have ended it.
+    /// Whether a process has told the launcher to end.
     pub fn was_told_to_end(&self) -> bool {
         self.told_to_end.get()
     }

@@ -245,6 +245,37 @@ pub fn add(suite: &mut Suite<'_>) {
         wait::until("the jail has ended", || Ok(in_kernel()?.is_empty()))?;
         has_ended_for_good(supervisor)
     });
+    for command in ["stop", "rm"] {
+        let name = format!("{command}: one that is not noted so far is not made anew either");
+        suite.case(&name, move || {
+            let group = Group::new(&short(1, "restart = 'always'\nrestart-delay = 600\n"))?;
+            group.succeed(&["up"])?;
+            wait_until_waiting()?;
+            let supervisor = noted_process("supervisor")?;
+            // As the next one is for a moment.
+            let number = succeed(&["run", "-d", "--name", "web", ROOT, "--", "sleep", "1000"])?;
+            let noted = format!("{STATE}/{}", number.trim());
+            fs::remove_dir_all(&noted).context(&noted)?;
+            succeed(&[command, "web"])?;
+            has_ended_for_good(supervisor)
+        });
+    }
+    suite.case("SIGHUP to its supervisor: it is made anew", || {
+        let text = "[jail.web]\nroot = 'ROOT'\nrestart = 'always'\nrestart-delay = 0\n\
+                    command = ['sh', '-c', 'trap \"echo again\" HUP; while :; do sleep 0.1; done']\n";
+        let group = Group::new(text)?;
+        group.succeed(&["up"])?;
+        let supervisor = noted_process("supervisor")?;
+        wait::until("it has got the signal", || {
+            process::kill(supervisor, libc::SIGHUP).context("kill")?;
+            Ok(succeed(&["logs", "web"])?.contains("again"))
+        })?;
+        kill_first(libc::SIGKILL)?;
+        wait::until("it was made anew", || {
+            Ok(count()? >= 1 && restart()?["step"] == "running")
+        })?;
+        group.succeed(&["down"])
+    });
     suite.case("a signal to its supervisor: it is not made anew", || {
         let group = Group::new(&lasting("restart = 'always'\nrestart-delay = 0\n"))?;
         group.succeed(&["up"])?;
