@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use toml::Spanned;
 
 use super::read::{self, Text, Trust};
+use super::room::{self, Room};
 use super::sources::{Place, Sources, Value};
 use super::variables::Variables;
 use super::{Description, Invalid};
@@ -23,15 +24,18 @@ const DEFAULTS: &str = "defaults";
 const VARIABLES: &str = "variables";
 const INCLUDE: &str = "include";
 
-/// The most files that one may be made of, and how deep they may lie in one another.
+/// The most files that one may be made of, how deep they may lie in one another, and the most jails.
 const MOST_FILES: usize = 1000;
 const DEEPEST: usize = 32;
+pub const MOST_JAILS: usize = 1000;
 
 /// What holds for the jails of a file: what including files have said, and it itself.
 #[derive(Clone, Default)]
 struct Scope<'t> {
     variables: Variables,
     defaults: DeTable<'t>,
+    /// How much those are.
+    size: usize,
 }
 
 /// Jails, as far as they have been read.
@@ -39,6 +43,7 @@ pub struct Loader {
     pub jails: BTreeMap<JailName, Description>,
     sources: Sources,
     trust: Trust,
+    room: Room,
     /// Each that has been read, and where it was included.
     files: Vec<(Identity, Option<Place>)>,
     /// The file that is read now, after those that include it.
@@ -54,6 +59,7 @@ impl Loader {
             jails: BTreeMap::new(),
             sources: Sources::default(),
             trust,
+            room: Room::default(),
             files: Vec::new(),
             chain: Vec::new(),
             includes: false,
@@ -140,16 +146,20 @@ impl Loader {
             );
             return Err(self.sources.invalid(key.span().start, what));
         }
-        let variables = outer.variables.with(table.get(VARIABLES), &self.sources)?;
+        let of_file = table.get(VARIABLES);
+        let variables = outer
+            .variables
+            .with(of_file, &self.sources, &mut self.room)?;
         for key in [JAIL, DEFAULTS, INCLUDE] {
             if let Some(value) = table.get_mut(key) {
-                variables.put_into(value, &self.sources)?;
+                variables.put_into(value, &self.sources, &mut self.room)?;
             }
         }
         let mut defaults = self.table_of(table.remove(DEFAULTS), DEFAULTS)?;
         complete(&mut defaults, &outer.defaults);
         let scope = Scope {
             variables,
+            size: room::size(&defaults),
             defaults,
         };
         for (name, value) in self.table_of(table.remove(JAIL), JAIL)? {
@@ -192,8 +202,16 @@ impl Loader {
             let what = format!("jail.{name}: is described already: {}", first.place);
             return Err(Invalid::new(place, what));
         }
+        if self.jails.len() >= MOST_JAILS {
+            let what = format!(
+                "jail.{name}: there are more than {MOST_JAILS} jails, with those before it"
+            );
+            return Err(Invalid::new(place, what));
+        }
         let span = value.span();
         let mut table = self.table_of(Some(value), &format!("jail.{name}"))?;
+        let taken = self.room.take(scope.size);
+        taken.map_err(|why| Invalid::new(place.clone(), format!("jail.{name}: {why}")))?;
         complete(&mut table, &scope.defaults);
         let value = Spanned::new(span.clone(), DeValue::Table(table));
         let description = Description::deserialize(ValueDeserializer::from(value));

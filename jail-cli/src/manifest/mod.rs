@@ -22,6 +22,7 @@ mod load;
 mod order;
 mod present;
 mod read;
+mod room;
 mod schema;
 mod sources;
 mod up;
@@ -39,7 +40,7 @@ pub use sources::Place;
 pub use up::{up, Event, Failed};
 
 use crate::jails::JailName;
-use load::Loader;
+use load::{Loader, MOST_JAILS};
 use order::Fault;
 use read::Trust;
 
@@ -162,6 +163,11 @@ impl Manifest {
                 );
                 return Err(Invalid::new(description.place().clone(), what).into());
             }
+        }
+        if self.jails.len() + loader.jails.len() > MOST_JAILS {
+            let places = loader.jails.values().map(Description::place).next();
+            let what = format!("there are more than {MOST_JAILS} jails, with those of other files");
+            return Err(Invalid::new(places.cloned().unwrap_or_default(), what).into());
         }
         let file = self.files.len();
         self.files.push(ManifestFile {

@@ -513,3 +513,82 @@ fn only_what_is_roots_is_included() {
         "{error}"
     );
 }
+
+#[test]
+fn what_variables_make_of_a_text_has_an_end() {
+    let doubled = |last: &str| -> String {
+        let more = (1..40).map(|n| format!("V{n}='${{V{0}}}${{V{0}}}'\n", n - 1));
+        format!("[variables]\nV0='{last}'\n{}", more.collect::<String>())
+    };
+    // Each is looked up once: it would be a million million times.
+    let text = doubled("") + "[jail.a]\nroot='/a${V39}'\n";
+    assert_eq!(order(&text), Ok(vec!["a".to_owned()]));
+    let why = parse(&(doubled("x") + "[jail.a]\nroot='/a'\n")).expect_err("too long");
+    assert!(why.contains("longer than 65536 bytes"), "{why}");
+    // One after the other, and many of the longest.
+    let chain = (1..50_000).map(|n| format!("V{}='${{V{n}}}'\n", n - 1));
+    let chain: String = chain.collect();
+    let text = format!("[variables]\n{chain}V49999='x'\n[jail.a]\nroot='/a'\n");
+    let why = parse(&text).expect_err("too deep");
+    assert!(why.contains("through more than"), "{why}");
+    let long = "x".repeat(60_000);
+    let words = "'${V}',".repeat(2000);
+    let text = format!("[variables]\nV='{long}'\n[jail.a]\nroot='/a'\ncommand=[{words}]\n");
+    let why = parse(&text).expect_err("too much");
+    assert!(
+        why.starts_with("line 5, column ") && why.contains("together"),
+        "{why}"
+    );
+    let others = (0..2000).map(|n| format!("V{n}='${{V}}'\n"));
+    let others: String = others.collect();
+    let text = format!("[variables]\nV='{long}'\n{others}[jail.a]\nroot='/a'\n");
+    let why = parse(&text).expect_err("too much");
+    assert!(why.contains("together"), "{why}");
+}
+
+#[test]
+fn what_defaults_make_of_jails_has_an_end() {
+    let jails: String = (0..1000).map(|n| format!("[jail.j{n}]\n")).collect();
+    let defaults = |length| {
+        let long = "x".repeat(length);
+        format!("[defaults]\nroot='/a'\nenvironment={{ V='{long}' }}\n{jails}")
+    };
+    assert!(parse(&defaults(1000)).is_ok());
+    let why = parse(&defaults(60_000)).expect_err("too much");
+    assert!(why.contains("together"), "{why}");
+}
+
+#[test]
+fn there_are_not_too_many_jails() {
+    let jails = |count: u32| -> String {
+        let jail = |n| format!("[jail.j{n}]\nroot='/a'\ndepends=['j{}']\n", n + 1);
+        (0..count - 1).map(jail).collect::<String>()
+            + &format!("[jail.j{}]\nroot='/a'\n", count - 1)
+    };
+    assert_eq!(order(&jails(1000)).map(|order| order.len()), Ok(1000));
+    let why = parse(&jails(2000)).expect_err("too many");
+    assert!(why.contains("more than 1000 jails"), "{why}");
+    let dir = directory(&[
+        ("1.toml", jails(600).as_str()),
+        (
+            "2.toml",
+            jails(600).replace(".j", ".k").replace("'j", "'k").as_str(),
+        ),
+    ]);
+    let manifest = Manifest::of_directory(dir.path(), Trust::Anybody).expect("read");
+    let fault = manifest.files()[1].fault.as_ref().map(ToString::to_string);
+    assert!(fault.is_some_and(|why| why.contains("more than 1000 jails")));
+    assert_eq!(manifest.order().count(), 600);
+}
+
+#[test]
+fn what_lies_deep_is_refused() {
+    for text in [
+        format!("{}a=1\n", "a.".repeat(200_000)),
+        format!("[{}a]\n", "a.".repeat(200_000)),
+        format!("a={}\n", "[".repeat(200_000)),
+        format!("[jail.a]\nroot='/a'\nhooks.{}a=1\n", "a.".repeat(200_000)),
+    ] {
+        assert!(parse(&text).is_err(), "{}", &text[..20]);
+    }
+}

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
+use super::room::Room;
 use super::sources::{Sources, Value};
 use super::Invalid;
 
@@ -16,6 +17,9 @@ pub struct Variables(BTreeMap<String, String>);
 /// The longest text that variables may make, in bytes.
 const LONGEST: usize = 1 << 16;
 
+/// Through how many others one may stand for something.
+const DEEPEST: usize = 100;
+
 /// What begins one, and what stands for those two characters themselves.
 const BEGINNING: &str = "${";
 const LITERAL: &str = "$${";
@@ -25,8 +29,14 @@ impl Variables {
     ///
     /// # Errors
     ///
-    /// Where one of the file is no text, has a name that cannot be used, or stands for itself.
-    pub fn with(&self, of_file: Option<&Value<'_>>, sources: &Sources) -> Result<Self, Invalid> {
+    /// Where one of the file is no text, has a name that cannot be used, stands for itself, or for more
+    /// than `room` has.
+    pub fn with(
+        &self,
+        of_file: Option<&Value<'_>>,
+        sources: &Sources,
+        room: &mut Room,
+    ) -> Result<Self, Invalid> {
         let mut found = self.clone();
         let Some(value) = of_file else {
             return Ok(found);
@@ -45,7 +55,9 @@ impl Variables {
             table,
             outer: self,
             sources,
+            room,
             path: Vec::new(),
+            known: BTreeMap::new(),
         };
         for (name, value) in table {
             let key = name.get_ref();
@@ -56,9 +68,9 @@ impl Variables {
                 );
                 return Err(sources.invalid(name.span().start, what));
             }
-            let text = of_file.text_of(key, value)?;
-            found.0.insert(key.to_string(), text);
+            of_file.text_of(key, value)?;
         }
+        found.0.extend(of_file.known);
         Ok(found)
     }
 
@@ -66,24 +78,32 @@ impl Variables {
     ///
     /// # Errors
     ///
-    /// Where one is not known.
-    pub fn put_into(&self, value: &mut Value<'_>, sources: &Sources) -> Result<(), Invalid> {
+    /// Where one is not known, or they make more of it than `room` has.
+    pub fn put_into(
+        &self,
+        value: &mut Value<'_>,
+        sources: &Sources,
+        room: &mut Room,
+    ) -> Result<(), Invalid> {
         let start = value.span();
         match value.get_mut() {
             DeValue::String(text) if text.contains(BEGINNING) => {
                 let mut of = |name: &str| Ok(self.0.get(name).cloned());
                 let put = expand(text, &mut of);
-                *text = put.map_err(|wrong| wrong.at(start, sources))?.into();
+                let put = put.map_err(|wrong| wrong.at(start.clone(), sources))?;
+                room.take(put.len())
+                    .map_err(|why| sources.invalid(start.start, why))?;
+                *text = put.into();
                 Ok(())
             }
             DeValue::Array(array) => array
                 .iter_mut()
-                .try_for_each(|item| self.put_into(item, sources)),
+                .try_for_each(|item| self.put_into(item, sources, room)),
             DeValue::Table(table) => {
                 let mut result = Ok(());
                 // Keys are names, and no texts.
                 for (_, value) in table.iter_mut() {
-                    result = result.and_then(|()| self.put_into(value, sources));
+                    result = result.and_then(|()| self.put_into(value, sources, room));
                 }
                 result
             }
@@ -97,18 +117,30 @@ struct OfFile<'a, 't> {
     table: &'a DeTable<'t>,
     outer: &'a Variables,
     sources: &'a Sources,
+    room: &'a mut Room,
     /// From a name to one that it stands for, and so on.
     path: Vec<String>,
+    /// What has been looked up: each is, once.
+    known: BTreeMap<String, String>,
 }
 
 impl OfFile<'_, '_> {
     fn text_of(&mut self, name: &str, value: &Value<'_>) -> Result<String, Invalid> {
+        if let Some(text) = self.known.get(name) {
+            return Ok(text.clone());
+        }
         let DeValue::String(text) = value.get_ref() else {
             let what = format!("{name}: a variable stands for a text, in quotes");
             return Err(self.sources.invalid(value.span().start, what));
         };
         if self.path.iter().any(|on_path| on_path == name) {
             let what = format!("{name}: this variable stands for itself");
+            return Err(self.sources.invalid(value.span().start, what));
+        }
+        if self.path.len() >= DEEPEST {
+            let what = format!(
+                "{name}: variables stand for each other through more than {DEEPEST} of them"
+            );
             return Err(self.sources.invalid(value.span().start, what));
         }
         self.path.push(name.to_owned());
@@ -119,6 +151,9 @@ impl OfFile<'_, '_> {
         };
         let text = expand(text, &mut of).map_err(|wrong| wrong.at(value.span(), sources))?;
         self.path.pop();
+        let taken = self.room.take(name.len() + text.len());
+        taken.map_err(|why| sources.invalid(value.span().start, why))?;
+        self.known.insert(name.to_owned(), text.clone());
         Ok(text)
     }
 }
