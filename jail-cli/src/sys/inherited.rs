@@ -9,6 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use nix::errno::Errno;
+use nix::sys::signal::SigSet;
 use rustix::process::{setrlimit, Resource, Rlimit};
 
 /// So many processors are named in a mask; the kernel takes as many as it can have.
@@ -100,8 +101,8 @@ pub fn replace_umask(mask: u32) -> u32 {
     nix::sys::stat::umask(mask).bits()
 }
 
-/// Has `command` begin with this umask and these limits, and with SIGXFSZ ignored where it is among
-/// `ignored` alone.
+/// Has `command` begin with this umask and these limits, with SIGXFSZ ignored where it is among
+/// `ignored` alone, and with no signal blocked: a supervisor blocks those that it passes on.
 ///
 /// Limits that cannot be set stay.
 pub fn begin_with(
@@ -119,6 +120,7 @@ pub fn begin_with(
         for (resource, values) in &limits {
             let _ = setrlimit(*resource, *values);
         }
+        SigSet::empty().thread_set_mask()?;
         Ok(())
     };
     // SAFETY: between fork and exec it makes system calls alone: it neither allocates nor locks.

@@ -123,6 +123,22 @@ pub fn add(suite: &mut Suite<'_>) {
             Ok(())
         },
     );
+    suite.case("foreground: hooks block no signal", || {
+        let group = Group::new(&format!(
+            "{LASTING}hooks = {{ after-start = 'grep SigBlk /proc/self/status >> told' }}\n"
+        ))?;
+        group.write("env", "")?;
+        let manager = Manager::new(&group)?;
+        let child = manager.start(&group, &[])?;
+        manager.wait_until_told("READY=1")?;
+        check_eq!(
+            group.told(),
+            "SigBlk:\t0000000000000000\n",
+            "what is blocked"
+        );
+        group.succeed(&["down", "--only", "web"])?;
+        ended(child).map(drop)
+    });
     suite.case("foreground: what cannot be executed is never ready", || {
         let group = Group::new(
             "[jail.web]\nroot = 'ROOT'\ncommand = ['/bin/no-such']\n\

@@ -216,6 +216,22 @@ pub fn add(suite: &mut Suite<'_>) {
     ] {
         suite.case(name, move || ends_while_running(command));
     }
+    suite.case("hooks: no signal is blocked", || {
+        let text = lasting(
+            "restart = 'always'\nrestart-delay = 0\n\
+             hooks = { after-start = 'grep SigBlk /proc/self/status >> told' }\n",
+        );
+        let group = Group::new(&text)?;
+        group.succeed(&["up"])?;
+        kill_first(libc::SIGKILL)?;
+        wait::until("it was made anew", || {
+            Ok(count()? == 1 && restart()?["step"] == "running")
+        })?;
+        group.succeed(&["down"])?;
+        let none = "SigBlk:\t0000000000000000\n";
+        check_eq!(group.told(), none.repeat(2), "what is blocked");
+        Ok(())
+    });
     suite.case("any other end: it is made anew", || {
         let group = Group::new(&lasting("restart = 'on-failure'\nrestart-delay = 0\n"))?;
         group.succeed(&["up"])?;
