@@ -16,7 +16,7 @@ use serde::Serialize;
 
 pub use hostname::{check_hostname, Uts};
 
-use crate::jails::{JailId, JailInfo, JailName, Jails, JailsError};
+use crate::jails::{own, JailId, JailInfo, JailName, Jails, JailsError};
 use crate::state::{Record, Store};
 
 /// A jail that exists.
@@ -65,8 +65,17 @@ impl Admin {
     }
 
     /// The jail that the administrator means by `id`.
+    ///
+    /// While one is made anew there is none by its name; one further down that has the name as well,
+    /// which whoever is in a jail may have given it, does not stand in for it.
     pub fn find(&self, id: &JailId) -> Result<Jail, JailsError> {
-        self.jails.find(id).map(|info| self.noted(info))
+        let found = self.jails.find(id);
+        let is_own = found.as_ref().is_ok_and(|info| info.parent == own());
+        let is_named = matches!(id, JailId::Name(_));
+        if is_named && !is_own && matches!(self.restarting_by(id), Ok(Some(_))) {
+            return Err(JailsError::NoSuchJail(id.clone()));
+        }
+        found.map(|info| self.noted(info))
     }
 
     /// The jail with this name directly below the caller's own.

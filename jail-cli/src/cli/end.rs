@@ -36,13 +36,18 @@ impl Stop {
                 Ok(jail) => {
                     patiently(&doing, || admin.stop(&jail, time)).map_err(failed)?;
                     // Where it had ended by itself, another may have been made in its place.
+                    let is_left = || match &self.jail {
+                        // Only what is directly below is made anew.
+                        JailId::Name(name) => !matches!(admin.child(name), Ok(None)),
+                        number => admin.find(number).is_ok(),
+                    };
                     let restarting = admin.restarting_by(&self.jail).map_err(failed)?;
                     let is_restarting = restarting.is_some();
                     let comes_again = match &jail.record {
                         // One that is being made just now may not be noted so far.
                         None => is_restarting,
                         Some(record) if record.restart.is_none() => false,
-                        Some(_) => is_restarting || admin.find(&self.jail).is_ok(),
+                        Some(_) => is_restarting || is_left(),
                     };
                     if !comes_again {
                         return Ok(0);

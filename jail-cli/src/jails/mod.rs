@@ -193,7 +193,8 @@ impl Jails {
     }
 }
 
-fn own() -> JailNumber {
+/// The jail of the caller.
+pub(crate) fn own() -> JailNumber {
     // Where there are jails to be found, the call works.
     get_jailnumber().unwrap_or(JailNumber::HOST)
 }

@@ -12,7 +12,7 @@ use super::present::{call_off, find};
 use super::up::{Begun, Event, Tell};
 use super::Manifest;
 use crate::admin::{Admin, Jail};
-use crate::jails::{JailId, JailName, JailsError};
+use crate::jails::JailName;
 
 /// How long what is not described any more has to end.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -165,10 +165,10 @@ pub(super) fn undo(admin: &Admin, begun: &Begun<'_>, tell: Tell<'_>) {
             Err(why) => tell(name, Event::Failed(why)),
         }
         // By its name: it may have been made anew meanwhile.
-        match admin.find(&JailId::Name(name.clone())) {
-            Ok(jail) => return stop(admin, described, &jail, tell),
-            Err(JailsError::NoSuchJail(_)) => {}
-            Err(error) => return tell(name, Event::Failed(error.to_string())),
+        match find(admin, name) {
+            Ok(Some(jail)) => return stop(admin, described, &jail, tell),
+            Ok(None) => {}
+            Err(why) => return tell(name, Event::Failed(why)),
         }
     }
     finish(admin, described, begun.jail, tell);

@@ -9,7 +9,7 @@ use jaula_tests::admin::{
 };
 use jaula_tests::group::Group;
 use jaula_tests::ktap::{fail, CaseResult, Context, Failure, Suite};
-use jaula_tests::launch::{complaint, failed, jaula, FAILED};
+use jaula_tests::launch::{complaint, failed, jaula, Root, FAILED};
 use jaula_tests::sys::process;
 use jaula_tests::{check, check_eq, wait};
 use serde_json::Value;
@@ -216,6 +216,45 @@ pub fn add(suite: &mut Suite<'_>) {
     ] {
         suite.case(name, move || ends_while_running(command));
     }
+    suite.case(
+        "stop: one within another jail does not stand in for it",
+        || {
+            let root = Root::new()?;
+            let options = [
+                "run",
+                "-d",
+                "--user",
+                "root",
+                "--max-children",
+                "1",
+                "--allow",
+                "mount",
+            ];
+            let nest = [root.text(), "--", "/bin/probe", "nest"];
+            let outer = succeed(&[&options[..], &nest].concat())?;
+            let outer: i64 = outer.trim().parse().unwrap_or_default();
+            wait::until("there is a jail within it", || Ok(in_kernel()?.len() == 2))?;
+            let inner = in_kernel()?.into_iter().find(|number| *number != outer);
+            let inner = inner.unwrap_or_default().to_string();
+            succeed(&["set", &inner, "name=web"])?;
+            let group = Group::new(&short(1, "restart = 'always'\nrestart-delay = 600\n"))?;
+            for command in ["stop", "rm", "kill"] {
+                group.succeed(&["up"])?;
+                wait_until_waiting()?;
+                let supervisor = noted_process("supervisor")?;
+                let said = output(&mut jaula(&[command, "web"]))?;
+                if command == "kill" {
+                    failed(&said, FAILED, &["web"])?;
+                    succeed(&["stop", "web"])?;
+                } else {
+                    check!(said.status.success(), "{command}: {}", complaint(&said));
+                }
+                wait::until("its supervisor has ended", || Ok(!runs(supervisor)))?;
+                check_eq!(in_kernel()?.len(), 2, "the jails after {command}");
+            }
+            Ok(())
+        },
+    );
     suite.case("hooks: no signal is blocked", || {
         let text = lasting(
             "restart = 'always'\nrestart-delay = 0\n\
