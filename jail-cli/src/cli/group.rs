@@ -9,7 +9,7 @@ use clap::Args;
 use jaula::admin::Admin;
 use jaula::jails::{JailId, JailName};
 use jaula::launch::{log, EXIT_FAILED};
-use jaula::manifest::{down, foreground, up, Event, Manifest};
+use jaula::manifest::{down, foreground, up, Event, Manifest, ManifestError};
 use jaula::state::{Alone, Ended, Record};
 use jaula::text::shown;
 
@@ -64,11 +64,18 @@ pub struct Up {
 impl Up {
     /// Brings them up.
     pub fn run(self) -> Result<u8, Failure> {
-        let Some((manifest, admin)) = self.group.open()? else {
+        let manifest = self.group.manifest();
+        if self.group.is_nothing(&manifest) {
+            // A kernel that has no jails is as good as any.
             return Ok(0);
-        };
+        }
+        let (manifest, admin) = Group::open(manifest)?;
         if self.check {
             return self.group.check(&manifest, &admin);
+        }
+        if let Some(only) = &self.group.only {
+            let described = manifest.require(only);
+            described.map_err(|why| self.group.failed(&why))?;
         }
         let alone = self.group.alone(&manifest, &admin)?;
         let mut tell = |name: &JailName, event: Event| self.group.tell(name, &event);
@@ -87,13 +94,15 @@ impl Up {
 impl Group {
     /// Takes them down.
     pub fn down(self) -> Result<u8, Failure> {
-        let Some((manifest, admin)) = self.open()? else {
+        let manifest = self.manifest();
+        // Where nothing is described any more, something may have been started all the same.
+        if self.is_nothing(&manifest) && Admin::open().is_err_and(|error| error.is_unavailable()) {
             return Ok(0);
-        };
+        }
+        let (manifest, admin) = Group::open(manifest)?;
         let _alone = self.alone(&manifest, &admin)?;
         let mut tell = |name: &JailName, event: Event| self.tell(name, &event);
-        down(&manifest, &admin, self.only.as_ref(), &mut tell)
-            .map_err(|why| Failure::failed(format!("{}: {why}", shown(&self.file))))?;
+        down(&manifest, &admin, self.only.as_ref(), &mut tell).map_err(|why| self.failed(&why))?;
         // What was started of a file that is wrong has been taken down as well.
         for fault in faults(&manifest, self.only.as_ref()) {
             jaula::complain!("jaula: {fault}");
@@ -101,27 +110,28 @@ impl Group {
         Ok(0)
     }
 
-    /// What is described, and the jails that there are; nothing where nothing can be described.
-    fn open(&self) -> Result<Option<(Manifest, Admin)>, Failure> {
-        let manifest = match self.file.is_dir() {
+    fn manifest(&self) -> Result<Manifest, ManifestError> {
+        match self.file.is_dir() {
             true => Manifest::load_directory(&self.file),
             false => Manifest::load(&self.file),
-        };
-        if let Ok(manifest) = &manifest {
-            if manifest.files().is_empty() && self.only.is_none() {
-                // A kernel that has no jails is as good as any.
-                return Ok(None);
-            }
         }
+    }
+
+    /// Whether nothing is described, and nothing was asked for by its name.
+    fn is_nothing(&self, manifest: &Result<Manifest, ManifestError>) -> bool {
+        let is_empty = |manifest: &Manifest| manifest.files().is_empty();
+        self.only.is_none() && manifest.as_ref().is_ok_and(is_empty)
+    }
+
+    /// What is described, and the jails that there are.
+    fn open(manifest: Result<Manifest, ManifestError>) -> Result<(Manifest, Admin), Failure> {
         // Without jails nothing of what follows makes sense, whatever is described.
         let admin = Admin::open()?;
-        let manifest = manifest.map_err(Failure::failed)?;
-        if let Some(only) = &self.only {
-            manifest
-                .require(only)
-                .map_err(|why| Failure::failed(format!("{}: {why}", shown(&self.file))))?;
-        }
-        Ok(Some((manifest, admin)))
+        Ok((manifest.map_err(Failure::failed)?, admin))
+    }
+
+    fn failed(&self, why: &str) -> Failure {
+        Failure::failed(format!("{}: {why}", shown(&self.file)))
     }
 
     /// Says what came to nothing, and what that means.

@@ -2,7 +2,6 @@
 
 //! Taking the jails of a description down.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use super::up::{Begun, Event, Tell};
 use super::Manifest;
 use crate::admin::{Admin, Jail};
 use crate::jails::JailName;
+use crate::state::Record;
 
 /// How long what is not described any more has to end.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,11 +21,12 @@ const USUAL_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// Where the files of a directory are meant, so are jails that were started from files there and are not
 /// described any more, or only in what cannot be used: they are stopped, without what was to be done
-/// around that.
+/// around that; also one that is named, and left to a unit of its own.
 ///
 /// # Errors
 ///
-/// How many steps went wrong; what it was has been told.
+/// Where the one that is named is neither described nor there, or it cannot be told what is there; how many
+/// steps went wrong, and what it was has been told.
 pub fn down(
     manifest: &Manifest,
     admin: &Admin,
@@ -37,12 +38,25 @@ pub fn down(
         failures += usize::from(matches!(event, Event::Failed(_)));
         tell(name, event);
     };
-    if only.is_none() {
-        for (name, jail) in undescribed(manifest, admin, &mut tell) {
-            match admin.stop(&jail, USUAL_TIMEOUT) {
-                Ok(()) => tell(&name, Event::Stopped(jail.info.number)),
-                Err(why) => tell(&name, Event::Failed(why)),
-            }
+    let others = undescribed(manifest, admin, only, &mut tell);
+    // Whatever else there may be, what is described is taken down.
+    let (others, unseen) = match others {
+        Ok(others) => (others, None),
+        Err(why) => (Others::default(), Some(why)),
+    };
+    if let (Some(only), None) = (only, &unseen) {
+        if others.is_empty() {
+            manifest.require(only)?;
+        }
+    }
+    for (name, jail) in others.there {
+        match admin.stop(&jail, USUAL_TIMEOUT) {
+            Ok(()) => tell(&name, Event::Stopped(jail.info.number)),
+            Err(why) => tell(&name, Event::Failed(why)),
+        }
+        // It may have ended by itself meanwhile, to be made anew.
+        if let Err(why) = call_off(admin, &name) {
+            tell(&name, Event::Failed(why));
         }
     }
     for (name, member, is_meant) in manifest.meant(only).rev() {
@@ -62,50 +76,74 @@ pub fn down(
             Err(why) => tell(name, Event::Failed(why)),
         }
     }
-    match failures {
-        0 => Ok(()),
-        _ => Err(format!("{failures} steps have failed")),
+    match (failures, unseen) {
+        (0, None) => Ok(()),
+        (0, Some(why)) => Err(why),
+        (_, None) => Err(format!("{failures} steps have failed")),
+        (_, Some(why)) => Err(format!("{failures} steps have failed; {why}")),
     }
 }
 
-/// Jails that were started from a file of the directory, and what is there now does not describe.
-fn undescribed(manifest: &Manifest, admin: &Admin, tell: Tell<'_>) -> Vec<(JailName, Jail)> {
-    let directory = manifest.directory();
-    let Some(directory) = directory.and_then(|path| fs::canonicalize(path).ok()) else {
-        return Vec::new();
+/// What was started from a directory, and is not described there any more.
+#[derive(Default)]
+struct Others {
+    /// Jails that there are.
+    there: Vec<(JailName, Jail)>,
+    /// How many had ended, and were to be made anew.
+    called_off: usize,
+}
+
+impl Others {
+    fn is_empty(&self) -> bool {
+        self.there.is_empty() && self.called_off == 0
+    }
+}
+
+/// Jails that were started from a file of the directory, and what is there now does not describe: all but
+/// those that are left to units of their own, or the one that is named. What is about to be made anew has
+/// no jail, and is called off.
+fn undescribed(
+    manifest: &Manifest,
+    admin: &Admin,
+    only: Option<&JailName>,
+    tell: Tell<'_>,
+) -> Result<Others, String> {
+    let Some(directory) = manifest.directory() else {
+        return Ok(Others::default());
     };
-    let is_of_here = |jail: &Jail| {
-        let record = jail.record.as_ref()?;
+    let directory = fs::canonicalize(directory)
+        .map_err(|error| format!("looking what was started from here: {error}"))?;
+    let name_of = |record: &Record| {
         let file = record.described.as_ref()?;
-        let is_of_here = file.parent() == Some(&directory) && !record.left_to_unit;
-        is_of_here.then_some(())
+        let name = record.name.as_ref()?;
+        let is_meant = match only {
+            Some(only) => only == name,
+            None => !record.left_to_unit,
+        };
+        let is_of_here = file.parent() == Some(&directory);
+        (is_meant && is_of_here && manifest.get(name).is_none()).then(|| name.clone())
     };
-    let known: BTreeSet<&JailName> = manifest.order().map(|(name, _)| name).collect();
-    let mut found = Vec::new();
-    // What is about to be made anew has no jail.
-    for record in admin.restarting().unwrap_or_default() {
-        let file = record.described.as_ref().and_then(|file| file.parent());
-        match record.name {
-            Some(name)
-                if file == Some(&directory) && !record.left_to_unit && !known.contains(&name) =>
-            {
-                match call_off(admin, &name) {
-                    Ok(true) => tell(&name, Event::CalledOff),
-                    Ok(false) => {}
-                    Err(why) => tell(&name, Event::Failed(why)),
-                }
+    let mut others = Others::default();
+    for name in admin.restarting()?.iter().filter_map(name_of) {
+        match call_off(admin, &name) {
+            Ok(true) => {
+                others.called_off += 1;
+                tell(&name, Event::CalledOff);
             }
-            _ => {}
+            Ok(false) => {}
+            Err(why) => {
+                others.called_off += 1;
+                tell(&name, Event::Failed(why));
+            }
         }
     }
-    for jail in admin.children().unwrap_or_default() {
-        let name = jail.info.name.clone();
-        match (name, is_of_here(&jail)) {
-            (Some(name), Some(())) if !known.contains(&name) => found.push((name, jail)),
-            _ => {}
-        }
-    }
-    found
+    let jails = admin.children()?.into_iter();
+    let there = jails.filter_map(|jail| {
+        let name = jail.record.as_ref().and_then(name_of)?;
+        Some((name, jail))
+    });
+    others.there.extend(there);
+    Ok(others)
 }
 
 fn stop(admin: &Admin, described: &Described<'_>, jail: &Jail, tell: Tell<'_>) {

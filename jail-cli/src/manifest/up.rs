@@ -96,8 +96,7 @@ impl Manifest {
         Described {
             name,
             description: &member.description,
-            // Where the supervisor is, another directory is the current one.
-            file: fs::canonicalize(path).ok(),
+            file: place_of(path),
         }
     }
 
@@ -147,6 +146,14 @@ pub fn up(
         }
     }
     bringing.failures
+}
+
+/// The path of a file, by a directory that does not depend on the current one or on links. It itself may be
+/// one, and is then known by where that lies.
+fn place_of(file: &Path) -> Option<PathBuf> {
+    let above = file.parent().filter(|above| !above.as_os_str().is_empty());
+    let above = fs::canonicalize(above.unwrap_or(Path::new("."))).ok()?;
+    Some(above.join(file.file_name()?))
 }
 
 struct Bringing<'a> {

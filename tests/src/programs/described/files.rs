@@ -280,8 +280,34 @@ pub fn add(suite: &mut Suite<'_>) {
             ],
         )?;
         check_names(&["mine", "own"])?;
-        succeed(&["rm", "own"])?;
+        // Its unit stops it by its name, and would wait for one that does not want to end.
+        says(
+            &group,
+            &["down", "--only", "own", "d"],
+            0,
+            &["own: stopped"],
+        )?;
+        for name in ["own", "mine"] {
+            let part = format!("{name}: is not described");
+            says(&group, &["down", "--only", name, "d"], FAILED, &[&part])?;
+        }
+        check_names(&["mine"])?;
         succeed(&["rm", "mine"]).map(drop)
+    });
+    suite.case("down DIR: what a link there described", || {
+        let group = Group::of_files(
+            FIRM,
+            &[
+                ("elsewhere/one.toml", &jail("one", "restart = 'always'\n")),
+                ("d/none", ""),
+            ],
+        )?;
+        let link = group.0.join("d/one.toml");
+        symlink("../elsewhere/one.toml", &link).context("symlink")?;
+        group.succeed(&["up", "d"])?;
+        fs::remove_file(&link).context("remove")?;
+        says(&group, &["down", "d"], 0, &["one: stopped"])?;
+        check_names(&[])
     });
     suite.case("up and down: only one", || {
         let text = jail("one", "") + &jail("two", "depends = ['one']\nunit = true\n");
