@@ -9,7 +9,7 @@ use nix::unistd::geteuid;
 use serde::Serialize;
 
 use jaula::admin::{Admin, Jail};
-use jaula::jails::{JailId, JailName, JailsError};
+use jaula::jails::{JailId, JailsError};
 use jaula::kept::Kept;
 use jaula::process::{add_commands, jailed, Jailed};
 use jaula::state::Record;
@@ -54,7 +54,7 @@ impl Inspect {
                 processes.retain(|process| process.jail == jail.info.number);
                 add_commands(&mut processes);
                 output::json(&Alive {
-                    kept: kept(jail.info.name.as_ref())?,
+                    kept: kept(jail.record.as_ref())?,
                     age_seconds: jail.info.created.age().as_secs_f64(),
                     jail,
                     processes,
@@ -70,7 +70,7 @@ impl Inspect {
                         true => RESTARTING,
                         false => "ended",
                     },
-                    kept: kept(noted.name.as_ref())?,
+                    kept: kept(Some(&noted))?,
                     noted,
                 })?;
             }
@@ -80,9 +80,10 @@ impl Inspect {
     }
 }
 
-/// What a jail of this name was set to and is to keep. Root alone can read it.
-fn kept(name: Option<&JailName>) -> Result<BTreeMap<String, String>, Failure> {
-    match name {
+/// What a jail was set to and is to keep, where it is described. Root alone can read it.
+fn kept(noted: Option<&Record>) -> Result<BTreeMap<String, String>, Failure> {
+    let described = noted.filter(|record| record.described.is_some());
+    match described.and_then(|record| record.name.as_ref()) {
         Some(name) if geteuid().is_root() => {
             let kept = Kept::of(name).map_err(Failure::failed)?;
             Ok(kept.values().clone())

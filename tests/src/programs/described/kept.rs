@@ -131,6 +131,7 @@ pub fn add(suite: &mut Suite<'_>) {
         succeed(&["run", "-d", "--name", "web", ROOT, "--", "sleep", "1000"])?;
         let said = json(&["inspect", "web"])?;
         check!(said["limits"]["tasks"] != 3, "it was set to what is kept");
+        check!(said["kept"].is_null(), "inspect shows {}", said["kept"]);
         succeed(&["rm", "web"])?;
         Ok(())
     });
@@ -157,6 +158,9 @@ pub fn add(suite: &mut Suite<'_>) {
         failed(&refused, FAILED, &["jaula set --keep", "tasks.max"])?;
         fs::write(FILE, "no").context(FILE)?;
         let refused = output(&mut group.jaula(&["up"]))?;
-        failed(&refused, FAILED, &[FILE])
+        failed(&refused, FAILED, &[FILE])?;
+        // What cannot be read can be forgotten.
+        succeed(&["set", "--forget", "web"])?;
+        group.succeed(&["up"])
     });
 }
