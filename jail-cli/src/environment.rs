@@ -3,10 +3,9 @@
 //! The environment a jail starts with: nothing of the caller's but TERM.
 
 use std::ffi::{CString, OsStr, OsString};
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -85,35 +84,24 @@ impl Variable {
     ///
     /// A text that names the file, and the line where one is wrong.
     pub fn read_all(path: &Path) -> Result<Vec<Self>, String> {
-        Self::read_opened(path, File::open(path))
+        let file = File::open(path).map_err(|error| error.to_string());
+        let variables = file.and_then(Self::read);
+        variables.map_err(|error| format!("{}: {error}", shown(path)))
     }
 
-    /// As [`Variable::read_all`], where nobody is there who could end it: whatever lies at the path, it is
-    /// not waited for.
+    /// The same, of one that is open.
     ///
     /// # Errors
     ///
-    /// As [`Variable::read_all`], and where it is not a file.
-    pub fn read_file(path: &Path) -> Result<Vec<Self>, String> {
-        let mut options = OpenOptions::new();
-        options.read(true).custom_flags(libc::O_NONBLOCK);
-        let opened = options.open(path).and_then(|file| match file.metadata() {
-            Ok(found) if !found.is_file() => Err(io::Error::other("is not a file")),
-            result => result.map(|_| file),
-        });
-        Self::read_opened(path, opened)
-    }
-
-    fn read_opened(path: &Path, opened: io::Result<File>) -> Result<Vec<Self>, String> {
-        let within = |error: String| format!("{}: {error}", shown(path));
+    /// A text that names the line where one is wrong.
+    pub(crate) fn read(file: File) -> Result<Vec<Self>, String> {
         let mut content = Vec::new();
-        let file = opened.map_err(|error| within(error.to_string()))?;
         let read = file.take(FILE_LIMIT + 1).read_to_end(&mut content);
-        read.map_err(|error| within(error.to_string()))?;
+        read.map_err(|error| error.to_string())?;
         if content.len() as u64 > FILE_LIMIT {
-            return Err(within(format!("is larger than {FILE_LIMIT} bytes")));
+            return Err(format!("is larger than {FILE_LIMIT} bytes"));
         }
-        Self::of_lines(&content, of_caller).map_err(within)
+        Self::of_lines(&content, of_caller)
     }
 
     fn of_lines(
@@ -323,13 +311,6 @@ mod tests {
         assert!(error.starts_with("/no/such: "), "{error}");
         let error = Variable::read_all(Path::new("/dev/zero")).expect_err("endless");
         assert_eq!(error, "/dev/zero: is larger than 1048576 bytes");
-        let dir = tempfile::tempdir().expect("temporary directory");
-        let fifo = dir.path().join("fifo");
-        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("FIFO");
-        for path in [Path::new("/dev/zero"), dir.path(), &fifo] {
-            let error = Variable::read_file(path).expect_err("no file");
-            assert!(error.ends_with("is not a file"), "{error}");
-        }
     }
 
     #[test]

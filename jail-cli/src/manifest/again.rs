@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use super::hook::{Hook, Occasion};
-use super::Description;
+use super::{read, Description};
 use crate::environment::Variable;
 use crate::jail::JailNumber;
 use crate::jails::JailName;
@@ -71,7 +71,8 @@ impl Described<'_> {
         let mut variables = Vec::new();
         for file in &self.description.env_file {
             let path = self.description.directory().join(file);
-            variables.extend(Variable::read_file(&path)?);
+            let read = read::beside(&path).and_then(Variable::read);
+            variables.extend(read.map_err(|why| read::about(&path, &why))?);
         }
         variables.extend(self.description.environment.iter().cloned());
         Ok(variables)

@@ -82,6 +82,22 @@ pub fn included(path: &Path, trust: Trust) -> Result<Text, String> {
     whole(file, path)
 }
 
+/// Opens a file that a description names, and that is read each time the jail is started: who is in the jail
+/// may have put something else in its place, if it lies there.
+///
+/// # Errors
+///
+/// Why not.
+pub fn beside(path: &Path) -> Result<File, String> {
+    let found = trusted_path::open(path).map_err(|refusal| refusal.describe())?;
+    let file = read_again(&found).map_err(|error| error.to_string())?;
+    let metadata = file.metadata().map_err(|error| error.to_string())?;
+    match metadata.is_file() {
+        true => Ok(file),
+        false => Err("is not a file".into()),
+    }
+}
+
 /// Whether there is a directory at a path, and not a file.
 pub fn is_directory(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_dir())

@@ -255,6 +255,49 @@ pub fn add(suite: &mut Suite<'_>) {
             Ok(())
         },
     );
+    suite.case(
+        "env-file: what a jail puts in its place is not read",
+        || {
+            let (file, secret) = (Path::new(ROOT).join("tmp/env"), "/run/secret");
+            fs::create_dir_all(Path::new(ROOT).join("tmp")).context("tmp")?;
+            fs::write(secret, "SECRET=secret\n").context(secret)?;
+            fs::write(&file, "MINE=mine\n").context("env")?;
+            std::os::unix::fs::chown(file.parent().unwrap_or(&file), Some(1000), None)
+                .context("chown")?;
+            let group = Group::new(&format!(
+                "[jail.web]\nroot = 'ROOT'\ncommand = ['sh', '-c', 'env; exec sleep 1000']\n\
+             env-file = ['{}']\nrestart = 'always'\nrestart-delay = 0\n",
+                file.display()
+            ))?;
+            for (script, why) in [
+                (
+                    "rm /tmp/env; ln -s /run/secret /tmp/env",
+                    "is a symbolic link",
+                ),
+                ("rm /tmp/env; mkfifo /tmp/env", "is not a file"),
+            ] {
+                group.succeed(&["up"])?;
+                succeed(&["exec", "web", "--", "sh", "-c", script])?;
+                kill_first(libc::SIGKILL)?;
+                wait::until("it could not be made", || {
+                    Ok(restart()?["why"]
+                        .as_str()
+                        .is_some_and(|said| said.contains(why)))
+                })?;
+                succeed(&["stop", "web"])?;
+                let refused = output(&mut group.jaula(&["up"]))?;
+                failed(&refused, FAILED, &["/tmp/env: ", why])?;
+                let log = succeed(&["logs", "web"])?;
+                check!(
+                    log.contains("MINE=mine") && !log.contains("SECRET"),
+                    "{log}"
+                );
+                fs::remove_file(&file).context("remove")?;
+                fs::write(&file, "MINE=mine\n").context("env")?;
+            }
+            fs::remove_file(&file).context("remove")
+        },
+    );
     suite.case("hooks: no signal is blocked", || {
         let text = lasting(
             "restart = 'always'\nrestart-delay = 0\n\
