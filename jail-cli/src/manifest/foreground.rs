@@ -33,6 +33,11 @@ pub fn foreground(
     tell: Tell<'_>,
 ) -> Result<u8, String> {
     let described = manifest.described(name)?;
+    if described.description.keep {
+        return Err(format!(
+            "{name}: is to outlive its first process (\"keep\"), and what runs in the foreground ends with it"
+        ));
+    }
     let supervised = start(&described, admin, destination, tell)?;
     let record = supervised.record().clone();
     // From here on others may take it down.

@@ -259,6 +259,10 @@ pub fn add(suite: &mut Suite<'_>) {
             );
             let refused = output(&mut group.jaula(&["up", "--foreground"]))?;
             check_eq!(refused.status.code(), Some(FAILED), "without --only");
+            group.describe("[jail.web]\nroot = 'ROOT'\nkeep = true\n")?;
+            let refused = output(&mut group.jaula(&arguments))?;
+            failed(&refused, FAILED, &["web: is to outlive"])?;
+            check_eq!(in_kernel()?.len(), 0, "the jails");
             Ok(())
         },
     );
