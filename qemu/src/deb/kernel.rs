@@ -92,6 +92,10 @@ fn make(build: &Build, stamp: &Stamp, dir: &Path, jobs: &Jobs) -> Result<PathBuf
     Ok(package)
 }
 
+/// How the package's rules are run. The make around them exports this variable, and 6.12 adds to it what
+/// stands in it already: the flags would differ, and all that is written in Rust be built again.
+const RULES: &str = "--rules-file='env -u RETPOLINE_RUSTFLAGS make -f debian/rules'";
+
 /// What make is told: as on its own command line, so that what it starts is told as well.
 fn arguments(version: &str) -> Result<Vec<String>> {
     let (name, address) = super::MAINTAINER;
@@ -106,7 +110,7 @@ fn arguments(version: &str) -> Result<Vec<String>> {
         format!("DEBFULLNAME={name}"),
         format!("DEBEMAIL={address}"),
         format!(
-            "DPKG_FLAGS=--rules-target=binary-image --build-profiles={}",
+            "DPKG_FLAGS={RULES} --rules-target=binary-image --build-profiles={}",
             profiles.join(",")
         ),
         // The commands in full are no steps that can be counted.
