@@ -16,6 +16,7 @@
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod admin;
+pub mod built;
 pub mod caller;
 pub mod console;
 pub mod doctor;

@@ -2,42 +2,134 @@
 
 //! Finding the template that somebody means, and building from it.
 
-use std::path::Path;
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
-use jaula_rootfs::{builtin, Options, Summary, Template};
+use jaula_rootfs::template::library::{is_path, text};
+use jaula_rootfs::{
+    build_and_tell, Library, Options, Outline, Progress, Settings, Summary, Template,
+};
+use nix::errno::Errno;
+use nix::unistd::geteuid;
 
+use crate::built::Built;
 use crate::text::shown;
 use crate::trusted_path::{self, Refusal};
+use crate::user::home_of_root;
 
-/// The template called `name`: one that comes with jaula, or a file, which has a slash in its
-/// name or ends in `.toml`; a path that is not absolute begins in `directory`.
+/// Where the templates of the machine are.
+const OF_MACHINE: &str = "/etc/jaula/templates";
+
+/// And those of a user, below the home directory.
+const OF_USER: &str = ".config/jaula/templates";
+
+/// How a root is built.
+#[derive(Debug, Default)]
+pub struct How {
+    /// In place of what is there.
+    pub replace: bool,
+    /// The tree that files are taken from, in place of the machine's own.
+    pub sysroot: Option<PathBuf>,
+}
+
+/// Where templates are looked for by their names: a user's own come first, then those of the machine,
+/// then those that come with jaula.
+///
+/// A template says which files of the machine root copies. What root reads must be root's alone to
+/// change.
+pub fn library() -> Library {
+    let home = match geteuid().is_root() {
+        // Whatever HOME says: it may still be that of who has become root.
+        true => Some(home_of_root()),
+        false => std::env::var_os("HOME").map(PathBuf::from),
+    };
+    let own = home.filter(|home| home.is_absolute());
+    let own = own.map(|home| home.join(OF_USER));
+    Library {
+        directories: own.into_iter().chain([OF_MACHINE.into()]).collect(),
+        read,
+    }
+}
+
+fn read(path: &Path) -> Result<Option<String>, String> {
+    let open = match geteuid().is_root() {
+        true => trusted_path::open_firm,
+        false => trusted_path::open,
+    };
+    // A directory that is not there, or nobody may look into, has no such template.
+    if path.symlink_metadata().is_err() {
+        return Ok(None);
+    }
+    let found = match open(path) {
+        Ok(found) => found,
+        Err(Refusal::Kernel(Errno::ENOENT)) => return Ok(None),
+        Err(refusal) => return Err(refusal.describe()),
+    };
+    let metadata = File::from(found.try_clone().map_err(|error| error.to_string())?).metadata();
+    let metadata = metadata.map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
+        return Err("is not a regular file".into());
+    }
+    trust(&metadata)?;
+    let file = File::open(format!("/proc/self/fd/{}", found.as_raw_fd()));
+    text(file.map_err(|error| error.to_string())?).map(Some)
+}
+
+/// A file of somebody else's can lie in a directory of root's.
+fn trust(metadata: &std::fs::Metadata) -> Result<(), String> {
+    use std::os::unix::fs::MetadataExt;
+
+    let own = geteuid().as_raw();
+    if metadata.uid() != 0 && metadata.uid() != own {
+        return Err(format!("belongs to user {}", metadata.uid()));
+    }
+    match metadata.mode() & 0o022 {
+        0 => Ok(()),
+        _ => Err("others than its owner can write to it (chmod go-w)".into()),
+    }
+}
+
+/// The template called `name`: one of the library, or a file, which has a slash in its name or ends in
+/// `.toml`; a path that is not absolute begins in `directory`.
 ///
 /// # Errors
 ///
 /// A text that names the file or the template.
-pub fn load(name: &str, directory: &Path) -> Result<Template, String> {
-    if name.contains('/') || name.ends_with(".toml") {
-        return Template::load(&directory.join(name)).map_err(|error| error.to_string());
-    }
-    Template::parse(find(name)?.source).map_err(|error| error.to_string())
+pub fn load(name: &str, directory: &Path, settings: &Settings) -> Result<Template, String> {
+    let template = match is_path(name) {
+        true => Template::load_file(&directory.join(name), &library(), settings),
+        false => Template::load_named(name, &library(), settings),
+    };
+    template.map_err(|error| error.to_string())
 }
 
-/// The one that comes with jaula under this name.
+/// What is told of a template without building it.
 ///
 /// # Errors
 ///
 /// A text with the names that there are.
-pub fn find(name: &str) -> Result<builtin::Builtin, String> {
-    builtin::find(name).ok_or_else(|| {
-        let known: Vec<&str> = builtin::all().iter().map(|builtin| builtin.name).collect();
-        format!(
-            "{name}: no such template; there are: {} (a file is given with a slash: ./{name})",
-            known.join(", ")
-        )
-    })
+pub fn find(name: &str) -> Result<Outline, String> {
+    Template::outline(name, &library()).map_err(|error| error.to_string())
 }
 
-/// Builds `template` at `target`, in place of what is there where `replace` says so.
+/// A setting as it is given: NAME=VALUE.
+///
+/// # Errors
+///
+/// Where it is none.
+pub fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    match jaula_rootfs::expand::is_name(name) {
+        true => Ok((name.to_owned(), value.to_owned())),
+        false => Err(format!(
+            "{name:?} cannot be the name of a variable: expected letters, digits and underscores"
+        )),
+    }
+}
+
+/// Builds `template`, which was asked for as `name`, at `target`; and notes outside of it what it was
+/// built of.
 ///
 /// Links on the way are followed where nobody but root of the host can have laid them: what a jail may
 /// write to does not say where a root is built.
@@ -45,7 +137,13 @@ pub fn find(name: &str) -> Result<builtin::Builtin, String> {
 /// # Errors
 ///
 /// A text that names the path, and why nothing was built.
-pub fn build(template: &Template, target: &Path, replace: bool) -> Result<Summary, String> {
+pub fn build(
+    name: &str,
+    template: &Template,
+    target: &Path,
+    how: &How,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Summary, String> {
     let parent = target.parent();
     let parent = parent.filter(|parent| !parent.as_os_str().is_empty());
     let above = match trusted_path::open(parent.unwrap_or(Path::new("."))) {
@@ -55,9 +153,29 @@ pub fn build(template: &Template, target: &Path, replace: bool) -> Result<Summar
         Err(refusal) => return Err(format!("{}: {}", shown(target), refusal.describe())),
     };
     let options = Options {
-        above,
-        replace,
-        ..Options::default()
+        replace: how.replace,
+        sysroot: how.sysroot.as_deref().map(sysroot).transpose()?,
+        sysroot_path: how.sysroot.clone(),
+        above: above
+            .as_ref()
+            .map(OwnedFd::try_clone)
+            .transpose()
+            .map_err(|e| e.to_string())?,
     };
-    jaula_rootfs::build(template, target, &options).map_err(|error| error.to_string())
+    let summary = build_and_tell(template, target, &options, progress);
+    let summary = summary.map_err(|error| error.to_string())?;
+    if let (Some(above), Some(file)) = (above, target.file_name()) {
+        let built = Built::new(name, template, &summary.listing);
+        if let Err(why) = built.note(above.as_fd(), file) {
+            let what =
+                "what was built could not be noted, and \"jaula rootfs check\" will not know";
+            crate::complain!("jaula: warning: {}: {what}: {why}", shown(target));
+        }
+    }
+    Ok(summary)
+}
+
+/// The tree that files are taken from. Links on the way there are root's, or not followed.
+fn sysroot(path: &Path) -> Result<OwnedFd, String> {
+    trusted_path::open(path).map_err(|refusal| format!("{}: {}", shown(path), refusal.describe()))
 }

@@ -11,10 +11,16 @@ pub struct Builtin {
     pub source: &'static str,
 }
 
-const ALL: &[Builtin] = &[Builtin {
-    name: "minimal",
-    source: include_str!("../templates/minimal.toml"),
-}];
+const ALL: &[Builtin] = &[
+    Builtin {
+        name: "bash",
+        source: include_str!("../templates/bash.toml"),
+    },
+    Builtin {
+        name: "minimal",
+        source: include_str!("../templates/minimal.toml"),
+    },
+];
 
 /// All of them, by name.
 pub fn all() -> &'static [Builtin] {

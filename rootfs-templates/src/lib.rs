@@ -14,12 +14,16 @@
 //! # Ok::<(), jaula_rootfs::TemplateError>(())
 //! ```
 
-mod build;
+pub mod build;
 pub mod builtin;
 pub mod closure;
+pub mod expand;
+pub mod host;
+pub mod listing;
 #[cfg(test)]
 mod run;
 pub mod template;
 
-pub use build::{build, BuildError, Options, Summary};
-pub use template::{Template, TemplateError};
+pub use build::{build, build_and_tell, BuildError, Options, Progress, Summary};
+pub use listing::Listing;
+pub use template::{Library, Outline, Settings, Template, TemplateError};

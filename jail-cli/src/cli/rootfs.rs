@@ -4,6 +4,7 @@
 
 mod build;
 mod list;
+mod progress;
 mod show;
 
 use clap::Subcommand;
@@ -19,9 +20,12 @@ pub enum Rootfs {
     /// takes root, for files get the owners that the template names.
     #[command(after_help = build::EXAMPLES)]
     Build(build::Build),
-    /// List the templates that come with jaula
+    /// List the templates that there are, and where each is
+    ///
+    /// One in ~/.config/jaula/templates comes before one of the same name in /etc/jaula/templates, and
+    /// that before one that is built in.
     List(list::List),
-    /// Print a template, to begin one of your own from
+    /// Print a template, to begin one of your own from, or what comes of it
     Show(show::Show),
 }
 

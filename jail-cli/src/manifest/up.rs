@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use jaula_rootfs::Settings;
+
 use super::again::Described;
 use super::down::{finish_ended, undo};
 use super::hook::Hook;
@@ -285,8 +287,10 @@ fn build_root(template: &str, root: &Path, directory: &Path) -> Result<bool, Str
     {
         return Ok(false);
     }
-    let template = template::load(template, directory)?;
-    template::build(&template, root, false)?;
+    let name = template;
+    let template = template::load(name, directory, &Settings::new())?;
+    let how = template::How::default();
+    template::build(name, &template, root, &how, &mut |_| {})?;
     Ok(true)
 }
 

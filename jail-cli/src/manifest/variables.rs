@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use jaula_rootfs::expand::{expand, is_name, BEGINNING, LITERAL, LONGEST};
 use toml::de::{DeTable, DeValue};
 
 use super::room::Room;
@@ -14,15 +15,8 @@ use super::Invalid;
 #[derive(Clone, Debug, Default)]
 pub struct Variables(BTreeMap<String, String>);
 
-/// The longest text that variables may make, in bytes.
-const LONGEST: usize = 1 << 16;
-
 /// Through how many others one may stand for something.
 const DEEPEST: usize = 100;
-
-/// What begins one, and what stands for those two characters themselves.
-const BEGINNING: &str = "${";
-const LITERAL: &str = "$${";
 
 impl Variables {
     /// These, with those of a file, which count more.
@@ -90,7 +84,7 @@ impl Variables {
             DeValue::String(text) if text.contains(BEGINNING) => {
                 let mut of = |name: &str| Ok(self.0.get(name).cloned());
                 let put = expand(text, &mut of);
-                let put = put.map_err(|wrong| wrong.at(start.clone(), sources))?;
+                let put = put.map_err(|wrong| at(wrong, start.clone(), sources))?;
                 room.take(put.len())
                     .map_err(|why| sources.invalid(start.start, why))?;
                 *text = put.into();
@@ -149,7 +143,7 @@ impl OfFile<'_, '_> {
             Some(value) => self.text_of(name, value).map(Some),
             None => Ok(outer.0.get(name).cloned()),
         };
-        let text = expand(text, &mut of).map_err(|wrong| wrong.at(value.span(), sources))?;
+        let text = expand(text, &mut of).map_err(|wrong| at(wrong, value.span(), sources))?;
         self.path.pop();
         let taken = self.room.take(name.len() + text.len());
         taken.map_err(|why| sources.invalid(value.span().start, why))?;
@@ -159,111 +153,32 @@ impl OfFile<'_, '_> {
 }
 
 /// What is wrong with a text.
-enum Wrong {
-    /// This name is not known.
-    Unknown(String),
-    /// What follows the beginning is no name.
-    NoName,
-    /// It stands for too much.
-    TooLong,
-    /// Something about another text.
-    Other(Invalid),
-}
+type Wrong = jaula_rootfs::expand::Wrong<Invalid>;
 
-impl Wrong {
-    fn at(self, span: std::ops::Range<usize>, sources: &Sources) -> Invalid {
-        let (begins, what) = match self {
-            Wrong::Other(invalid) => return invalid,
-            Wrong::Unknown(name) => (
-                format!("{BEGINNING}{name}}}"),
-                format!(
-                    "there is no variable {name}; name it in a table [variables], or write \
-                     {LITERAL} for {BEGINNING}"
-                ),
+/// What is wrong with the text that stands there.
+fn at(wrong: Wrong, span: std::ops::Range<usize>, sources: &Sources) -> Invalid {
+    let (begins, what) = match wrong {
+        Wrong::Other(invalid) => return invalid,
+        Wrong::Unknown(name) => (
+            format!("{BEGINNING}{name}}}"),
+            format!(
+                "there is no variable {name}; name it in a table [variables], or write {LITERAL} \
+                 for {BEGINNING}"
             ),
-            Wrong::TooLong => (
-                BEGINNING.to_owned(),
-                format!("the variables in it make it longer than {LONGEST} bytes"),
+        ),
+        Wrong::TooLong => (
+            BEGINNING.to_owned(),
+            format!("the variables in it make it longer than {LONGEST} bytes"),
+        ),
+        Wrong::NoName => (
+            BEGINNING.to_owned(),
+            format!(
+                "{BEGINNING} begins the name of a variable, and a }} ends it; write {LITERAL} for \
+                 {BEGINNING}"
             ),
-            Wrong::NoName => (
-                BEGINNING.to_owned(),
-                format!(
-                    "{BEGINNING} begins the name of a variable, and a }} ends it; write {LITERAL} \
-                     for {BEGINNING}"
-                ),
-            ),
-        };
-        // What is escaped may hide it; then the whole text is where it is.
-        let within = sources.text(span.clone()).find(&begins).unwrap_or(0);
-        sources.invalid(span.start + within, what)
-    }
-}
-
-fn expand(
-    text: &str,
-    of: &mut dyn FnMut(&str) -> Result<Option<String>, Invalid>,
-) -> Result<String, Wrong> {
-    let mut expanded = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find(BEGINNING) {
-        let (before, from) = rest.split_at(at);
-        if let Some(before) = before.strip_suffix('$') {
-            expanded.push_str(before);
-            expanded.push_str(BEGINNING);
-            rest = &from[BEGINNING.len()..];
-            continue;
-        }
-        expanded.push_str(before);
-        let named = from[BEGINNING.len()..].split_once('}');
-        let Some((name, after)) = named.filter(|(name, _)| is_name(name)) else {
-            return Err(Wrong::NoName);
-        };
-        match of(name).map_err(Wrong::Other)? {
-            Some(text) => expanded.push_str(&text),
-            None => return Err(Wrong::Unknown(name.to_owned())),
-        }
-        if expanded.len() > LONGEST {
-            return Err(Wrong::TooLong);
-        }
-        rest = after;
-    }
-    expanded.push_str(rest);
-    Ok(expanded)
-}
-
-fn is_name(text: &str) -> bool {
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    text.bytes().all(is_part)
-        && text
-            .bytes()
-            .next()
-            .is_some_and(|byte| !byte.is_ascii_digit())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn expanded(text: &str) -> Option<String> {
-        let mut of = |name: &str| Ok((name == "A").then(|| "${B}".to_owned()));
-        expand(text, &mut of).ok()
-    }
-
-    #[test]
-    fn names_are_replaced_once_and_literals_stay() {
-        for (text, expected) in [
-            ("", ""),
-            ("a$b$$", "a$b$$"),
-            ("${A}", "${B}"),
-            ("x${A}y${A}", "x${B}y${B}"),
-            ("$${A}", "${A}"),
-            ("$$${A}", "$${A}"),
-            ("$HOME $$ $(x)", "$HOME $$ $(x)"),
-        ] {
-            assert_eq!(expanded(text).as_deref(), Some(expected), "{text}");
-        }
-        for wrong in ["${B}", "${", "${}", "${A", "${A:-x}", "${1}", "${ä}"] {
-            assert_eq!(expanded(wrong), None, "{wrong}");
-        }
-    }
+        ),
+    };
+    // What is escaped may hide it; then the whole text is where it is.
+    let within = sources.text(span.clone()).find(&begins).unwrap_or(0);
+    sources.invalid(span.start + within, what)
 }

@@ -7,7 +7,7 @@ mod spec;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::root::Root;
 use crate::text::shown;
@@ -39,6 +39,14 @@ pub struct User {
     pub home: OsString,
     /// The login shell as seen in the jail; `/bin/sh` where nothing says otherwise.
     pub shell: OsString,
+}
+
+/// The home directory of root on this machine, whatever the environment says.
+pub(crate) fn home_of_root() -> PathBuf {
+    let passwd = std::fs::read(Path::new("/").join(PASSWD)).unwrap_or_default();
+    let account = Account::find(&passwd, &Name::Id(0)).ok().flatten();
+    let home = account.map(|account| PathBuf::from(OsString::from_vec(account.home)));
+    home.unwrap_or_else(|| "/root".into())
 }
 
 impl User {

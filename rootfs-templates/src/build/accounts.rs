@@ -21,7 +21,7 @@ fn passwd(template: &Template) -> String {
         format!(
             "{}:*:{}:{}:{}:{}:{}\n",
             user.name,
-            user.uid,
+            user.uid.0,
             template.gid(&user.group),
             user.comment,
             user.home,
@@ -36,7 +36,7 @@ fn group(template: &Template) -> String {
         format!(
             "{}:*:{}:{}\n",
             group.name,
-            group.gid,
+            group.gid.0,
             group.members.join(",")
         )
     };

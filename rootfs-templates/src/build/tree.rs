@@ -2,49 +2,50 @@
 
 //! Writing into a directory without ever leaving it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use nix::errno::Errno;
 use nix::fcntl::{openat, openat2, AtFlags, OFlag, OpenHow, ResolveFlag};
-use nix::sys::stat::{fchmod, fstatat, mkdirat};
+use nix::sys::stat::{fchmod, futimens, mkdirat, utimensat, UtimensatFlags};
+use nix::sys::time::{TimeSpec, TimeValLike};
 use nix::unistd::{fchown, fchownat, symlinkat, syncfs, Gid, Uid};
 
-use super::{BuildError, Summary};
+use super::plan::{Attributes, Kind};
+use super::{BuildError, Progress, Summary};
+use crate::host::Host;
 use crate::template::{JailPath, Mode};
 
 type SysMode = nix::sys::stat::Mode;
 
-/// Mode and owner of a file or directory.
-#[derive(Clone, Copy, Debug)]
-pub struct Attributes {
-    pub mode: Mode,
-    pub uid: u32,
-    pub gid: u32,
-}
+/// How much is copied between two words about it.
+const PART: u64 = 4 << 20;
 
-impl Attributes {
-    /// Owned by 0:0.
-    pub fn of_root(mode: Mode) -> Self {
-        Attributes {
-            mode,
-            uid: 0,
-            gid: 0,
-        }
-    }
-}
+/// What is taken for the size of a file's description, for want of a better number.
+const OVERHEAD: u64 = 4096;
 
-/// An open directory that grows; errors name paths as seen from within it.
-pub struct Tree {
+/// An open directory that is filled; errors name paths as seen from within it.
+pub struct Tree<'a> {
     root: OwnedFd,
+    host: &'a Host,
+    /// What everything is given as the time of its last change.
+    time: SystemTime,
+    progress: &'a mut dyn FnMut(Progress<'_>),
     summary: Summary,
+    total: u64,
 }
 
-impl Tree {
+impl<'a> Tree<'a> {
     /// Makes an empty directory as the root of a system is.
-    pub fn new(root: OwnedFd) -> Result<Self, BuildError> {
+    pub fn new(
+        root: OwnedFd,
+        host: &'a Host,
+        time: SystemTime,
+        progress: &'a mut dyn FnMut(Progress<'_>),
+    ) -> Result<Self, BuildError> {
         set(
             &root,
             Path::new("/"),
@@ -52,121 +53,167 @@ impl Tree {
         )?;
         Ok(Tree {
             root,
+            host,
+            time,
+            progress,
             summary: Summary::default(),
+            total: 0,
         })
     }
 
-    /// Makes a directory, and sets the attributes of one made on the way to another.
-    pub fn directory(&mut self, path: &JailPath, attributes: Attributes) -> Result<(), BuildError> {
-        let directory = self.descend(path.inside())?;
-        set(&directory, Path::new(path.as_str()), attributes)
-    }
-
-    /// Makes a file with what `content` gives.
-    pub fn file(
-        &mut self,
-        path: &JailPath,
-        attributes: Attributes,
-        content: &mut impl Read,
-    ) -> Result<(), BuildError> {
-        let (parent, name) = self.parent(path)?;
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
-        let file = openat(&parent, name, flags | OFlag::O_CLOEXEC, SysMode::S_IRUSR)
-            .map_err(|errno| BuildError::kernel(path.as_str(), "making the file", errno))?;
-        let mut file = File::from(file);
-        let bytes = io::copy(content, &mut file)
-            .map_err(|error| BuildError::new(path.as_str(), format!("writing: {error}")))?;
-        self.summary.files += 1;
-        self.summary.bytes += bytes;
-        set(&file, Path::new(path.as_str()), attributes)
-    }
-
-    /// Makes a copy of a regular file of the host.
-    pub fn copy(
-        &mut self,
-        path: &JailPath,
-        attributes: Attributes,
-        source: &Path,
-    ) -> Result<(), BuildError> {
-        let failed = |error: io::Error| BuildError::new(source, error);
-        // Looked at first: opening a FIFO would wait for somebody to write to it.
-        if !source.metadata().map_err(failed)?.is_file() {
-            return Err(BuildError::new(source, "is not a regular file"));
+    /// Makes all of it, and sees to it that it is on the disk.
+    pub fn fill(mut self, entries: &BTreeMap<JailPath, Kind>) -> Result<Summary, BuildError> {
+        self.total = entries.values().map(Kind::size).sum();
+        self.check_space(entries.len())?;
+        for (path, kind) in entries {
+            self.entry(path, kind)?;
         }
-        let mut content = File::open(source).map_err(failed)?;
-        self.file(path, attributes, &mut content)
-    }
-
-    /// Makes a symbolic link; nothing is ever written through one.
-    pub fn symlink(&mut self, path: &JailPath, target: &str) -> Result<(), BuildError> {
-        let (parent, name) = self.parent(path)?;
-        let failed = |what| move |errno| BuildError::kernel(path.as_str(), what, errno);
-        symlinkat(target, &parent, name).map_err(failed("making the symbolic link"))?;
-        let (root_user, root_group) = (Some(Uid::from_raw(0)), Some(Gid::from_raw(0)));
-        fchownat(
-            &parent,
-            name,
-            root_user,
-            root_group,
-            AtFlags::AT_SYMLINK_NOFOLLOW,
-        )
-        .map_err(failed(OWNER))?;
-        self.summary.symlinks += 1;
-        Ok(())
-    }
-
-    /// Whether something is there already.
-    pub fn contains(&self, path: &JailPath) -> bool {
-        fstatat(&self.root, path.inside(), AtFlags::AT_SYMLINK_NOFOLLOW).is_ok()
-    }
-
-    /// Sees to it that everything is on the disk.
-    pub fn finish(self) -> Result<Summary, BuildError> {
+        // What is made in a directory changes its time.
+        let directories = entries
+            .iter()
+            .filter(|(_, kind)| matches!(kind, Kind::Directory(_)));
+        for (path, _) in directories {
+            let directory = self.open(path.inside(), path.as_str())?;
+            set_time(&directory, path.as_str(), self.time)?;
+        }
+        set_time(&self.root, "/", self.time)?;
         syncfs(&self.root).map_err(|errno| BuildError::kernel("/", "writing to disk", errno))?;
         Ok(self.summary)
     }
 
-    fn parent<'a>(&self, path: &'a JailPath) -> Result<(OwnedFd, &'a Path), BuildError> {
+    /// What cannot be finished is not begun.
+    fn check_space(&self, count: usize) -> Result<(), BuildError> {
+        let found = nix::sys::statvfs::fstatvfs(&self.root)
+            .map_err(|errno| BuildError::kernel("/", "asking for the free space", errno))?;
+        let free = u64::from(found.blocks_free()).saturating_mul(u64::from(found.fragment_size()));
+        let needed = self.total.saturating_add(count as u64 * OVERHEAD);
+        // A file system that does not tell has none at all.
+        if found.blocks() > 0 && needed > free {
+            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+            let what = format!(
+                "takes {} MiB, and {} MiB are free there",
+                mib(needed),
+                mib(free)
+            );
+            return Err(BuildError::new("/", what));
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, path: &JailPath, kind: &Kind) -> Result<(), BuildError> {
+        let (parent, name) = self.parent(path)?;
+        let failed = |what| move |errno| BuildError::kernel(path.as_str(), what, errno);
+        match kind {
+            Kind::Directory(attributes) => {
+                mkdirat(&parent, name, SysMode::S_IRWXU).map_err(failed("making it"))?;
+                let directory = self.open(path.inside(), path.as_str())?;
+                self.summary.directories += 1;
+                set(&directory, Path::new(path.as_str()), *attributes)
+            }
+            Kind::Text(attributes, text) => {
+                let file = create(&parent, name, path)?;
+                self.write(&file, path, text.as_bytes(), text.len() as u64)?;
+                set(&file, Path::new(path.as_str()), *attributes)?;
+                set_time(&file, path.as_str(), self.time)
+            }
+            Kind::Copy {
+                attributes,
+                source,
+                size,
+                time,
+            } => {
+                let content = self.host.open(source);
+                let content = content.map_err(|error| BuildError::new(source, error))?;
+                let file = create(&parent, name, path)?;
+                self.write(&file, path, content, *size)?;
+                set(&file, Path::new(path.as_str()), *attributes)?;
+                let time = time.map_or(self.time, |time| time.min(self.latest()));
+                set_time(&file, path.as_str(), time)
+            }
+            Kind::Symlink(target) => {
+                symlinkat(target.as_str(), &parent, name)
+                    .map_err(failed("making the symbolic link"))?;
+                let (user, group) = (Some(Uid::from_raw(0)), Some(Gid::from_raw(0)));
+                fchownat(&parent, name, user, group, AtFlags::AT_SYMLINK_NOFOLLOW)
+                    .map_err(failed(OWNER))?;
+                let time = timespec(self.time);
+                utimensat(&parent, name, &time, &time, UtimensatFlags::NoFollowSymlink)
+                    .map_err(failed("setting its time"))?;
+                self.summary.symlinks += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Where everything has one time because somebody has said which, nothing is later.
+    fn latest(&self) -> SystemTime {
+        match self.time == UNIX_EPOCH {
+            true => SystemTime::now(),
+            false => self.time,
+        }
+    }
+
+    fn write(
+        &mut self,
+        mut file: &File,
+        path: &JailPath,
+        content: impl Read,
+        size: u64,
+    ) -> Result<(), BuildError> {
+        let failed = |why: String| BuildError::new(path.as_str(), why);
+        // One byte more shows that there is more.
+        let mut content = content.take(size.saturating_add(1));
+        let mut written = 0;
+        loop {
+            (self.progress)(Progress {
+                path: path.as_str(),
+                done: self.summary.bytes + written,
+                total: self.total,
+            });
+            let part = io::copy(&mut content.by_ref().take(PART), &mut file)
+                .map_err(|error| failed(format!("writing: {error}")))?;
+            written += part;
+            if part < PART {
+                break;
+            }
+        }
+        if written != size {
+            return Err(failed("its source changed while it was copied".to_owned()));
+        }
+        self.summary.files += 1;
+        self.summary.bytes += written;
+        Ok(())
+    }
+
+    fn parent<'p>(&self, path: &'p JailPath) -> Result<(OwnedFd, &'p Path), BuildError> {
         let inside = path.inside();
         let name = inside.file_name().map(Path::new).unwrap_or(inside);
-        Ok((
-            self.descend(inside.parent().unwrap_or(Path::new("")))?,
-            name,
-        ))
+        let above = inside.parent().unwrap_or(Path::new(""));
+        let shown = PathBuf::from("/").join(above);
+        Ok((self.open(above, &shown)?, name))
     }
 
-    /// Opens a directory, making it and what is missing above it with the usual attributes.
-    fn descend(&self, inside: &Path) -> Result<OwnedFd, BuildError> {
-        let mut reached = PathBuf::from("/");
-        let mut current = self.step(&self.root, Path::new("."), &reached)?;
-        for name in inside.iter().map(Path::new) {
-            reached.push(name);
-            let made = mkdirat(&current, name, SysMode::S_IRWXU);
-            let next = match made {
-                Ok(()) | Err(Errno::EEXIST) => self.step(&current, name, &reached)?,
-                Err(errno) => return Err(BuildError::kernel(&reached, "making it", errno)),
-            };
-            if made.is_ok() {
-                set(&next, &reached, Attributes::of_root(Mode::TRAVERSABLE))?;
-            }
-            current = next;
-        }
-        Ok(current)
-    }
-
-    fn step(&self, from: impl AsFd, name: &Path, path: &Path) -> Result<OwnedFd, BuildError> {
+    fn open(&self, inside: &Path, shown: impl AsRef<Path>) -> Result<OwnedFd, BuildError> {
         let how = OpenHow::new()
             .flags(OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
             .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS);
-        openat2(from, name, how).map_err(|errno| match errno {
-            Errno::ELOOP => BuildError::new(path, "is a symbolic link, and something is below it"),
-            Errno::ENOTDIR => BuildError::new(path, "is a file, and something is below it"),
-            errno => BuildError::kernel(path, "opening it", errno),
-        })
+        let inside = match inside.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => inside,
+        };
+        openat2(&self.root, inside, how)
+            .map_err(|errno| BuildError::kernel(shown, "opening it", errno))
     }
 }
 
 const OWNER: &str = "setting its owner, which takes root";
+
+fn create(parent: &OwnedFd, name: &Path, path: &JailPath) -> Result<File, BuildError> {
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
+    openat(parent, name, flags | OFlag::O_CLOEXEC, SysMode::S_IRUSR)
+        .map(File::from)
+        .map_err(|errno| BuildError::kernel(path.as_str(), "making the file", errno))
+}
 
 fn set(file: impl AsFd, path: &Path, attributes: Attributes) -> Result<(), BuildError> {
     let Attributes { mode, uid, gid } = attributes;
@@ -175,4 +222,16 @@ fn set(file: impl AsFd, path: &Path, attributes: Attributes) -> Result<(), Build
     let mode = SysMode::from_bits_truncate(mode.bits());
     // After the owner: a change of owner can clear bits of the mode.
     fchmod(&file, mode).map_err(|errno| BuildError::kernel(path, "setting its mode", errno))
+}
+
+fn set_time(file: impl AsFd, path: impl AsRef<Path>, time: SystemTime) -> Result<(), BuildError> {
+    let time = timespec(time);
+    futimens(&file, &time, &time)
+        .map_err(|errno| BuildError::kernel(path, "setting its time", errno))
+}
+
+/// To the second: not every file system keeps more.
+fn timespec(time: SystemTime) -> TimeSpec {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    TimeSpec::seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }

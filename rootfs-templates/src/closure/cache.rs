@@ -10,6 +10,11 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use crate::host::Host;
+
+/// The largest one, in bytes.
+const LARGEST: u64 = 64 << 20;
+
 const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
 const HEADER: usize = 48;
 const ENTRY: usize = 24;
@@ -25,8 +30,8 @@ pub struct Entry {
 
 /// The entries that hold for every processor of a machine; none where there is no cache, as
 /// with other C libraries, or where it makes no sense.
-pub fn read(path: &Path) -> Vec<Entry> {
-    std::fs::read(path)
+pub fn read(host: &Host) -> Vec<Entry> {
+    host.read(Path::new("/etc/ld.so.cache"), LARGEST)
         .ok()
         .and_then(|bytes| parse(&bytes))
         .unwrap_or_default()
@@ -116,7 +121,7 @@ mod tests {
 
     #[test]
     fn every_entry_of_this_host_is_a_path() {
-        for entry in read(Path::new("/etc/ld.so.cache")) {
+        for entry in read(&Host::machine().expect("the machine")) {
             assert!(
                 entry.path.is_absolute() && !entry.name.is_empty(),
                 "{entry:?}"

@@ -2,18 +2,22 @@
 
 //! The shared libraries a program needs, found as the dynamic loader would (ld.so(8)).
 //!
-//! Only what the ELF headers name: what a program opens by itself at run time (dlopen(3)),
-//! name service modules for instance, is not in them.
+//! Only what the ELF headers name, and nothing is executed for it: what a program opens by itself at
+//! run time (dlopen(3)), name service modules for instance, is not in them.
 
 mod cache;
+mod conf;
 mod object;
 mod search;
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use object::Object;
-use search::{Found, Search};
+pub use object::{Machine, Object, MAGIC};
+use search::{Located, Search};
+
+use crate::host::Host;
 
 /// Why the libraries of a program cannot be gathered.
 #[derive(Debug, thiserror::Error)]
@@ -42,59 +46,125 @@ pub enum ClosureError {
         /// Who asks.
         needed_by: PathBuf,
     },
+    /// A loader that cannot start it.
+    #[error("the loader {} of {} {reason}", loader.display(), program.display())]
+    Loader {
+        /// The program.
+        program: PathBuf,
+        /// The loader.
+        loader: PathBuf,
+        /// What about it.
+        reason: String,
+    },
 }
 
-/// The loader and libraries that `program` needs once it is at `placed` in a root directory:
-/// for each path there, the file on the host to copy. Empty for a program linked statically.
+/// What a program needs, and what of that is not there.
+#[derive(Debug, Default)]
+pub struct Closure {
+    /// What it is for.
+    pub machine: Option<Machine>,
+    /// For each path in the root directory to be, the file on the host.
+    pub files: BTreeMap<PathBuf, PathBuf>,
+    /// What is missing.
+    pub missing: Vec<ClosureError>,
+}
+
+/// The loader and libraries that `program` of the host needs once it is at `placed` in a root
+/// directory: for each path there, the file on the host to copy. Empty for a program linked statically.
 ///
 /// A library keeps its path where the loader looks by itself, and its place relative to the
-/// program where a RUNPATH with `$ORIGIN` says so. One that only the host's ld.so.cache leads
-/// to goes beside the C library.
+/// program where a RUNPATH with `$ORIGIN` says so. One that only the host's ld.so.cache or ld.so.conf
+/// leads to goes beside the C library. What comes of a path there is for `place` to say, as in a root
+/// whose /lib is a link.
 ///
 /// # Errors
 ///
 /// As [`ClosureError`] says.
-pub fn closure(program: &Path, placed: &Path) -> Result<BTreeMap<PathBuf, PathBuf>, ClosureError> {
-    let first = Object::read(program)?;
-    let mut files = BTreeMap::new();
-    if let Some(loader) = &first.interpreter {
-        files.insert(loader.clone(), loader.clone());
-        let loader = Object::read(loader)?;
-        debug_assert_eq!(loader.machine, first.machine);
+pub fn closure(
+    host: &Host,
+    program: &Path,
+    placed: &Path,
+    place: &dyn Fn(&Path) -> PathBuf,
+) -> Result<BTreeMap<PathBuf, PathBuf>, ClosureError> {
+    let mut found = look(host, program, placed, place, true)?;
+    match found.missing.is_empty() {
+        true => Ok(found.files),
+        false => Err(found.missing.swap_remove(0)),
     }
-    let search = Search::new(first.machine);
+}
+
+/// The same of a program in a root that is there, with all that is missing.
+///
+/// # Errors
+///
+/// Where the program itself cannot be read.
+pub fn inspect(host: &Host, program: &Path) -> Result<Closure, ClosureError> {
+    look(host, program, program, &Path::to_owned, false)
+}
+
+fn look(
+    host: &Host,
+    program: &Path,
+    placed: &Path,
+    place: &dyn Fn(&Path) -> PathBuf,
+    to_be_set_up: bool,
+) -> Result<Closure, ClosureError> {
+    let read = |path: &Path| {
+        let found = host.find(path).map_err(|source| ClosureError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Object::read(&found)
+    };
+    let first = read(program)?;
+    let mut closure = Closure {
+        machine: Some(first.machine),
+        ..Closure::default()
+    };
+    let loader = first.interpreter.clone();
+    if let Some(loader) = &loader {
+        let reason = match read(loader) {
+            Ok(object) if object.machine == first.machine => None,
+            Ok(_) => Some("is for another machine".to_owned()),
+            Err(ClosureError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                Some("is missing".to_owned())
+            }
+            Err(error) => Some(format!("cannot be used: {error}")),
+        };
+        match reason {
+            None => drop(closure.files.insert(place(loader), loader.clone())),
+            Some(reason) => closure.missing.push(ClosureError::Loader {
+                program: first.path.clone(),
+                loader: loader.clone(),
+                reason,
+            }),
+        }
+    }
+    let loader = loader.unwrap_or_default();
+    let search = Search::new(host, first.machine, &loader, to_be_set_up);
     let mut names: Vec<String> = Vec::new();
     let mut queue = vec![(first, placed.to_owned(), Vec::new())];
     while let Some((object, placed, inherited)) = queue.pop() {
         let paths = object.search_paths(&placed, &inherited);
         for name in &object.needed {
-            if names.contains(name) || is_loader(name, &files) {
+            let is_loader = loader.file_name().is_some_and(|file| file == name.as_str());
+            if names.contains(name) || is_loader {
                 continue;
             }
-            let Found { file, placed } =
-                search
-                    .find(name, &paths.all)
-                    .ok_or_else(|| ClosureError::Missing {
-                        name: name.clone(),
-                        needed_by: object.path.clone(),
-                    })?;
             names.push(name.clone());
-            queue.push((
-                Object::read(&file)?,
-                placed.clone(),
-                paths.inherited.clone(),
-            ));
-            files.insert(placed, file);
+            let Some(Located { object, placed }) = search.find(name, &paths.all) else {
+                closure.missing.push(ClosureError::Missing {
+                    name: name.clone(),
+                    needed_by: object.path.clone(),
+                });
+                continue;
+            };
+            let placed = place(&placed);
+            closure.files.insert(placed.clone(), object.path.clone());
+            queue.push((object, placed, paths.inherited.clone()));
         }
     }
-    Ok(files)
-}
-
-/// Some libraries name the loader among what they need; it is there already.
-fn is_loader(name: &str, files: &BTreeMap<PathBuf, PathBuf>) -> bool {
-    files
-        .keys()
-        .any(|path| path.file_name().is_some_and(|file| file == name))
+    Ok(closure)
 }
 
 #[cfg(test)]
@@ -103,10 +173,15 @@ mod tests {
 
     use super::*;
 
+    fn machine() -> Host {
+        Host::machine().expect("the machine")
+    }
+
     #[test]
     fn a_program_runs_with_its_closure_alone() {
         let program = Path::new("/bin/ls");
-        let files = closure(program, Path::new("/bin/ls")).expect("the libraries of ls");
+        let placed = Path::new("/bin/ls");
+        let files = closure(&machine(), program, placed, &Path::to_owned).expect("the libraries");
         let root = tempfile::tempdir().expect("temporary directory");
         for (placed, file) in &files {
             let to = root
@@ -115,7 +190,8 @@ mod tests {
             std::fs::create_dir_all(to.parent().expect("a directory")).expect("mkdir");
             std::fs::copy(file, to).expect("copy");
         }
-        let Some(loader) = Object::read(program).expect("ls").interpreter else {
+        let found = machine().find(program).expect("ls");
+        let Some(loader) = Object::read(&found).expect("ls").interpreter else {
             return assert!(files.is_empty(), "a static program needs nothing");
         };
         let directories: Vec<String> = files
@@ -145,12 +221,14 @@ mod tests {
 
     #[test]
     fn what_is_no_program_is_refused() {
-        let error = closure(Path::new("/etc/passwd"), Path::new("/p")).expect_err("text");
-        assert!(
-            error.to_string().starts_with("/etc/passwd: not a program"),
-            "{error}"
-        );
-        let error = closure(Path::new("/no/such"), Path::new("/p")).expect_err("missing");
-        assert!(error.to_string().starts_with("/no/such: "), "{error}");
+        let refused = |program: &str| {
+            let program = Path::new(program);
+            let error = closure(&machine(), program, Path::new("/p"), &Path::to_owned);
+            error.expect_err("no program").to_string()
+        };
+        let error = refused("/etc/passwd");
+        assert!(error.starts_with("/etc/passwd: not a program"), "{error}");
+        let error = refused("/no/such");
+        assert!(error.starts_with("/no/such: "), "{error}");
     }
 }

@@ -1,15 +1,31 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What the dynamic section of an ELF file asks for.
+//! What the headers of an ELF file ask for. The rest of it is not read.
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 
-use goblin::elf::Elf;
+use goblin::container::{Container, Ctx};
+use goblin::elf::dynamic::{Dynamic, DT_NEEDED, DT_RPATH, DT_RUNPATH};
+use goblin::elf::program_header::{ProgramHeader, PT_DYNAMIC, PT_INTERP, PT_LOAD};
+use goblin::elf::{Elf, Header};
 
 use super::ClosureError;
+use crate::host::Found;
+
+/// What begins an ELF file.
+pub const MAGIC: &[u8] = b"\x7fELF";
+
+/// The largest parts that are read. No file has larger ones but to do harm.
+const MOST_HEADERS: usize = 64 << 10;
+const MOST_DYNAMIC: u64 = 1 << 20;
+const LONGEST_NAME: u64 = 4096;
+const MOST_NAMES: usize = 4096;
 
 /// What must agree between a program and its libraries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Machine {
     /// `e_machine`.
     pub number: u16,
@@ -20,10 +36,11 @@ pub struct Machine {
 }
 
 /// A program or library.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Object {
-    /// Where it lies on the host.
+    /// Where it lies on the host, all links followed: the loader takes the origin from there.
     pub path: PathBuf,
+    /// What it is for.
     pub machine: Machine,
     /// PT_INTERP: the loader.
     pub interpreter: Option<PathBuf>,
@@ -49,17 +66,26 @@ pub struct SearchPaths {
 }
 
 impl Object {
-    /// Reads the headers of the file at `path`.
-    pub fn read(path: &Path) -> Result<Self, ClosureError> {
-        let bytes = std::fs::read(path).map_err(|source| ClosureError::Read {
-            path: path.to_owned(),
+    /// Reads the headers of what was found.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read, or is no ELF file or a broken one.
+    pub fn read(found: &Found) -> Result<Self, ClosureError> {
+        let failed = |source| ClosureError::Read {
+            path: found.real.clone(),
             source,
+        };
+        let broken = |reason: String| ClosureError::Format {
+            path: found.real.clone(),
+            reason,
+        };
+        let file = found.open().map_err(failed)?;
+        let parts = Parts::read(&file).map_err(|wrong| match wrong {
+            Wrong::Io(error) => failed(error),
+            Wrong::Format(reason) => broken(reason),
         })?;
-        let elf = Elf::parse(&bytes).map_err(|error| ClosureError::Format {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
-        let split = |lists: &[&str]| -> Vec<String> {
+        let split = |lists: &[String]| -> Vec<String> {
             let entries = lists.iter().flat_map(|list| list.split(':'));
             entries
                 .filter(|entry| !entry.is_empty())
@@ -67,16 +93,12 @@ impl Object {
                 .collect()
         };
         Ok(Object {
-            path: path.to_owned(),
-            machine: Machine {
-                number: elf.header.e_machine,
-                is_64: elf.is_64,
-                little_endian: elf.little_endian,
-            },
-            interpreter: elf.interpreter.map(PathBuf::from),
-            needed: elf.libraries.iter().map(|&name| name.to_owned()).collect(),
-            rpath: split(&elf.rpaths),
-            runpath: split(&elf.runpaths),
+            path: found.real.clone(),
+            machine: parts.machine,
+            interpreter: parts.interpreter.map(PathBuf::from),
+            needed: parts.needed,
+            rpath: split(&parts.rpath),
+            runpath: split(&parts.runpath),
         })
     }
 
@@ -104,11 +126,6 @@ impl Object {
     }
 
     fn expand(&self, entry: &str, placed: &Path) -> Place {
-        // The loader takes the origin from the file itself, not from a link to it.
-        let real = self
-            .path
-            .canonicalize()
-            .unwrap_or_else(|_| self.path.clone());
         let with = |path: &Path| {
             let origin = path.parent().unwrap_or(Path::new("/")).to_string_lossy();
             let text = entry
@@ -117,10 +134,171 @@ impl Object {
             normalize(Path::new(&text))
         };
         Place {
-            host: with(&real),
+            host: with(&self.path),
             placed: with(placed),
         }
     }
+}
+
+/// The parts of a file that say what it needs.
+struct Parts {
+    machine: Machine,
+    interpreter: Option<String>,
+    needed: Vec<String>,
+    rpath: Vec<String>,
+    runpath: Vec<String>,
+}
+
+enum Wrong {
+    Io(io::Error),
+    Format(String),
+}
+
+impl From<io::Error> for Wrong {
+    fn from(error: io::Error) -> Self {
+        Wrong::Io(error)
+    }
+}
+
+impl From<goblin::error::Error> for Wrong {
+    fn from(error: goblin::error::Error) -> Self {
+        Wrong::Format(error.to_string())
+    }
+}
+
+fn wrong(reason: &str) -> Wrong {
+    Wrong::Format(reason.to_owned())
+}
+
+impl Parts {
+    fn read(file: &File) -> Result<Self, Wrong> {
+        let head = part(file, 0, 64)?;
+        if !head.starts_with(MAGIC) {
+            return Err(wrong("it does not begin as one"));
+        }
+        let header: Header = Elf::parse_header(&head)?;
+        let is_64 = header.e_ident[4] == 2;
+        let endianness = header.endianness()?;
+        let container = match is_64 {
+            true => Container::Big,
+            false => Container::Little,
+        };
+        let context = Ctx::new(container, endianness);
+        let count = usize::from(header.e_phnum);
+        let size = count * usize::from(header.e_phentsize);
+        if size > MOST_HEADERS {
+            return Err(wrong("its program headers are too large"));
+        }
+        let bytes = part(file, header.e_phoff, size)?;
+        let headers = ProgramHeader::parse(&bytes, 0, count, context)?;
+        let mut parts = Parts {
+            machine: Machine {
+                number: header.e_machine,
+                is_64,
+                little_endian: endianness.is_little(),
+            },
+            interpreter: None,
+            needed: Vec::new(),
+            rpath: Vec::new(),
+            runpath: Vec::new(),
+        };
+        if let Some(header) = headers.iter().find(|header| header.p_type == PT_INTERP) {
+            parts.interpreter = Some(text(file, header.p_offset, header.p_filesz)?);
+        }
+        if let Some(header) = headers.iter().find(|header| header.p_type == PT_DYNAMIC) {
+            parts.dynamic(file, &headers, header, context)?;
+        }
+        Ok(parts)
+    }
+
+    fn dynamic(
+        &mut self,
+        file: &File,
+        headers: &[ProgramHeader],
+        header: &ProgramHeader,
+        context: Ctx,
+    ) -> Result<(), Wrong> {
+        if header.p_filesz > MOST_DYNAMIC {
+            return Err(wrong("its dynamic section is too large"));
+        }
+        let bytes = part(file, header.p_offset, header.p_filesz as usize)?;
+        // What was read begins with it.
+        let mut here = header.clone();
+        here.p_offset = 0;
+        let Some(dynamic) = Dynamic::parse(&bytes, &[here], context)? else {
+            return Ok(());
+        };
+        let names = dynamic.dyns.iter().filter_map(|entry| match entry.d_tag {
+            tag @ (DT_NEEDED | DT_RPATH | DT_RUNPATH) => Some((tag, entry.d_val)),
+            _ => None,
+        });
+        let names: Vec<(u64, u64)> = names.collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        if names.len() > MOST_NAMES {
+            return Err(wrong("it names too many libraries"));
+        }
+        let strings = dynamic
+            .dyns
+            .iter()
+            .find(|entry| entry.d_tag == goblin::elf::dynamic::DT_STRTAB)
+            .and_then(|entry| offset(headers, entry.d_val))
+            .ok_or_else(|| wrong("it has no table of names"))?;
+        for (tag, at) in names {
+            let at = strings
+                .checked_add(at)
+                .ok_or_else(|| wrong("a name lies beyond its end"))?;
+            let name = text(file, at, LONGEST_NAME)?;
+            match tag {
+                DT_NEEDED => self.needed.push(name),
+                DT_RPATH => self.rpath.push(name),
+                _ => self.runpath.push(name),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where in the file lies what is mapped at an address.
+fn offset(headers: &[ProgramHeader], address: u64) -> Option<u64> {
+    headers
+        .iter()
+        .filter(|header| header.p_type == PT_LOAD)
+        .find_map(|header| {
+            let within = address.checked_sub(header.p_vaddr)?;
+            (within < header.p_filesz).then(|| header.p_offset.checked_add(within))?
+        })
+}
+
+/// That many bytes, or as many as there are.
+fn part(file: &File, at: u64, size: usize) -> Result<Vec<u8>, Wrong> {
+    let mut bytes = vec![0; size];
+    let mut read = 0;
+    while read < size {
+        let Some(from) = at.checked_add(read as u64) else {
+            break;
+        };
+        match file.read_at(&mut bytes[read..], from) {
+            Ok(0) => break,
+            Ok(count) => read += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // An offset that no file has.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bytes.truncate(read);
+    Ok(bytes)
+}
+
+/// The text that ends with a zero, at most so long.
+fn text(file: &File, at: u64, most: u64) -> Result<String, Wrong> {
+    let bytes = part(file, at, most.min(LONGEST_NAME) as usize)?;
+    let Some(end) = bytes.iter().position(|&byte| byte == 0) else {
+        return Err(wrong("a name in it has no end"));
+    };
+    Ok(String::from_utf8_lossy(&bytes[..end]).into_owned())
 }
 
 /// Resolves `.` and `..` by their names alone.

@@ -6,36 +6,49 @@ use std::path::{Path, PathBuf};
 
 use goblin::elf::header::{EM_386, EM_AARCH64, EM_ARM, EM_X86_64};
 
-use super::cache;
 use super::object::{Machine, Object, Place};
+use super::{cache, conf};
+use crate::host::Host;
 
 /// A library on the host, and its path in the root directory to be.
-pub struct Found {
-    pub file: PathBuf,
+pub struct Located {
+    pub object: Object,
     pub placed: PathBuf,
 }
 
 /// The usual places for one machine.
-pub struct Search {
+pub struct Search<'a> {
+    host: &'a Host,
     machine: Machine,
     /// Directories the loader knows without ld.so.cache.
     standard: Vec<PathBuf>,
+    /// Directories that ldconfig would make the index of.
+    configured: Vec<PathBuf>,
     cache: Vec<cache::Entry>,
-    /// Where to put what only the cache leads to.
+    /// Where to put what only the index or its configuration leads to.
     home: PathBuf,
 }
 
-impl Search {
-    /// Learns the usual places on this host for `machine`.
-    pub fn new(machine: Machine) -> Self {
-        let standard = standard_directories(machine);
-        let cache = cache::read(Path::new("/etc/ld.so.cache"));
+impl<'a> Search<'a> {
+    /// Learns the usual places on a host for programs of `machine` with this loader. Where the tree is
+    /// one that is still to be set up, directories count that are not in its index so far.
+    pub fn new(host: &'a Host, machine: Machine, loader: &Path, to_be_set_up: bool) -> Self {
         let mut search = Search {
+            host,
             machine,
-            standard,
-            cache,
+            standard: standard_directories(machine),
+            configured: Vec::new(),
+            cache: Vec::new(),
             home: "/lib".into(),
         };
+        if let Some(directories) = musl(host, loader) {
+            search.standard = directories;
+            return search;
+        }
+        search.cache = cache::read(host);
+        if to_be_set_up {
+            search.configured = conf::read(host);
+        }
         if let Some(libc) = search.find("libc.so.6", &[]) {
             search.home = libc.placed.parent().unwrap_or(Path::new("/lib")).to_owned();
         }
@@ -43,53 +56,47 @@ impl Search {
     }
 
     /// Finds the library `name`, first in `paths`.
-    pub fn find(&self, name: &str, paths: &[Place]) -> Option<Found> {
+    pub fn find(&self, name: &str, paths: &[Place]) -> Option<Located> {
         if name.contains('/') {
-            let file = PathBuf::from(name);
-            return self.fits(&file).then(|| Found {
-                placed: file.clone(),
-                file,
-            });
+            return self.fitting(Path::new(name), || PathBuf::from(name));
         }
-        let in_paths = paths.iter().map(|place| Found {
-            file: place.host.join(name),
-            placed: place.placed.join(name),
-        });
-        let in_cache = self
-            .cache
+        let in_paths = paths
             .iter()
-            .filter(|entry| entry.name == name)
-            .map(|entry| {
-                let known = entry
-                    .path
-                    .parent()
-                    .is_some_and(|dir| self.standard.iter().any(|s| s == dir));
-                let placed = if known {
-                    entry.path.clone()
-                } else {
-                    self.home.join(name)
-                };
-                Found {
-                    file: entry.path.clone(),
-                    placed,
-                }
-            });
-        let in_standard = self.standard.iter().map(|directory| {
-            let file = directory.join(name);
-            Found {
-                placed: file.clone(),
-                file,
-            }
-        });
+            .find_map(|place| self.fitting(&place.host.join(name), || place.placed.join(name)));
+        let in_cache = || {
+            let mut entries = self.cache.iter().filter(|entry| entry.name == name);
+            entries.find_map(|entry| self.fitting(&entry.path, || self.place(&entry.path, name)))
+        };
+        let within = |directories: &[PathBuf]| {
+            directories.iter().find_map(|directory| {
+                let file = directory.join(name);
+                self.fitting(&file, || self.place(&file, name))
+            })
+        };
         in_paths
-            .chain(in_cache)
-            .chain(in_standard)
-            .find(|found| self.fits(&found.file))
+            .or_else(in_cache)
+            .or_else(|| within(&self.configured))
+            .or_else(|| within(&self.standard))
+    }
+
+    /// It keeps its path where the loader looks by itself.
+    fn place(&self, file: &Path, name: &str) -> PathBuf {
+        match file.parent() {
+            Some(directory) if self.standard.iter().any(|known| known == directory) => {
+                file.to_owned()
+            }
+            _ => self.home.join(name),
+        }
     }
 
     /// The loader passes over libraries for another machine.
-    fn fits(&self, file: &Path) -> bool {
-        file.is_file() && Object::read(file).is_ok_and(|object| object.machine == self.machine)
+    fn fitting(&self, file: &Path, placed: impl FnOnce() -> PathBuf) -> Option<Located> {
+        let found = self.host.find(file).ok()?;
+        let object = Object::read(&found).ok()?;
+        (object.machine == self.machine).then(|| Located {
+            object,
+            placed: placed(),
+        })
     }
 }
 
@@ -113,4 +120,24 @@ fn standard_directories(machine: Machine) -> Vec<PathBuf> {
         .map(PathBuf::from)
         .chain(plain.iter().map(PathBuf::from))
         .collect()
+}
+
+/// Where musl's loader looks, if it is that: in what a file names, or else where it is used to.
+fn musl(host: &Host, loader: &Path) -> Option<Vec<PathBuf>> {
+    let name = loader.file_name()?.to_str()?;
+    let machine = name.strip_prefix("ld-musl-")?.split('.').next()?;
+    let file = PathBuf::from(format!("/etc/ld-musl-{machine}.path"));
+    let text = host.read(&file, 1 << 16).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let named: Vec<PathBuf> = text
+        .split([':', '\n'])
+        .filter(|part| part.starts_with('/'))
+        .map(PathBuf::from)
+        .collect();
+    Some(match named.is_empty() {
+        true => ["/lib", "/usr/local/lib", "/usr/lib"]
+            .map(PathBuf::from)
+            .to_vec(),
+        false => named,
+    })
 }

@@ -4,9 +4,10 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
+use std::path::{Component, Path};
 
 use super::schema::Template;
-use super::{Applets, TemplateError};
+use super::{Applets, Mode, TemplateError};
 
 /// The paths that `[[user]]` and `[[group]]` become.
 pub const ACCOUNT_FILES: [&str; 2] = ["/etc/passwd", "/etc/group"];
@@ -16,6 +17,8 @@ pub fn check(template: &Template) -> Result<(), TemplateError> {
     check_accounts(template)?;
     check_owners(template)?;
     check_paths(template)?;
+    check_modes(template)?;
+    check_names(template)?;
     for file in &template.files {
         if file.content().is_none() {
             return fail(format!("file {} needs either content or source", file.path));
@@ -25,13 +28,89 @@ pub fn check(template: &Template) -> Result<(), TemplateError> {
         if link.target.is_empty() || link.target.contains('\0') {
             return fail(format!("symlink {} has no usable target", link.path));
         }
+        if leads_out(link.path.as_str(), Path::new(&link.target)) {
+            return fail(format!(
+                "symlink {}: its target {:?} leads out of the root",
+                link.path, link.target
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether what a link has in it goes up from the root of the path that it lies at. In the jail it
+/// would stop there; from outside it leads elsewhere.
+pub fn leads_out(link: &str, target: &Path) -> bool {
+    if target.is_absolute() {
+        return false;
+    }
+    let mut depth = link.split('/').filter(|part| !part.is_empty()).count();
+    // The link's own name is no directory.
+    depth = depth.saturating_sub(1);
+    for component in target.components() {
+        match component {
+            Component::ParentDir if depth == 0 => return true,
+            Component::ParentDir => depth -= 1,
+            Component::Normal(_) => depth += 1,
+            _ => {}
+        }
+    }
+    false
+}
+
+fn check_modes(template: &Template) -> Result<(), TemplateError> {
+    let refused = |path: &dyn std::fmt::Display, mode: Mode, hint: &str| {
+        let mode = String::from(mode);
+        fail(format!(
+            "{path}: mode {mode:?} has set-user-ID or set-group-ID, which does nothing in a jail{hint}"
+        ))
+    };
+    for directory in &template.directories {
+        if directory.mode.sets_id() {
+            return refused(&directory.path, directory.mode, "");
+        }
+    }
+    let hint = "; it takes set_id = true";
+    for file in &template.files {
+        if file.mode.sets_id() && !file.set_id {
+            return refused(&file.path, file.mode, hint);
+        }
+    }
+    for program in &template.programs {
+        if program.mode.sets_id() && !program.set_id {
+            return refused(&program.path, program.mode, hint);
+        }
+    }
+    Ok(())
+}
+
+/// Names of what the host has are parts of paths there.
+fn check_names(template: &Template) -> Result<(), TemplateError> {
+    let lists = template.locales.iter().chain(&template.terminals);
+    let names = lists.flat_map(|list| &list.names.0);
+    for name in names {
+        if name.contains('/') || name.starts_with('.') || name.contains(char::is_control) {
+            return fail(format!("{name:?} is no name of a locale or terminal"));
+        }
+    }
+    for name in template.lists.iter().flat_map(|list| &list.names.0) {
+        let is_path = name.starts_with('/') && super::JailPath::new(name).is_ok();
+        let is_name = !name.contains('/') && !name.starts_with('.');
+        if !is_path && !is_name || name.contains(char::is_control) {
+            return fail(format!(
+                "{name:?} is neither the name of a program nor an absolute path"
+            ));
+        }
     }
     Ok(())
 }
 
 fn check_accounts(template: &Template) -> Result<(), TemplateError> {
-    let users = template.users.iter().map(|user| (&user.name, user.uid));
-    let groups = template.groups.iter().map(|group| (&group.name, group.gid));
+    let users = template.users.iter().map(|user| (&user.name, user.uid.0));
+    let groups = template
+        .groups
+        .iter()
+        .map(|group| (&group.name, group.gid.0));
     check_ids("user", users)?;
     check_ids("group", groups)?;
     for user in &template.users {
@@ -141,6 +220,7 @@ fn check_paths(template: &Template) -> Result<(), TemplateError> {
             paths.extend(links.iter().map(|link| link.as_str()));
         }
     }
+    paths.extend(template.copies.iter().map(|one| one.target().as_str()));
     match first_double(paths.into_iter(), |path| *path) {
         Some(path) if ACCOUNT_FILES.contains(&path) => fail(format!(
             "{path} is made from [[user]] and [[group]] and cannot be given too"

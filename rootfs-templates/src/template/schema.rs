@@ -4,35 +4,59 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::{JailPath, Mode};
+use super::{Id, JailPath, Mode, Words};
 
-/// The whole file.
-#[derive(Clone, Debug, Deserialize)]
+/// The whole file, but for what it extends and its variables, which are gone when it is read as this.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Template {
     pub description: String,
-    #[serde(default, rename = "user")]
+    /// Where what lies in /bin, /sbin and /lib is; in /bin, /sbin and /lib unless said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usr: Option<Usr>,
+    /// Paths that are not to be there, whatever else says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<JailPath>,
+    #[serde(default, rename = "user", skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<User>,
-    #[serde(default, rename = "group")]
+    #[serde(default, rename = "group", skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Group>,
-    #[serde(default, rename = "directory")]
+    #[serde(default, rename = "directory", skip_serializing_if = "Vec::is_empty")]
     pub directories: Vec<Directory>,
-    #[serde(default, rename = "file")]
+    #[serde(default, rename = "file", skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<File>,
-    #[serde(default, rename = "symlink")]
+    #[serde(default, rename = "symlink", skip_serializing_if = "Vec::is_empty")]
     pub symlinks: Vec<Symlink>,
-    #[serde(default, rename = "program")]
+    #[serde(default, rename = "program", skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<Program>,
+    #[serde(default, rename = "programs", skip_serializing_if = "Vec::is_empty")]
+    pub lists: Vec<Programs>,
+    #[serde(default, rename = "copy", skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<Copy>,
+    #[serde(default, rename = "locale", skip_serializing_if = "Vec::is_empty")]
+    pub locales: Vec<Names>,
+    #[serde(default, rename = "terminfo", skip_serializing_if = "Vec::is_empty")]
+    pub terminals: Vec<Names>,
+}
+
+/// Whether there are two of what was once one.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Usr {
+    /// /bin is a directory, and /usr/bin another.
+    Split,
+    /// /bin, /sbin, /lib and those like it are links to the same below /usr.
+    Merged,
 }
 
 /// `[[user]]`: a line of /etc/passwd.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct User {
     pub(crate) name: String,
-    pub(crate) uid: u32,
+    pub(crate) uid: Id,
     pub(crate) group: String,
     #[serde(default)]
     pub(crate) comment: String,
@@ -50,17 +74,17 @@ impl User {
 }
 
 /// `[[group]]`: a line of /etc/group.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Group {
     pub(crate) name: String,
-    pub(crate) gid: u32,
+    pub(crate) gid: Id,
     #[serde(default)]
     pub(crate) members: Vec<String>,
 }
 
 /// `[[directory]]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Directory {
     pub(crate) path: JailPath,
@@ -73,14 +97,19 @@ pub struct Directory {
 }
 
 /// `[[file]]`: with `content`, or copied from `source` on the host.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct File {
     pub(crate) path: JailPath,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) content: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<PathBuf>,
     #[serde(default = "readable")]
     pub(crate) mode: Mode,
+    /// Whether the mode may have set-user-ID or set-group-ID in it.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub(crate) set_id: bool,
     #[serde(default = "root")]
     pub(crate) owner: String,
     #[serde(default = "root")]
@@ -108,7 +137,7 @@ impl File {
 }
 
 /// `[[symlink]]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Symlink {
     pub(crate) path: JailPath,
@@ -116,7 +145,7 @@ pub struct Symlink {
 }
 
 /// `[[program]]`: copied from the host, by path or as found in PATH.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Program {
     pub(crate) source: PathBuf,
@@ -126,26 +155,87 @@ pub struct Program {
     /// Whether the loader and shared libraries it needs come along.
     #[serde(default)]
     pub(crate) libraries: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Applets::is_empty")]
     pub(crate) applets: Applets,
+    /// Whether the mode may have set-user-ID or set-group-ID in it.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub(crate) set_id: bool,
+}
+
+/// `[[programs]]`: several of the host, with what they need, each where it lies there.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Programs {
+    pub(crate) names: Words,
+    /// Where they go, if not where they lie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) directory: Option<JailPath>,
+    /// Whether the loader and shared libraries they need come along.
+    #[serde(default = "yes")]
+    pub(crate) libraries: bool,
+    /// Whether those that are not there are passed over.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub(crate) optional: bool,
+}
+
+/// `[[copy]]`: a file or directory of the host, with all that is in it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Copy {
+    pub(crate) source: JailPath,
+    /// Where it goes, if not where it lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path: Option<JailPath>,
+    /// Whether what programs and libraries in it need comes along.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub(crate) libraries: bool,
+    /// Whether files keep the time of their last change.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub(crate) keep_times: bool,
+    /// Whether it is passed over where it is not there.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub(crate) optional: bool,
+}
+
+impl Copy {
+    /// Where it goes.
+    pub(crate) fn target(&self) -> &JailPath {
+        self.path.as_ref().unwrap_or(&self.source)
+    }
+}
+
+/// `[[locale]]` and `[[terminfo]]`: what the host has under these names.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Names {
+    pub(crate) names: Words,
+    /// Whether those that are not there are passed over.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub(crate) optional: bool,
 }
 
 /// Links by which a program that is many in one, as busybox is, is called.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(untagged, expecting = "applets is \"all\" or a list of absolute paths")]
 pub enum Applets {
     /// These paths.
     Paths(Vec<JailPath>),
-    /// All that the program lists when called with `--list-full`.
+    /// All of which a busybox has the names in it.
     All(All),
 }
 
 /// The word `all`.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum All {
     /// `"all"`.
     All,
+}
+
+impl Applets {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Default for Applets {
@@ -164,6 +254,14 @@ fn home() -> String {
 
 fn shell() -> String {
     "/bin/sh".into()
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_not(flag: &bool) -> bool {
+    !flag
 }
 
 fn traversable() -> Mode {

@@ -6,23 +6,35 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jaula::reach;
-use jaula::template::{build, load};
+use jaula::template::{build, load, setting, How};
+use jaula::text::shown;
 
+use super::progress::Bar;
+use crate::cli::table::bytes;
 use crate::cli::Failure;
 
 pub const EXAMPLES: &str = "\
 Examples:
   jaula rootfs build --template minimal /srv/jail
+  jaula rootfs build -t bash --set also='vim git' /srv/box
   jaula rootfs show minimal > web.toml       change it as you like, then
   jaula rootfs build --template ./web.toml /srv/web";
 
 /// Which template, and where to.
 #[derive(Debug, Args)]
 pub struct Build {
-    /// Template: the name of one that comes with jaula, or a file (a name with a slash, or one
-    /// that ends in .toml)
+    /// Template: a name that \"jaula rootfs list\" tells, or a file (a name with a slash, or one that
+    /// ends in .toml)
     #[arg(short, long, value_name = "NAME|FILE")]
     template: String,
+
+    /// What a variable of the template stands for; can be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
+    set: Vec<(String, String)>,
+
+    /// Take programs and files from the tree DIR in place of this machine's own
+    #[arg(long, value_name = "DIR")]
+    sysroot: Option<PathBuf>,
 
     /// Replace a DIR that is not empty; what was there is kept as DIR.old
     #[arg(short, long)]
@@ -40,16 +52,28 @@ pub struct Build {
 impl Build {
     /// Builds it, and returns the exit status.
     pub fn run(self) -> Result<u8, Failure> {
-        let template = load(&self.template, Path::new("")).map_err(Failure::failed)?;
-        let summary = build(&template, &self.target, self.force).map_err(Failure::failed)?;
+        let settings = self.set.into_iter().collect();
+        let template = load(&self.template, Path::new(""), &settings).map_err(Failure::failed)?;
+        let how = How {
+            replace: self.force,
+            sysroot: self.sysroot,
+        };
+        let mut bar = Bar::new(self.quiet);
+        let built = build(&self.template, &template, &self.target, &how, &mut |at| {
+            bar.show(at);
+        });
+        drop(bar);
+        let summary = built.map_err(Failure::failed)?;
         if !self.quiet {
             jaula::complain!(
-                "jaula: {}: built from {}: {} files ({:.1} MiB), {} symbolic links",
-                self.target.display(),
-                self.template,
+                "jaula: {}: built from {}: {} files ({}), {} directories, {} symbolic links; {}",
+                shown(&self.target),
+                shown(&self.template),
                 summary.files,
-                summary.bytes as f64 / f64::from(1 << 20),
+                bytes(summary.bytes),
+                summary.directories,
                 summary.symlinks,
+                summary.listing.digest(),
             );
             if reach::is_path_exposed(&self.target) == Ok(true) {
                 jaula::complain!("jaula: warning: {}", reach::warning(&self.target));

@@ -5,13 +5,32 @@
 use super::place::{host, Firm};
 use jaula_tests::admin::{output, text};
 use jaula_tests::check;
-use jaula_tests::ktap::{CaseResult, Context, Suite};
+use jaula_tests::ktap::{CaseResult, Context, Failure, Suite};
 use jaula_tests::launch::{complaint, jaula, run};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::process::Stdio;
 
 fn set_mode(path: &str, mode: u32) -> CaseResult {
     fs::set_permissions(path, Permissions::from_mode(mode)).context(path)
+}
+
+/// The modes of what builds have in a directory that are not done.
+fn stages(directory: &str) -> Result<Vec<u32>, Failure> {
+    let mut modes = Vec::new();
+    for entry in fs::read_dir(directory).context(directory)? {
+        let entry = entry.context(directory)?;
+        let is_stage = entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with(".jaula-rootfs-");
+        // It may be gone already.
+        if let (true, Ok(found)) = (is_stage, entry.metadata()) {
+            modes.push(found.mode() & 0o7777);
+        }
+    }
+    Ok(modes)
 }
 
 /// Whether a launch says that users of the host can get to `path`.
@@ -132,32 +151,29 @@ pub fn add(suite: &mut Suite<'_>) {
         || {
             let firm = Firm::new("exposed")?;
             let root = firm.at("jail");
-            // The template's only program, slowly, so that the stage can be seen.
-            let template = firm.at("t.toml");
-            let fifo = "description = \"t\"\n[[directory]]\npath = \"/a\"\n[[program]]\n\
-                    source = \"/srv/stage-seen\"\npath = \"/b\"\napplets = \"all\"\n";
-            let program = format!(
-                "#!/bin/sh\nstat -c '%a %n' {}/.jaula-rootfs-* > {}\necho bin/x\n",
-                firm.at(""),
-                firm.at("seen")
+            // Of a file that takes a while, so that the stage can be seen.
+            let (template, large) = (firm.at("t.toml"), firm.at("large"));
+            fs::write(&large, vec![1; 32 << 20]).context("large")?;
+            let text = format!(
+                "description = \"t\"\n[[directory]]\npath = \"/a\"\n[[file]]\nsource = {large:?}\n\
+                 path = \"/b\"\n"
             );
-            fs::write("/srv/stage-seen", program).context("program")?;
-            set_mode("/srv/stage-seen", 0o755)?;
-            fs::write(&template, fifo).context("template")?;
-            let build = run(&mut jaula(&["rootfs", "build", "-t", &template, &root]));
-            fs::remove_file("/srv/stage-seen").context("program")?;
-            let build = build?;
+            fs::write(&template, text).context("template")?;
+            let mut build = jaula(&["rootfs", "build", "-t", &template, &root]);
+            let build = build.stderr(Stdio::piped()).spawn().context("jaula")?;
+            let mut seen = stages(&firm.at(""))?;
+            while seen.is_empty() && !Path::new(&root).exists() {
+                seen = stages(&firm.at(""))?;
+            }
+            let build = build.wait_with_output().context("jaula")?;
+            fs::remove_file(&large).context("large")?;
             let message = complaint(&build);
             check!(build.status.success(), "{message}");
             check!(
                 message.contains("warning: ") && message.contains("chmod 700"),
                 "{message}"
             );
-            let seen = fs::read_to_string(firm.at("seen")).context("seen")?;
-            check!(
-                seen.starts_with("700 ") && seen.lines().count() == 1,
-                "the stage: {seen}"
-            );
+            check!(seen == [0o700], "the stage: {seen:?}");
             let mode = fs::metadata(&root).context("root")?.mode() & 0o7777;
             check!(
                 mode == 0o755,

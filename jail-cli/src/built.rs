@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What roots were built of, and what was in them then.
+//!
+//! It lies below /var/lib/jaula, where nothing in a root can change it, a file for each root, called by
+//! the digest of its path. The first line is JSON; then there is a line for each file.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use jaula_rootfs::listing::digest_of;
+use jaula_rootfs::{Listing, Template};
+use serde::{Deserialize, Serialize};
+
+use crate::text::shown;
+
+/// Where the files are.
+const DIRECTORY: &str = "/var/lib/jaula/roots";
+
+/// Nobody else may look.
+const MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+
+/// The largest file, in bytes.
+const LARGEST: u64 = 256 << 20;
+
+/// What a root was built of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Built {
+    /// The first line.
+    pub head: Head,
+    /// What was in it.
+    pub listing: Listing,
+}
+
+/// In few words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Where it was put, as far as that can be written so.
+    pub path: String,
+    /// What it was asked for by.
+    pub template: String,
+    /// What the variables of the template stood for.
+    pub settings: BTreeMap<String, String>,
+    /// What stands for all that was in it.
+    pub digest: String,
+}
+
+impl Built {
+    /// One that has just been built.
+    pub fn new(name: &str, template: &Template, listing: &Listing) -> Self {
+        Built {
+            head: Head {
+                path: String::new(),
+                template: name.to_owned(),
+                settings: template.settings().clone(),
+                digest: listing.digest(),
+            },
+            listing: listing.clone(),
+        }
+    }
+
+    /// Notes it for what lies under a name in a directory.
+    ///
+    /// # Errors
+    ///
+    /// Where it could not be noted; then nothing is, of what was there before neither.
+    pub fn note(&self, above: BorrowedFd<'_>, name: &OsStr) -> Result<(), String> {
+        let path = path_of(above).map(|above| above.join(name));
+        let path = path.map_err(|error| error.to_string())?;
+        self.write(Path::new(DIRECTORY), &path)
+    }
+
+    /// What is noted about the directory that is open; none where nothing is.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be read.
+    pub fn of(root: impl AsFd) -> Result<Option<Self>, String> {
+        let path = path_of(root.as_fd()).map_err(|error| error.to_string())?;
+        Self::read(&place(Path::new(DIRECTORY), &path))
+    }
+
+    fn read(file: &Path) -> Result<Option<Self>, String> {
+        let failed = |why: String| format!("{}: {why}", shown(file));
+        let text = match read(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            result => result.map_err(|error| failed(error.to_string()))?,
+        };
+        let whole = text.split_once('\n').and_then(|(head, rest)| {
+            let head: Head = serde_json::from_str(head).ok()?;
+            let listing = Listing::parse(rest)?;
+            // What is cut off would look as if it were gone from the root.
+            (listing.digest() == head.digest).then_some(Built { head, listing })
+        });
+        match whole {
+            None => Err(failed("is not whole; build the root again".into())),
+            whole => Ok(whole),
+        }
+    }
+
+    fn write(&self, directory: &Path, path: &Path) -> Result<(), String> {
+        let file = place(directory, path);
+        let new = file.with_extension("new");
+        let mut head = self.head.clone();
+        head.path = path.to_string_lossy().into_owned();
+        let write = || {
+            let mut made = DirBuilder::new();
+            made.recursive(true).mode(MODE).create(directory)?;
+            // A link in its place would be followed.
+            let _ = fs::remove_file(&new);
+            let mut options = OpenOptions::new();
+            let options = options.write(true).create_new(true).mode(FILE_MODE);
+            let mut opened = options.open(&new)?;
+            writeln!(opened, "{}", serde_json::to_string(&head)?)?;
+            opened.write_all(self.listing.text().as_bytes())?;
+            opened.sync_all()?;
+            fs::rename(&new, &file)?;
+            File::open(directory)?.sync_all()
+        };
+        write().map_err(|error: io::Error| {
+            let _ = fs::remove_file(&new);
+            let _ = fs::remove_file(&file);
+            format!("writing {}: {error}", shown(&file))
+        })
+    }
+}
+
+fn place(directory: &Path, root: &Path) -> PathBuf {
+    let digest = digest_of(root.as_os_str().as_bytes());
+    directory.join(&digest[..32])
+}
+
+fn path_of(directory: BorrowedFd<'_>) -> io::Result<PathBuf> {
+    fs::read_link(format!("/proc/self/fd/{}", directory.as_raw_fd()))
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut options = OpenOptions::new();
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let file = options.read(true).custom_flags(flags).open(path)?;
+    let mut text = String::new();
+    file.take(LARGEST).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_noted_is_read_again_where_it_is_whole() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let root = dir.path().join("root");
+        fs::create_dir(&root).expect("mkdir");
+        fs::write(root.join("a b"), "text").expect("write");
+        let open = File::open(&root).expect("open");
+        let limits = jaula_rootfs::listing::Limits::USUAL;
+        let listing = Listing::of(open.into(), &limits).expect("listed");
+        let template = Template::parse("description = \"t\"").expect("valid");
+        let built = Built::new("mine", &template, &listing);
+        let notes = dir.path().join("notes");
+        let file = place(&notes, &root);
+        assert_eq!(Built::read(&file), Ok(None));
+        built.write(&notes, &root).expect("written");
+        let read = Built::read(&file).expect("read").expect("noted");
+        assert_eq!((read.listing, read.head.template), (listing, "mine".into()));
+        assert_eq!(read.head.path, root.to_string_lossy());
+        let text = fs::read_to_string(&file).expect("text");
+        for length in [0, 1, text.len() / 2, text.len() - 2] {
+            fs::write(&file, &text[..length]).expect("write");
+            assert!(Built::read(&file).is_err(), "{length}");
+        }
+    }
+}

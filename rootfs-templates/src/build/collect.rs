@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! From a template to a plan: what is taken from the host for it.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::plan::{Attributes, Kind, Plan};
+use super::{accounts, data, program, BuildError, Options};
+use crate::closure::closure;
+use crate::host::{Found, Host};
+use crate::template::{Applets, Content, JailPath, Mode, Template};
+
+/// How far a script's interpreter may be a script itself.
+const DEEPEST: usize = 4;
+
+/// What may be in the mode of a file that is taken with a directory: nobody else writes to it, and it
+/// gives nobody anything.
+const KEPT: u32 = 0o755;
+
+/// Gathers what a template asks for.
+pub struct Collector<'a> {
+    pub(super) template: &'a Template,
+    pub(super) host: &'a Host,
+    pub(super) plan: Plan,
+    options: &'a Options,
+    /// Where programs are looked for.
+    directories: Vec<PathBuf>,
+}
+
+impl<'a> Collector<'a> {
+    /// Nothing is gathered so far.
+    pub fn new(template: &'a Template, host: &'a Host, options: &'a Options) -> Self {
+        Collector {
+            template,
+            host,
+            plan: Plan::new(template.usr(), template.without()),
+            options,
+            directories: program::directories(options.sysroot.is_none()),
+        }
+    }
+
+    /// Gathers all of it. What the template says itself comes first, then what comes of that.
+    pub fn collect(mut self) -> Result<Plan, BuildError> {
+        self.directories()?;
+        self.accounts()?;
+        self.files()?;
+        for link in self.template.symlinks() {
+            let target = Kind::Symlink(link.target.clone());
+            self.plan.put(&link.path, target)?;
+        }
+        self.programs()?;
+        self.copies()?;
+        self.lists()?;
+        self.locales()?;
+        self.terminals()?;
+        Ok(self.plan)
+    }
+
+    fn directories(&mut self) -> Result<(), BuildError> {
+        for directory in self.template.directories() {
+            let attributes = self.attributes(directory.mode, &directory.owner, &directory.group);
+            self.plan
+                .put(&directory.path, Kind::Directory(attributes))?;
+        }
+        Ok(())
+    }
+
+    fn accounts(&mut self) -> Result<(), BuildError> {
+        for (path, content) in accounts::files(self.template) {
+            let path = JailPath::new(path).map_err(|error| BuildError::new(path, error))?;
+            let attributes = Attributes::of_root(Mode::READABLE);
+            self.plan.put(&path, Kind::Text(attributes, content))?;
+        }
+        Ok(())
+    }
+
+    fn files(&mut self) -> Result<(), BuildError> {
+        for file in self.template.files() {
+            let attributes = self.attributes(file.mode, &file.owner, &file.group);
+            let kind = match file.content() {
+                Some(Content::Text(text)) => Kind::Text(attributes, text.to_owned()),
+                Some(Content::Host(source)) => {
+                    let found = self.find(source)?;
+                    self.copy_of(source, &found, attributes)?
+                }
+                None => continue,
+            };
+            self.plan.put(&file.path, kind)?;
+        }
+        Ok(())
+    }
+
+    fn programs(&mut self) -> Result<(), BuildError> {
+        let template = self.template;
+        for one in template.programs() {
+            let (path, found) = self.locate(&one.source)?;
+            let kind = self.copy_of(&path, &found, Attributes::of_root(one.mode))?;
+            self.plan.put(&one.path, kind)?;
+        }
+        for one in template.programs() {
+            let (path, found) = self.locate(&one.source)?;
+            if one.libraries {
+                self.needs(&found, &one.path, DEEPEST)?;
+            }
+            match &one.applets {
+                Applets::Paths(links) => {
+                    for link in links {
+                        let target = Kind::Symlink(one.path.as_str().to_owned());
+                        self.plan.put(link, target)?;
+                    }
+                }
+                Applets::All(_) => {
+                    for link in program::applets(self.host, &path)? {
+                        let target = Kind::Symlink(one.path.as_str().to_owned());
+                        self.plan.put_if_free(&link, target)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn lists(&mut self) -> Result<(), BuildError> {
+        let template = self.template;
+        for list in template.lists() {
+            for name in &list.names.0 {
+                let source = Path::new(name);
+                let located = program::locate(self.host, &self.directories, source);
+                let Some((path, found)) = located else {
+                    match list.optional {
+                        true => continue,
+                        false => return Err(self.missing(source)),
+                    }
+                };
+                let path = match (&list.directory, path.file_name()) {
+                    (Some(directory), Some(file)) => Path::new(directory.as_str()).join(file),
+                    _ => path,
+                };
+                self.program(&path, &found, list.libraries, DEEPEST)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a program at a path; by another name of one that is there already, a link to that.
+    fn program(
+        &mut self,
+        path: &Path,
+        found: &Found,
+        libraries: bool,
+        depth: usize,
+    ) -> Result<(), BuildError> {
+        let path = jail_path(path)?;
+        if self.plan.contains(&path) {
+            return Ok(());
+        }
+        let kind = match self.plan.copy_of(&found.real) {
+            Some(first) => Kind::Symlink(first.as_str().to_owned()),
+            None => {
+                let attributes = Attributes::of_root(Mode::TRAVERSABLE);
+                self.copy_of(Path::new(path.as_str()), found, attributes)?
+            }
+        };
+        self.plan.put_if_free(&path, kind)?;
+        match libraries {
+            true => self.needs(found, &path, depth),
+            false => Ok(()),
+        }
+    }
+
+    /// What the program needs that is to be at `placed`: its loader and libraries, or its interpreter.
+    fn needs(&mut self, found: &Found, placed: &JailPath, depth: usize) -> Result<(), BuildError> {
+        let failed = |error: io::Error| BuildError::new(&found.real, error);
+        match program::kind(found).map_err(failed)? {
+            program::Kind::Elf => self.libraries(&found.real, placed),
+            program::Kind::Script(..) if depth == 0 => Err(BuildError::new(
+                &found.real,
+                "its interpreter is a script, whose interpreter is one, and so on",
+            )),
+            program::Kind::Script(interpreter, word) => {
+                let (path, interpreter) = self.locate(&interpreter)?;
+                self.program(&path, &interpreter, true, depth - 1)?;
+                // env(1) starts what comes then.
+                let is_env = path.file_name().is_some_and(|name| name == "env");
+                let word =
+                    word.filter(|word| is_env && !word.to_string_lossy().contains(['-', '=']));
+                if let Some(word) = word {
+                    let (path, named) = self.locate(Path::new(&word))?;
+                    self.program(&path, &named, true, depth - 1)?;
+                }
+                Ok(())
+            }
+            program::Kind::Other => Err(BuildError::new(
+                &found.real,
+                "is neither a program nor a script, and has no libraries",
+            )),
+        }
+    }
+
+    pub(super) fn libraries(
+        &mut self,
+        program: &Path,
+        placed: &JailPath,
+    ) -> Result<(), BuildError> {
+        let placed = self.plan.place(placed);
+        let place = |path: &Path| self.plan.place_path(path);
+        let needed = closure(self.host, program, Path::new(placed.as_str()), &place)
+            .map_err(|error| BuildError::new(program, error))?;
+        for (placed, file) in needed {
+            let placed = jail_path(&placed)?;
+            // Two programs can need the same library.
+            if !self.plan.contains(&placed) {
+                let found = self.find(&file)?;
+                let attributes = Attributes::of_root(Mode::TRAVERSABLE);
+                let kind = self.copy_of(&file, &found, attributes)?;
+                self.plan.put_if_free(&placed, kind)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn copies(&mut self) -> Result<(), BuildError> {
+        let template = self.template;
+        for copy in template.copies() {
+            let source = Path::new(copy.source.as_str());
+            let found = match self.host.find(source) {
+                Ok(found) => found,
+                Err(_) if copy.optional => continue,
+                Err(error) => return Err(BuildError::new(source, error)),
+            };
+            let how = data::How {
+                libraries: copy.libraries,
+                keep_times: copy.keep_times,
+            };
+            self.tree(&found, copy.target(), how)?;
+        }
+        Ok(())
+    }
+
+    /// What is found at a path of the host.
+    pub(super) fn find(&self, path: &Path) -> Result<Found, BuildError> {
+        let found = self.host.find(path);
+        found.map_err(|error| BuildError::new(path, error))
+    }
+
+    fn locate(&self, source: &Path) -> Result<(PathBuf, Found), BuildError> {
+        program::locate(self.host, &self.directories, source).ok_or_else(|| self.missing(source))
+    }
+
+    fn missing(&self, source: &Path) -> BuildError {
+        program::missing(source, self.options.sysroot_path.as_deref())
+    }
+
+    /// A copy of a regular file.
+    pub(super) fn copy_of(
+        &self,
+        source: &Path,
+        found: &Found,
+        attributes: Attributes,
+    ) -> Result<Kind, BuildError> {
+        match found.metadata.is_file() {
+            false => Err(BuildError::new(source, "is not a regular file")),
+            true => Ok(Kind::Copy {
+                attributes,
+                source: found.real.clone(),
+                size: found.metadata.len(),
+                time: None,
+            }),
+        }
+    }
+
+    fn attributes(&self, mode: Mode, owner: &str, group: &str) -> Attributes {
+        Attributes {
+            mode,
+            uid: self.template.uid(owner),
+            gid: self.template.gid(group),
+        }
+    }
+}
+
+/// What a file or directory that is taken with others has, of what it has on the host.
+pub fn attributes_kept(found: &Found) -> Attributes {
+    let mode = found.metadata.permissions().mode() & KEPT;
+    Attributes::of_root(Mode::from_bits(mode))
+}
+
+/// A path of the host as one of the root directory.
+pub fn jail_path(path: &Path) -> Result<JailPath, BuildError> {
+    let text = path.to_str();
+    let text = text.ok_or_else(|| BuildError::new(path, "its name is no UTF-8"))?;
+    JailPath::new(text).map_err(|error| BuildError::new(path, error))
+}
