@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 
 use jaula_rootfs::template::library::{is_path, text};
 use jaula_rootfs::{
-    build_and_tell, Library, Options, Outline, Progress, Settings, Summary, Template,
+    build_and_tell, CheckOptions, Findings, Library, Options, Outline, Progress, Settings, Summary,
+    Template,
 };
 use nix::errno::Errno;
 use nix::unistd::geteuid;
 
-use crate::built::Built;
-use crate::text::shown;
+use crate::built::{Built, Head};
+use crate::text::{reason, shown};
 use crate::trusted_path::{self, Refusal};
 use crate::user::home_of_root;
 
@@ -173,6 +174,44 @@ pub fn build(
         }
     }
     Ok(summary)
+}
+
+/// What was found in a root directory.
+#[derive(Debug)]
+pub struct Checked {
+    /// What it was built of, where that is noted.
+    pub built: Option<Head>,
+    /// What is wrong with it.
+    pub findings: Findings,
+}
+
+/// Looks at the root directory at a path for `user`, and compares it with what was built there.
+///
+/// # Errors
+///
+/// A text that names the path, and why it was not looked at.
+pub fn check(path: &Path, user: &str) -> Result<Checked, String> {
+    let failed = |why: String| format!("{}: {why}", shown(path));
+    let root = trusted_path::open(path).map_err(|refusal| failed(refusal.describe()))?;
+    let kind = nix::sys::stat::fstat(&root).map_err(|errno| failed(reason(errno)))?;
+    if kind.st_mode & libc::S_IFMT != libc::S_IFDIR {
+        return Err(failed("is not a directory".into()));
+    }
+    // What is noted is root's to read, and nobody else's.
+    let built = match geteuid().is_root() {
+        true => Built::of(&root)?,
+        false => None,
+    };
+    let options = CheckOptions {
+        user: Some(user.to_owned()),
+        built: built.as_ref().map(|built| &built.listing),
+        ..CheckOptions::default()
+    };
+    let findings = jaula_rootfs::check(root, &options).map_err(failed)?;
+    Ok(Checked {
+        built: built.map(|built| built.head),
+        findings,
+    })
 }
 
 /// The tree that files are taken from. Links on the way there are root's, or not followed.

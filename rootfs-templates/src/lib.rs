@@ -16,6 +16,7 @@
 
 pub mod build;
 pub mod builtin;
+pub mod check;
 pub mod closure;
 pub mod expand;
 pub mod host;
@@ -25,5 +26,6 @@ mod run;
 pub mod template;
 
 pub use build::{build, build_and_tell, BuildError, Options, Progress, Summary};
+pub use check::{check, CheckOptions, Findings};
 pub use listing::Listing;
 pub use template::{Library, Outline, Settings, Template, TemplateError};

@@ -3,6 +3,7 @@
 //! `jaula rootfs`: root directories from templates.
 
 mod build;
+mod check;
 mod list;
 mod progress;
 mod show;
@@ -20,6 +21,13 @@ pub enum Rootfs {
     /// takes root, for files get the owners that the template names.
     #[command(after_help = build::EXAMPLES)]
     Build(build::Build),
+    /// Look why a root directory does not work, or lets its users do too much
+    ///
+    /// Each line says how bad it is, where and what, and below that what to do. A root that jaula has
+    /// built is compared with what it was then. Nothing in it is executed, and no link followed out of
+    /// it. The exit status is 1 where there is a problem.
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::Check),
     /// List the templates that there are, and where each is
     ///
     /// One in ~/.config/jaula/templates comes before one of the same name in /etc/jaula/templates, and
@@ -34,6 +42,7 @@ impl Rootfs {
     pub fn run(self) -> Result<u8, Failure> {
         match self {
             Rootfs::Build(build) => build.run(),
+            Rootfs::Check(check) => check.run(),
             Rootfs::List(list) => list.run(),
             Rootfs::Show(show) => show.run(),
         }

@@ -8,7 +8,7 @@ mod collect;
 mod data;
 mod error;
 mod plan;
-mod program;
+pub(crate) mod program;
 pub(crate) mod stage;
 mod tree;
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::host::Host;
 
 /// The largest one, in bytes.
-const LARGEST: u64 = 64 << 20;
+const LARGEST: u64 = 16 << 20;
 
 const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
 const HEADER: usize = 48;

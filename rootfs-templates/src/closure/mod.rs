@@ -10,7 +10,7 @@ mod conf;
 mod object;
 mod search;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -86,85 +86,128 @@ pub fn closure(
     placed: &Path,
     place: &dyn Fn(&Path) -> PathBuf,
 ) -> Result<BTreeMap<PathBuf, PathBuf>, ClosureError> {
-    let mut found = look(host, program, placed, place, true)?;
+    let mut inspector = Inspector::new(host, true);
+    let mut found = inspector.look(program, placed, place)?;
     match found.missing.is_empty() {
         true => Ok(found.files),
         false => Err(found.missing.swap_remove(0)),
     }
 }
 
-/// The same of a program in a root that is there, with all that is missing.
-///
-/// # Errors
-///
-/// Where the program itself cannot be read.
-pub fn inspect(host: &Host, program: &Path) -> Result<Closure, ClosureError> {
-    look(host, program, program, &Path::to_owned, false)
+/// The most files that are looked for, however many programs ask for them.
+const MOST: usize = 1_000_000;
+
+/// What programs of one tree need, where many are looked at.
+pub struct Inspector<'a> {
+    host: &'a Host,
+    to_be_set_up: bool,
+    /// By machine and loader.
+    searches: HashMap<(Machine, PathBuf), Search<'a>>,
 }
 
-fn look(
-    host: &Host,
-    program: &Path,
-    placed: &Path,
-    place: &dyn Fn(&Path) -> PathBuf,
-    to_be_set_up: bool,
-) -> Result<Closure, ClosureError> {
-    let read = |path: &Path| {
-        let found = host.find(path).map_err(|source| ClosureError::Read {
+impl<'a> Inspector<'a> {
+    /// Of a tree that is as it is to be.
+    pub fn of(host: &'a Host) -> Self {
+        Self::new(host, false)
+    }
+
+    fn new(host: &'a Host, to_be_set_up: bool) -> Self {
+        Inspector {
+            host,
+            to_be_set_up,
+            searches: HashMap::new(),
+        }
+    }
+
+    /// What a program in the tree needs, with all that is missing.
+    ///
+    /// # Errors
+    ///
+    /// Where the program itself cannot be read.
+    pub fn inspect(&mut self, program: &Path) -> Result<Closure, ClosureError> {
+        self.look(program, program, &Path::to_owned)
+    }
+
+    /// Whether more was looked for than any tree has that is meant well.
+    pub fn is_exhausted(&self) -> bool {
+        self.searches.len() > 100
+            || self.searches.values().map(Search::looked).sum::<usize>() > MOST
+    }
+
+    fn read(&self, path: &Path) -> Result<Object, ClosureError> {
+        let found = self.host.find(path).map_err(|source| ClosureError::Read {
             path: path.to_owned(),
             source,
         })?;
         Object::read(&found)
-    };
-    let first = read(program)?;
-    let mut closure = Closure {
-        machine: Some(first.machine),
-        ..Closure::default()
-    };
-    let loader = first.interpreter.clone();
-    if let Some(loader) = &loader {
-        let reason = match read(loader) {
-            Ok(object) if object.machine == first.machine => None,
-            Ok(_) => Some("is for another machine".to_owned()),
-            Err(ClosureError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
-                Some("is missing".to_owned())
-            }
-            Err(error) => Some(format!("cannot be used: {error}")),
+    }
+
+    fn look(
+        &mut self,
+        program: &Path,
+        placed: &Path,
+        place: &dyn Fn(&Path) -> PathBuf,
+    ) -> Result<Closure, ClosureError> {
+        let first = self.read(program)?;
+        let mut closure = Closure {
+            machine: Some(first.machine),
+            ..Closure::default()
         };
-        match reason {
-            None => drop(closure.files.insert(place(loader), loader.clone())),
-            Some(reason) => closure.missing.push(ClosureError::Loader {
-                program: first.path.clone(),
-                loader: loader.clone(),
-                reason,
-            }),
-        }
-    }
-    let loader = loader.unwrap_or_default();
-    let search = Search::new(host, first.machine, &loader, to_be_set_up);
-    let mut names: Vec<String> = Vec::new();
-    let mut queue = vec![(first, placed.to_owned(), Vec::new())];
-    while let Some((object, placed, inherited)) = queue.pop() {
-        let paths = object.search_paths(&placed, &inherited);
-        for name in &object.needed {
-            let is_loader = loader.file_name().is_some_and(|file| file == name.as_str());
-            if names.contains(name) || is_loader {
-                continue;
+        let loader = first.interpreter.clone();
+        if let Some(loader) = &loader {
+            match self.loader(loader, &first) {
+                Ok(()) => drop(closure.files.insert(place(loader), loader.clone())),
+                Err(error) => closure.missing.push(error),
             }
-            names.push(name.clone());
-            let Some(Located { object, placed }) = search.find(name, &paths.all) else {
-                closure.missing.push(ClosureError::Missing {
-                    name: name.clone(),
-                    needed_by: object.path.clone(),
-                });
-                continue;
-            };
-            let placed = place(&placed);
-            closure.files.insert(placed.clone(), object.path.clone());
-            queue.push((object, placed, paths.inherited.clone()));
         }
+        if first.needed.is_empty() {
+            return Ok(closure);
+        }
+        let loader = loader.unwrap_or_default();
+        let (host, to_be_set_up) = (self.host, self.to_be_set_up);
+        let key = (first.machine, loader.clone());
+        let search = self.searches.entry(key);
+        let search =
+            search.or_insert_with(|| Search::new(host, first.machine, &loader, to_be_set_up));
+        let mut names: HashSet<String> = HashSet::new();
+        let mut queue = vec![(first, placed.to_owned(), Vec::new())];
+        while let Some((object, placed, inherited)) = queue.pop() {
+            let paths = object.search_paths(&placed, &inherited);
+            for name in &object.needed {
+                let is_loader = loader.file_name().is_some_and(|file| file == name.as_str());
+                if is_loader || !names.insert(name.clone()) {
+                    continue;
+                }
+                let Some(Located { object, placed }) = search.find(name, &paths.all) else {
+                    closure.missing.push(ClosureError::Missing {
+                        name: name.clone(),
+                        needed_by: object.path.clone(),
+                    });
+                    continue;
+                };
+                let placed = place(&placed);
+                closure.files.insert(placed.clone(), object.path.clone());
+                queue.push((object, placed, paths.inherited.clone()));
+            }
+        }
+        Ok(closure)
     }
-    Ok(closure)
+
+    fn loader(&self, loader: &Path, program: &Object) -> Result<(), ClosureError> {
+        let reason = match self.read(loader) {
+            Ok(object) if object.machine == program.machine => return Ok(()),
+            Ok(_) => "is for another machine".to_owned(),
+            Err(ClosureError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                "is missing".to_owned()
+            }
+            Err(error) => format!("cannot be used: {error}"),
+        };
+        Err(ClosureError::Loader {
+            program: program.path.clone(),
+            loader: loader.to_owned(),
+            reason,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 //! Where the loader looks for a library when nothing tells it otherwise.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use goblin::elf::header::{EM_386, EM_AARCH64, EM_ARM, EM_X86_64};
@@ -24,7 +26,10 @@ pub struct Search<'a> {
     standard: Vec<PathBuf>,
     /// Directories that ldconfig would make the index of.
     configured: Vec<PathBuf>,
-    cache: Vec<cache::Entry>,
+    /// By name, what the index has.
+    cache: HashMap<String, Vec<PathBuf>>,
+    /// What has been looked at, by path.
+    known: RefCell<HashMap<PathBuf, Option<Object>>>,
     /// Where to put what only the index or its configuration leads to.
     home: PathBuf,
 }
@@ -38,14 +43,17 @@ impl<'a> Search<'a> {
             machine,
             standard: standard_directories(machine),
             configured: Vec::new(),
-            cache: Vec::new(),
+            cache: HashMap::new(),
+            known: RefCell::default(),
             home: "/lib".into(),
         };
         if let Some(directories) = musl(host, loader) {
             search.standard = directories;
             return search;
         }
-        search.cache = cache::read(host);
+        for entry in cache::read(host) {
+            search.cache.entry(entry.name).or_default().push(entry.path);
+        }
         if to_be_set_up {
             search.configured = conf::read(host);
         }
@@ -64,8 +72,8 @@ impl<'a> Search<'a> {
             .iter()
             .find_map(|place| self.fitting(&place.host.join(name), || place.placed.join(name)));
         let in_cache = || {
-            let mut entries = self.cache.iter().filter(|entry| entry.name == name);
-            entries.find_map(|entry| self.fitting(&entry.path, || self.place(&entry.path, name)))
+            let mut paths = self.cache.get(name).into_iter().flatten();
+            paths.find_map(|path| self.fitting(path, || self.place(path, name)))
         };
         let within = |directories: &[PathBuf]| {
             directories.iter().find_map(|directory| {
@@ -91,12 +99,27 @@ impl<'a> Search<'a> {
 
     /// The loader passes over libraries for another machine.
     fn fitting(&self, file: &Path, placed: impl FnOnce() -> PathBuf) -> Option<Located> {
-        let found = self.host.find(file).ok()?;
-        let object = Object::read(&found).ok()?;
+        let known = self.known.borrow().get(file).cloned();
+        let object = known.unwrap_or_else(|| {
+            let object = self.read(file);
+            self.known
+                .borrow_mut()
+                .insert(file.to_owned(), object.clone());
+            object
+        })?;
         (object.machine == self.machine).then(|| Located {
             object,
             placed: placed(),
         })
+    }
+
+    fn read(&self, file: &Path) -> Option<Object> {
+        Object::read(&self.host.find(file).ok()?).ok()
+    }
+
+    /// How many files it has looked for.
+    pub fn looked(&self) -> usize {
+        self.known.borrow().len()
     }
 }
 

@@ -75,6 +75,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// The file system that it lies on.
+    pub fn device(&self) -> u64 {
+        self.metadata.dev()
+    }
+
     /// Where a link leads.
     ///
     /// # Errors
