@@ -59,7 +59,7 @@ impl Collector<'_> {
         let metadata = &found.metadata;
         let kept = attributes_kept(found);
         if metadata.is_symlink() {
-            let text = self.link(found, top)?;
+            let text = self.link(found, target, top)?;
             return self.plan.put_if_free(target, Kind::Symlink(text));
         }
         if metadata.is_file() {
@@ -94,7 +94,7 @@ impl Collector<'_> {
     }
 
     /// What a link says, if that stays in the root.
-    fn link(&self, found: &Found, top: &JailPath) -> Result<String, BuildError> {
+    fn link(&self, found: &Found, at: &JailPath, top: &JailPath) -> Result<String, BuildError> {
         let target = found
             .link()
             .map_err(|error| BuildError::new(&found.real, error))?;
@@ -104,7 +104,7 @@ impl Collector<'_> {
                 "leads to a name that is no UTF-8",
             ));
         };
-        if leads_out(&found.real.to_string_lossy(), &target) {
+        if leads_out(at.as_str(), &target) {
             let what = format!("is a link to {text}, which leads out of the root; see {top}");
             return Err(BuildError::new(&found.real, what));
         }

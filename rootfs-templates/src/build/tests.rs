@@ -333,3 +333,206 @@ fn what_a_killed_build_left_is_removed() {
     assert!(!left.exists());
     assert!(young.exists());
 }
+
+impl Place {
+    /// Builds from a tree in place of the machine's own.
+    fn build_from_tree(&self, text: &str) -> Result<Summary, String> {
+        let template = Template::parse(text).expect("a valid template");
+        let tree = self.dir.path().join("tree");
+        let options = Options {
+            sysroot: Some(fs::File::open(&tree).expect("the tree").into()),
+            sysroot_path: Some(tree),
+            ..Options::default()
+        };
+        build(&template, &self.target(), &options).map_err(|error| error.to_string())
+    }
+
+    fn tree(&self, path: &str, content: &[u8]) -> PathBuf {
+        let path = self.dir.path().join("tree").join(path);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("mkdir");
+        fs::write(&path, content).expect("write");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o4777)).expect("chmod");
+        path
+    }
+}
+
+#[test]
+fn a_second_build_gives_the_same() {
+    let bash = crate::builtin::find("bash").expect("it comes along");
+    let (one, other) = (Place::new(), Place::new());
+    let Some(first) = one.built(bash.source) else {
+        return;
+    };
+    std::thread::sleep(Duration::from_millis(1100));
+    let second = other.built(bash.source).expect("built");
+    assert_eq!(first.listing.text(), second.listing.text());
+    let root = fs::metadata(one.target()).expect("there");
+    assert_eq!(root.mtime(), 0);
+    for (path, item) in first.listing.iter() {
+        assert_eq!((item.time, item.mode & 0o6000), (0, 0), "{path:?}");
+    }
+}
+
+#[test]
+fn the_bash_root_has_what_was_asked_for_and_runs() {
+    let place = Place::new();
+    let bash = crate::builtin::find("bash").expect("it comes along");
+    let Some(_) = place.built(bash.source) else {
+        return;
+    };
+    let script = "cd /usr/bin && echo $PWD && ls -d bash && id -u user && type ps";
+    let mut command = Command::new("chroot");
+    let output = run::output(
+        command
+            .arg(place.target())
+            .args(["/bin/bash", "-c", script]),
+    );
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(
+        text, "/usr/bin\nbash\n1000\nps is /usr/bin/ps\n",
+        "{output:?}"
+    );
+    for link in ["bin", "lib"] {
+        let target = fs::read_link(place.target().join(link)).expect("a link");
+        assert_eq!(target, Path::new("usr").join(link));
+    }
+    assert!(!place.target().join("usr/bin/perl").exists());
+}
+
+#[test]
+fn all_comes_from_the_tree_that_is_given() {
+    let place = Place::new();
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let host = Host::machine().expect("the machine");
+    let needed = crate::closure::closure(
+        &host,
+        Path::new("/bin/ls"),
+        Path::new("/bin/ls"),
+        &Path::to_owned,
+    );
+    let needed = needed.expect("the libraries of ls");
+    let copy = |from: &Path, to: &str| place.tree(to, &fs::read(from).expect("read"));
+    copy(Path::new("/bin/ls"), "usr/local/bin/mine");
+    for (placed, file) in &needed {
+        let name = placed.file_name().expect("a name").to_string_lossy();
+        match name.starts_with("ld-") {
+            true => copy(file, placed.to_str().expect("text")[1..].as_ref()),
+            // Only the configuration of the loader leads there.
+            false => copy(file, &format!("opt/libraries/{name}")),
+        };
+    }
+    place.tree("etc/ld.so.conf", b"/opt/libraries\n");
+    let script = b"#! /usr/bin/env -S sh\n";
+    place.tree("usr/bin/script", script);
+    place.tree("usr/bin/env", &fs::read("/bin/ls").expect("read"));
+    symlink(
+        "/usr/local/bin/mine",
+        place.dir.path().join("tree/usr/bin/also"),
+    )
+    .expect("symlink");
+    let text = "description = \"t\"\nusr = \"merged\"\n[[programs]]\nnames = \"mine also script\"";
+    let summary = place.build_from_tree(text).expect("built");
+    let root = place.target();
+    let is_program = |path: &str| {
+        root.join(path)
+            .metadata()
+            .is_ok_and(|found| found.len() > 30)
+    };
+    assert!(is_program("usr/local/bin/mine") && is_program("usr/bin/env"));
+    assert_eq!(
+        fs::read_link(root.join("usr/bin/also")).expect("a link"),
+        Path::new("/usr/local/bin/mine")
+    );
+    assert_eq!(fs::read(root.join("usr/bin/script")).expect("read"), script);
+    let mut command = Command::new("chroot");
+    let output = run::output(command.arg(&root).args(["/usr/local/bin/mine", "/"]));
+    assert!(output.status.success(), "{output:?}");
+    // Whatever the tree says, nobody is given anything by it.
+    for (path, item) in summary.listing.iter() {
+        let is_link = item.kind == 'l';
+        let given = item.mode & 0o6022;
+        assert!(is_link || (given, item.uid) == (0, 0), "{path:?}: {item:?}");
+    }
+    // It is not the machine's.
+    fs::remove_dir_all(&root).expect("remove");
+    let text = "description = \"t\"\n[[programs]]\nnames = \"bash\"";
+    let error = place.build_from_tree(text).expect_err("not there");
+    assert!(
+        error.contains("bash: no such program in ") && error.contains("/tree"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_directory_is_copied_as_it_is_and_nothing_that_leads_out() {
+    let place = Place::new();
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let old = place.tree("usr/share/data/a/file", b"text");
+    let time = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let open = fs::File::options().write(true).open(&old).expect("open");
+    open.set_modified(time).expect("set the time");
+    place.tree("usr/share/data/big/file", b"big");
+    let data = old
+        .parent()
+        .and_then(Path::parent)
+        .expect("a directory")
+        .to_owned();
+    symlink("../../x", data.join("a/link")).expect("symlink");
+    symlink("/etc/passwd", data.join("absolute")).expect("symlink");
+    let text = "description = \"t\"\nwithout = [\"/data/big\"]\n[[copy]]\n\
+                source = \"/usr/share/data\"\npath = \"/data\"\nkeep_times = true\n[[copy]]\n\
+                source = \"/none\"\noptional = true";
+    let summary = place.build_from_tree(text).expect("built");
+    let paths: Vec<_> = summary
+        .listing
+        .iter()
+        .map(|(path, _)| path.to_str())
+        .collect();
+    let expected = [
+        "/",
+        "/data",
+        "/data/a",
+        "/data/a/file",
+        "/data/a/link",
+        "/data/absolute",
+    ];
+    assert_eq!(paths, expected.map(Some));
+    let file = summary
+        .listing
+        .get(Path::new("/data/a/file"))
+        .expect("there");
+    assert_eq!((file.time, file.mode), (1_000_000_000, 0o755));
+    fs::remove_dir_all(place.target()).expect("remove");
+    symlink("../../../x", data.join("a/out")).expect("symlink");
+    let error = place.build_from_tree(text).expect_err("leads out");
+    assert!(
+        error.contains("/a/out: is a link to ../../../x, which leads out"),
+        "{error}"
+    );
+    fs::remove_file(data.join("a/out")).expect("remove");
+    nix::unistd::mkfifo(&data.join("fifo"), nix::sys::stat::Mode::S_IRWXU).expect("mkfifo");
+    let error = place.build_from_tree(text).expect_err("a FIFO");
+    assert!(error.contains("is a device, FIFO or socket"), "{error}");
+    assert_eq!(place.names(), ["tree"]);
+}
+
+#[test]
+fn what_does_not_fit_is_not_begun() {
+    let place = Place::new();
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let sparse = place.tree("sparse", b"");
+    let file = fs::File::options().write(true).open(sparse).expect("open");
+    if file.set_len(1 << 43).is_err() {
+        return;
+    }
+    let text = "description = \"t\"\n[[file]]\npath = \"/f\"\nsource = \"/sparse\"";
+    let error = place.build_from_tree(text).expect_err("too large");
+    assert!(error.contains(" MiB are free there"), "{error}");
+    assert_eq!(place.names(), ["tree"]);
+}

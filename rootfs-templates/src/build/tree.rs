@@ -83,12 +83,12 @@ impl<'a> Tree<'a> {
 
     /// What cannot be finished is not begun.
     fn check_space(&self, count: usize) -> Result<(), BuildError> {
-        let found = nix::sys::statvfs::fstatvfs(&self.root)
-            .map_err(|errno| BuildError::kernel("/", "asking for the free space", errno))?;
-        let free = u64::from(found.blocks_free()).saturating_mul(u64::from(found.fragment_size()));
+        let found = rustix::fs::fstatvfs(&self.root)
+            .map_err(|error| BuildError::new("/", format!("asking for the free space: {error}")))?;
+        let free = found.f_bfree.saturating_mul(found.f_frsize);
         let needed = self.total.saturating_add(count as u64 * OVERHEAD);
         // A file system that does not tell has none at all.
-        if found.blocks() > 0 && needed > free {
+        if found.f_blocks > 0 && needed > free {
             let mib = |bytes: u64| bytes.div_ceil(1 << 20);
             let what = format!(
                 "takes {} MiB, and {} MiB are free there",

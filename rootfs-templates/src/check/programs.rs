@@ -185,24 +185,29 @@ impl<'a> Programs<'a> {
                 needed.first = needed_by.to_owned();
             }
         }
-        needed.is_command = needed.is_command || is_command(needed_by) || is_library(topic);
+        needed.is_command = needed.is_command
+            || is_command(needed_by)
+            || is_for_programs(topic) && is_of_system(needed_by);
     }
 
     /// Says what is missing, once for all that need it.
     pub fn finish(self, findings: &mut Findings) {
         for ((topic, name), needed) in self.needed {
             let path = Path::new(&name);
-            let by = match needed.others {
-                0 => needed.first.display().to_string(),
-                1 => format!("{} and another", needed.first.display()),
-                others => format!("{} and {others} others", needed.first.display()),
+            let (by, need) = match needed.others {
+                0 => (needed.first.display().to_string(), "needs"),
+                1 => (format!("{} and another", needed.first.display()), "need"),
+                others => (
+                    format!("{} and {others} others", needed.first.display()),
+                    "need",
+                ),
             };
             let detail = needed.detail;
             let finding = match topic {
                 Topic::Library => Finding::problem(
                     topic,
                     path,
-                    format!("is missing, a library that {by} needs{detail}"),
+                    format!("is missing, a library that {by} {need}{detail}"),
                     "put it where the loader looks, and run ldconfig in the root where it has an index",
                 ),
                 Topic::Architecture => Finding::problem(
@@ -210,6 +215,7 @@ impl<'a> Programs<'a> {
                     &needed.first,
                     match needed.others {
                         0 => format!("is a program for another machine ({name})"),
+                        1 => format!("and another are programs for another machine ({name})"),
                         others => format!("and {others} others are for another machine ({name})"),
                     },
                     "take the root of this machine's kind, or build with its own programs",
@@ -217,17 +223,15 @@ impl<'a> Programs<'a> {
                 Topic::Unreadable if path == needed.first => {
                     Finding::problem(topic, path, detail, "chmod a+rX, if it is to be for all")
                 }
-                Topic::Unreadable => Finding::problem(
-                    topic,
-                    path,
-                    format!("{detail}, and {by} needs it"),
-                    "chmod a+rX",
-                ),
+                Topic::Unreadable => {
+                    let what = format!("{detail}, and {by} {need} it");
+                    Finding::problem(topic, path, what, "chmod a+rX")
+                }
                 _ if path == needed.first => Finding::problem(topic, path, detail, "replace it"),
                 _ => Finding::problem(
                     topic,
                     path,
-                    format!("{detail}, and {by} is started by it"),
+                    format!("{detail}, and starts {by}"),
                     "put it there, or leave out what needs it",
                 ),
             };
@@ -242,12 +246,21 @@ impl<'a> Programs<'a> {
     }
 }
 
-fn is_library(topic: Topic) -> bool {
+/// Whether it is about programs for a processor, which lie among scripts that nobody calls.
+fn is_for_programs(topic: Topic) -> bool {
     matches!(topic, Topic::Library | Topic::Architecture)
 }
 
 /// Whether it lies where programs are called by their names.
 fn is_command(path: &Path) -> bool {
     let directory = path.parent().and_then(Path::file_name);
-    directory.is_some_and(|name| name == "bin" || name == "sbin")
+    directory.is_some_and(|name| name == "bin" || name == "sbin") && is_of_system(path)
+}
+
+/// Whether it lies where the programs of a system do, and not what somebody has put somewhere.
+fn is_of_system(path: &Path) -> bool {
+    const SYSTEM: [&str; 5] = ["/bin", "/sbin", "/lib", "/usr", "/opt"];
+    const NOT: [&str; 2] = ["/usr/share", "/usr/src"];
+    let is_in = |all: &[&str]| all.iter().any(|one| path.starts_with(one));
+    is_in(&SYSTEM) && !is_in(&NOT)
 }

@@ -57,8 +57,8 @@ impl<'a> Rights<'a> {
                 mode & 0o7777
             ),
         };
-        // One of root's gives most.
-        let add = match self.was_built_so(entry) {
+        // Where it is not known what was meant, it is only said.
+        let add = match self.built.is_none() || self.was_built_so(entry) {
             true => Finding::note,
             false => Finding::problem,
         };

@@ -93,9 +93,7 @@ fn what_a_program_lacks_is_named_with_who_needs_it() {
     root.write("usr/bin/script", b"#!/usr/bin/perl -w\n", 0o755);
     root.write("usr/lib/script", b"#!/usr/bin/awk\n", 0o755);
     root.write("usr/bin/python", b"#! /usr/bin/env python3\n", 0o755);
-    root.expect(
-        "Problem Interpreter /usr/bin/perl is missing, and /usr/bin/script is started by it",
-    );
+    root.expect("Problem Interpreter /usr/bin/perl is missing, and starts /usr/bin/script");
     root.expect("Note Interpreter /usr/bin/awk is missing");
     root.expect("Problem Interpreter /usr/bin/env is missing");
     for loader in ["usr/lib64", "usr/lib"] {

@@ -178,7 +178,11 @@ impl<'a> Inspector<'a> {
                 if is_loader || !names.insert(name.clone()) {
                     continue;
                 }
-                let Some(Located { object, placed }) = search.find(name, &paths.all) else {
+                let located = match name.contains('/') {
+                    true => search.at(&object.expand(name, &placed)),
+                    false => search.find(name, &paths.all),
+                };
+                let Some(Located { object, placed }) = located else {
                     closure.missing.push(ClosureError::Missing {
                         name: name.clone(),
                         needed_by: object.path.clone(),

@@ -125,7 +125,8 @@ impl Object {
         }
     }
 
-    fn expand(&self, entry: &str, placed: &Path) -> Place {
+    /// What a name with a slash stands for.
+    pub fn expand(&self, entry: &str, placed: &Path) -> Place {
         let with = |path: &Path| {
             let origin = path.parent().unwrap_or(Path::new("/")).to_string_lossy();
             let text = entry

@@ -65,9 +65,6 @@ impl<'a> Search<'a> {
 
     /// Finds the library `name`, first in `paths`.
     pub fn find(&self, name: &str, paths: &[Place]) -> Option<Located> {
-        if name.contains('/') {
-            return self.fitting(Path::new(name), || PathBuf::from(name));
-        }
         let in_paths = paths
             .iter()
             .find_map(|place| self.fitting(&place.host.join(name), || place.placed.join(name)));
@@ -85,6 +82,11 @@ impl<'a> Search<'a> {
             .or_else(in_cache)
             .or_else(|| within(&self.configured))
             .or_else(|| within(&self.standard))
+    }
+
+    /// Finds the library at a place.
+    pub fn at(&self, place: &Place) -> Option<Located> {
+        self.fitting(&place.host, || place.placed.clone())
     }
 
     /// It keeps its path where the loader looks by itself.

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
+use std::fs;
+
+use tempfile::TempDir;
+
 use super::*;
 
 const ACCOUNTS: &str = r#"
@@ -142,4 +146,208 @@ fn a_file_that_cannot_be_read_is_named() {
         .expect_err("missing")
         .to_string();
     assert!(text.starts_with("/no/such.toml: "), "{text}");
+}
+
+/// A library of templates.
+struct Shelf {
+    dirs: Vec<TempDir>,
+}
+
+impl Shelf {
+    fn new(count: usize) -> Self {
+        let dir = |_| tempfile::tempdir().expect("temporary directory");
+        Shelf {
+            dirs: (0..count).map(dir).collect(),
+        }
+    }
+
+    fn put(&self, place: usize, name: &str, text: &str) {
+        let path = self.dirs[place].path().join(name).with_extension("toml");
+        fs::write(path, format!("description = \"{name} {place}\"\n{text}")).expect("write");
+    }
+
+    fn library(&self) -> Library {
+        Library {
+            directories: self.dirs.iter().map(|dir| dir.path().to_owned()).collect(),
+            ..Library::default()
+        }
+    }
+
+    fn load(&self, name: &str, settings: &[(&str, &str)]) -> Result<Template, String> {
+        let settings = settings
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let template = Template::load_named(name, &self.library(), &settings.collect());
+        template.map_err(|error| error.to_string())
+    }
+
+    fn error(&self, name: &str, settings: &[(&str, &str)]) -> String {
+        self.load(name, settings).expect_err("refused")
+    }
+}
+
+#[test]
+fn what_extends_puts_its_own_in_place() {
+    let shelf = Shelf::new(1);
+    shelf.put(
+        0,
+        "base",
+        "[[user]]\nname=\"u\"\nuid=5\ngroup=\"g\"\n[[group]]\nname=\"g\"\ngid=5\n\
+         [[directory]]\npath=\"/a\"\n[[symlink]]\npath=\"/b\"\ntarget=\"x\"\n\
+         [[program]]\nsource=\"sh\"\npath=\"/p\"\napplets=[\"/q\", \"/r\"]",
+    );
+    shelf.put(0, "other", "[[file]]\npath=\"/c\"\ncontent=\"other\"");
+    shelf.put(
+        0,
+        "child",
+        "extends=[\"base\", \"other\"]\nwithout=[\"/a\"]\n\
+         [[user]]\nname=\"u\"\nuid=7\ngroup=\"g\"\n\
+         [[file]]\npath=\"/b\"\ncontent=\"b\"\n[[file]]\npath=\"/q\"\ncontent=\"q\"",
+    );
+    let child = shelf.load("child", &[]).expect("valid");
+    assert_eq!(child.description(), "child 0");
+    assert_eq!((child.uid("u"), child.gid("g")), (7, 5));
+    assert!(child.symlinks().is_empty());
+    let files: Vec<_> = child
+        .files()
+        .iter()
+        .map(|file| file.path.as_str())
+        .collect();
+    assert_eq!(files, ["/c", "/b", "/q"]);
+    let Applets::Paths(links) = &child.programs()[0].applets else {
+        panic!("a list");
+    };
+    assert_eq!(links.len(), 1);
+    assert_eq!(child.without().len(), 1);
+    // What is printed is the same, and says so itself.
+    let again = Template::parse(&child.to_toml().expect("TOML")).expect("valid");
+    assert_eq!(again.to_toml(), child.to_toml());
+}
+
+#[test]
+fn circles_and_unknown_names_are_refused_with_the_chain() {
+    let shelf = Shelf::new(1);
+    shelf.put(0, "a", "extends=\"b\"");
+    shelf.put(0, "b", "extends=\"c\"");
+    shelf.put(0, "c", "extends=\"a\"");
+    let error = shelf.error("a", &[]);
+    assert!(
+        error.starts_with("templates extend each other in a circle: a ("),
+        "{error}"
+    );
+    assert_eq!(error.matches(" extends ").count(), 3, "{error}");
+    shelf.put(0, "d", "extends=\"nowhere\"");
+    shelf.put(0, "e", "extends=\"d\"");
+    let error = shelf.error("e", &[]);
+    assert!(
+        error.starts_with("e (") && error.contains(") extends d ("),
+        "{error}"
+    );
+    assert!(
+        error.contains(") extends nowhere: nowhere: no such template; there are: a, b"),
+        "{error}"
+    );
+    let error = shelf.error("none", &[]);
+    assert!(
+        error.contains("there are: a, b, bash, c, d, e, minimal"),
+        "{error}"
+    );
+    assert!(shelf.error("../a", &[]).contains("no such file"));
+}
+
+#[test]
+fn the_first_place_counts_and_can_extend_what_it_hides() {
+    let shelf = Shelf::new(2);
+    shelf.put(
+        0,
+        "minimal",
+        "extends=\"minimal\"\n[[directory]]\npath=\"/first\"",
+    );
+    shelf.put(
+        1,
+        "minimal",
+        "extends=\"minimal\"\n[[directory]]\npath=\"/second\"",
+    );
+    shelf.put(1, "x", "");
+    let template = shelf.load("minimal", &[]).expect("valid");
+    let has = |path: &str| {
+        template
+            .directories()
+            .iter()
+            .any(|one| one.path.as_str() == path)
+    };
+    assert!(has("/first") && has("/second") && has("/bin"));
+    assert_eq!(template.description(), "minimal 0");
+    let outline = Template::outline("x", &shelf.library()).expect("there");
+    assert_eq!(
+        outline.origin,
+        Origin::File(shelf.dirs[1].path().join("x.toml"))
+    );
+    // It extends itself where nothing is behind it.
+    shelf.put(0, "own", "extends=\"own\"");
+    assert!(shelf.error("own", &[]).contains("no such template"));
+}
+
+#[test]
+fn variables_stand_for_texts() {
+    let shelf = Shelf::new(1);
+    shelf.put(
+        0,
+        "base",
+        "[variable.where]\ndefault=\"/srv/${name}\"\n[variable.name]\ndescription=\"of it\"\n\
+         [variable.id]\ndefault=\"7\"\n[[group]]\nname=\"${name}\"\ngid=\"${id}\"\n\
+         [[directory]]\npath=\"${where}\"\n[[file]]\npath=\"/f\"\ncontent=\"$${x} ${id}\"",
+    );
+    shelf.put(0, "child", "extends=\"base\"\n[variable.id]\ndefault=\"8\"");
+    let template = shelf.load("child", &[("name", "web")]).expect("valid");
+    assert_eq!(template.directories()[0].path.as_str(), "/srv/web");
+    assert_eq!(template.gid("web"), 8);
+    assert_eq!(template.files()[0].content.as_deref(), Some("${x} 8"));
+    let again = Template::parse(&template.to_toml().expect("TOML")).expect("valid");
+    assert_eq!(again.files()[0].content, template.files()[0].content);
+    // Nothing is replaced in what is given.
+    let error = shelf.error("child", &[("name", "${id}")]);
+    assert!(error.contains("group name \"${id}\""), "{error}");
+    let error = shelf.error("child", &[]);
+    assert!(
+        error.contains("needs a value for: name (of it); give it with --set"),
+        "{error}"
+    );
+    let error = shelf.error("child", &[("name", "x"), ("nmae", "y")]);
+    assert!(
+        error.contains("no variable nmae; there are: id, name, where"),
+        "{error}"
+    );
+    let error = shelf.error("child", &[("name", "x"), ("id", "-1")]);
+    assert!(error.contains("base.toml: line 10, column 5: "), "{error}");
+    shelf.put(
+        0,
+        "loop",
+        "[variable.a]\ndefault=\"${b}\"\n[variable.b]\ndefault=\"${a}\"",
+    );
+    assert!(shelf.error("loop", &[]).contains("stands for itself"));
+    shelf.put(0, "unknown", "[[file]]\npath=\"/f\"\ncontent=\"${no}\"");
+    let error = shelf.error("unknown", &[]);
+    assert!(
+        error.contains("unknown.toml: line 4, column 9: there is no variable no;"),
+        "{error}"
+    );
+    let long = "x".repeat(crate::expand::LONGEST + 1);
+    assert!(shelf
+        .error("child", &[("name", &long)])
+        .contains("longer than"));
+}
+
+#[test]
+fn links_out_of_the_root_and_privileges_are_refused() {
+    for target in ["..", "../x", "a/../../x", "./../x"] {
+        let text = error(&format!("[[symlink]]\npath=\"/l\"\ntarget=\"{target}\""));
+        assert!(text.contains("leads out of the root"), "{target}: {text}");
+    }
+    let link = "[[symlink]]\npath=\"/a/b/l\"\ntarget=\"../../x/../y\"";
+    assert!(Template::parse(&format!("description=\"t\"\n{link}")).is_ok());
+    let file = "[[file]]\npath=\"/a\"\ncontent=\"\"\nmode=\"4755\"";
+    assert!(error(file).contains("it takes set_id = true"));
+    let text = format!("description=\"t\"\n{file}\nset_id=true");
+    assert!(Template::parse(&text).is_ok());
 }
