@@ -23,6 +23,7 @@ const KEPT: u32 = 0o755;
 pub struct Collector<'a> {
     pub(super) template: &'a Template,
     pub(super) host: &'a Host,
+    machine: &'a Host,
     pub(super) plan: Plan,
     options: &'a Options,
     /// Where programs are looked for.
@@ -31,10 +32,16 @@ pub struct Collector<'a> {
 
 impl<'a> Collector<'a> {
     /// Nothing is gathered so far.
-    pub fn new(template: &'a Template, host: &'a Host, options: &'a Options) -> Self {
+    pub fn new(
+        template: &'a Template,
+        host: &'a Host,
+        machine: &'a Host,
+        options: &'a Options,
+    ) -> Self {
         Collector {
             template,
             host,
+            machine,
             plan: Plan::new(template.usr(), template.without()),
             options,
             directories: program::directories(options.sysroot.is_none()),
@@ -81,6 +88,15 @@ impl<'a> Collector<'a> {
             let attributes = self.attributes(file.mode, &file.owner, &file.group);
             let kind = match file.content() {
                 Some(Content::Text(text)) => Kind::Text(attributes, text.to_owned()),
+                Some(Content::Host(source)) if file.is_beside => {
+                    let found = self.machine.find(source);
+                    let found = found.map_err(|error| BuildError::new(source, error))?;
+                    let mut kind = self.copy_of(source, &found, attributes)?;
+                    if let Kind::Copy { of_machine, .. } = &mut kind {
+                        *of_machine = true;
+                    }
+                    kind
+                }
                 Some(Content::Host(source)) => {
                     let found = self.find(source)?;
                     self.copy_of(source, &found, attributes)?
@@ -180,14 +196,14 @@ impl<'a> Collector<'a> {
                 "its interpreter is a script, whose interpreter is one, and so on",
             )),
             program::Kind::Script(interpreter, word) => {
-                let (path, interpreter) = self.locate(&interpreter)?;
+                let (path, interpreter) = self.starter(found, &interpreter)?;
                 self.program(&path, &interpreter, true, depth - 1)?;
                 // env(1) starts what comes then.
                 let is_env = path.file_name().is_some_and(|name| name == "env");
                 let word =
                     word.filter(|word| is_env && !word.to_string_lossy().contains(['-', '=']));
                 if let Some(word) = word {
-                    let (path, named) = self.locate(Path::new(&word))?;
+                    let (path, named) = self.starter(found, Path::new(&word))?;
                     self.program(&path, &named, true, depth - 1)?;
                 }
                 Ok(())
@@ -249,6 +265,17 @@ impl<'a> Collector<'a> {
         program::locate(self.host, &self.directories, source).ok_or_else(|| self.missing(source))
     }
 
+    /// What starts a script.
+    fn starter(&self, script: &Found, name: &Path) -> Result<(PathBuf, Found), BuildError> {
+        let found = program::locate(self.host, &self.directories, name);
+        found.ok_or_else(|| {
+            let name = name.display();
+            let what =
+                format!("its interpreter {name} is not there; install it, or leave this out");
+            BuildError::new(&script.real, what)
+        })
+    }
+
     fn missing(&self, source: &Path) -> BuildError {
         program::missing(source, self.options.sysroot_path.as_deref())
     }
@@ -263,6 +290,7 @@ impl<'a> Collector<'a> {
         match found.metadata.is_file() {
             false => Err(BuildError::new(source, "is not a regular file")),
             true => Ok(Kind::Copy {
+                of_machine: false,
                 attributes,
                 source: found.real.clone(),
                 size: found.metadata.len(),

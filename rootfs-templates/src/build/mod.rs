@@ -96,16 +96,17 @@ pub fn build_and_tell(
 ) -> Result<Summary, BuildError> {
     let time = time()?;
     let shown = options.sysroot_path.as_deref().unwrap_or(Path::new("/"));
-    let host = match &options.sysroot {
-        Some(tree) => tree.try_clone().and_then(Host::of),
-        None => Host::machine(),
-    };
-    let host = host.map_err(|error| BuildError::new(shown, error))?;
+    let machine = Host::machine().map_err(|error| BuildError::new("/", error))?;
+    let tree = options.sysroot.as_ref();
+    let tree = tree.map(|tree| tree.try_clone().and_then(Host::of));
+    let tree = tree.transpose();
+    let tree = tree.map_err(|error| BuildError::new(shown, error))?;
+    let host = tree.as_ref().unwrap_or(&machine);
     let above = options.above.as_ref().map(AsFd::as_fd);
     let stage = Stage::new(target, options.replace, above)?;
-    let plan = Collector::new(template, &host, options).collect()?;
+    let plan = Collector::new(template, host, &machine, options).collect()?;
     let entries = plan.finish()?;
-    let tree = Tree::new(stage.open()?, &host, time, progress)?;
+    let tree = Tree::new(stage.open()?, host, &machine, time, progress)?;
     let mut summary = tree.fill(&entries)?;
     let listing = Listing::of(stage.open()?, &Limits::NONE);
     summary.listing = listing.map_err(|error| BuildError::new(target, error))?;

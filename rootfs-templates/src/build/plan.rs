@@ -40,8 +40,10 @@ pub enum Kind {
     Directory(Attributes),
     /// A file with this in it.
     Text(Attributes, String),
-    /// A copy of a file of the host: its real path, its size, and its time where that is kept.
+    /// A copy of a file of the host: its real path, its size, and its time where that is kept. It can
+    /// be one of the machine, whatever tree others are taken from.
     Copy {
+        of_machine: bool,
         attributes: Attributes,
         source: PathBuf,
         size: u64,
@@ -129,7 +131,12 @@ impl Plan {
         if self.entries.len() >= MOST {
             return Err(BuildError::new("/", format!("more than {MOST} files")));
         }
-        if let Kind::Copy { source, .. } = &kind {
+        if let Kind::Copy {
+            source,
+            of_machine: false,
+            ..
+        } = &kind
+        {
             let source = source.clone();
             self.sources.entry(source).or_insert_with(|| path.clone());
         }

@@ -536,3 +536,30 @@ fn what_does_not_fit_is_not_begun() {
     assert!(error.contains(" MiB are free there"), "{error}");
     assert_eq!(place.names(), ["tree"]);
 }
+
+#[test]
+fn a_file_beside_the_template_is_not_one_of_the_tree() {
+    let place = Place::new();
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    place.tree("etc/motd", b"of the tree");
+    let beside = place.dir.path().join("templates");
+    fs::create_dir(&beside).expect("mkdir");
+    fs::write(beside.join("motd"), "beside").expect("write");
+    let text = "description = \"t\"\n[[file]]\npath = \"/a\"\nsource = \"motd\"\n\
+                [[file]]\npath = \"/b\"\nsource = \"/etc/motd\"";
+    fs::write(beside.join("t.toml"), text).expect("write");
+    let tree = place.dir.path().join("tree");
+    let template = Template::load(&beside.join("t.toml")).expect("valid");
+    let options = Options {
+        sysroot: Some(fs::File::open(&tree).expect("the tree").into()),
+        ..Options::default()
+    };
+    build(&template, &place.target(), &options).expect("built");
+    let read = |name| fs::read_to_string(place.target().join(name)).expect("a file");
+    assert_eq!(
+        (read("a"), read("b")),
+        ("beside".into(), "of the tree".into())
+    );
+}

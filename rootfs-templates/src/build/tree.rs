@@ -31,6 +31,7 @@ const OVERHEAD: u64 = 4096;
 pub struct Tree<'a> {
     root: OwnedFd,
     host: &'a Host,
+    machine: &'a Host,
     /// What everything is given as the time of its last change.
     time: SystemTime,
     progress: &'a mut dyn FnMut(Progress<'_>),
@@ -43,6 +44,7 @@ impl<'a> Tree<'a> {
     pub fn new(
         root: OwnedFd,
         host: &'a Host,
+        machine: &'a Host,
         time: SystemTime,
         progress: &'a mut dyn FnMut(Progress<'_>),
     ) -> Result<Self, BuildError> {
@@ -54,6 +56,7 @@ impl<'a> Tree<'a> {
         Ok(Tree {
             root,
             host,
+            machine,
             time,
             progress,
             summary: Summary::default(),
@@ -117,12 +120,17 @@ impl<'a> Tree<'a> {
                 set_time(&file, path.as_str(), self.time)
             }
             Kind::Copy {
+                of_machine,
                 attributes,
                 source,
                 size,
                 time,
             } => {
-                let content = self.host.open(source);
+                let host = match of_machine {
+                    true => self.machine,
+                    false => self.host,
+                };
+                let content = host.open(source);
                 let content = content.map_err(|error| BuildError::new(source, error))?;
                 let file = create(&parent, name, path)?;
                 self.write(&file, path, content, *size)?;

@@ -356,6 +356,29 @@ mod tests {
     }
 
     #[test]
+    fn whatever_the_headers_say_is_read_within_bounds() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let host = crate::host::Host::at(dir.path()).expect("the tree");
+        let whole = std::fs::read("/bin/ls").expect("ls");
+        let read = |bytes: &[u8]| {
+            std::fs::write(dir.path().join("ls"), bytes).expect("write");
+            let found = host.find(Path::new("/ls")).expect("there");
+            Object::read(&found).is_ok()
+        };
+        assert!(read(&whole));
+        let mut survived = 0;
+        for at in 0..900 {
+            for value in [0, 0x7f, 0xff] {
+                let mut bytes = whole[..1024].to_vec();
+                bytes[at] = value;
+                survived += u32::from(read(&bytes));
+            }
+        }
+        // Without what the headers point at, hardly any is one.
+        assert!(survived < 900, "{survived}");
+    }
+
+    #[test]
     fn an_rpath_is_inherited_and_a_runpath_puts_it_out_of_force() {
         let above = [place("/above", "/above")];
         let paths = object(&["${ORIGIN}"], &[]).search_paths(Path::new("/bin/app"), &above);

@@ -162,7 +162,8 @@ impl Layer {
             None => self.found.wrong(error.message()),
         })?;
         if let Some(base) = self.found.base() {
-            template.begin_paths_at(base);
+            let base = std::path::absolute(base).map_err(|error| self.found.wrong(error))?;
+            template.begin_paths_at(&base);
         }
         Ok(template)
     }

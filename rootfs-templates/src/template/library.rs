@@ -120,7 +120,10 @@ impl Found {
     /// Where the paths in it begin that are not absolute.
     pub fn base(&self) -> Option<&Path> {
         match &self.origin {
-            Origin::File(path) => path.parent(),
+            Origin::File(path) => match path.parent() {
+                Some(parent) if parent.as_os_str().is_empty() => Some(Path::new(".")),
+                parent => parent,
+            },
             Origin::Builtin | Origin::Text => None,
         }
     }

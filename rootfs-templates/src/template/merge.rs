@@ -61,6 +61,7 @@ impl Template {
     pub(super) fn begin_paths_at(&mut self, base: &Path) {
         for file in &mut self.files {
             if let Some(source) = &mut file.source {
+                file.is_beside = !source.is_absolute();
                 *source = base.join(&source);
             }
         }

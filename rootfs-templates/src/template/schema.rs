@@ -105,6 +105,9 @@ pub struct File {
     pub(crate) content: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<PathBuf>,
+    /// Whether that lies beside the template, and not in the tree that other files are taken from.
+    #[serde(skip)]
+    pub(crate) is_beside: bool,
     #[serde(default = "readable")]
     pub(crate) mode: Mode,
     /// Whether the mode may have set-user-ID or set-group-ID in it.

@@ -38,6 +38,7 @@ mod random;
 mod reach_down;
 mod report;
 mod reported;
+mod rootfs;
 mod selinux;
 mod services;
 mod stacking;
@@ -91,6 +92,7 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("reach_down", reach_down::main),
     ("report", report::main),
     ("reported", reported::main),
+    ("rootfs", rootfs::main),
     ("services", services::main),
     ("selinux", selinux::main),
     ("stacking", stacking::main),
