@@ -129,8 +129,9 @@ impl Layers {
     /// What is wrong with one of them, and where.
     pub fn merge(&self, values: &Values) -> Result<schema::Template, TemplateError> {
         let mut merged: Option<schema::Template> = None;
+        let mut room = Values::room();
         for layer in &self.all {
-            let template = layer.read(values)?;
+            let template = layer.read(values, &mut room)?;
             match &mut merged {
                 None => merged = Some(template),
                 Some(merged) => merged.extend(template),
@@ -145,7 +146,7 @@ fn is_same(one: &Found, other: &Found) -> bool {
 }
 
 impl Layer {
-    fn read(&self, values: &Values) -> Result<schema::Template, TemplateError> {
+    fn read(&self, values: &Values, room: &mut usize) -> Result<schema::Template, TemplateError> {
         let text = &self.found.text;
         let table = DeTable::parse(text).map_err(|error| self.found.wrong(error))?;
         let span = table.span();
@@ -154,7 +155,7 @@ impl Layer {
         table.remove(VARIABLE);
         let mut value = Spanned::new(span, DeValue::Table(table));
         values
-            .put_into(&mut value)
+            .put_into(&mut value, room)
             .map_err(|(at, what)| self.wrong(at, &what))?;
         let template = schema::Template::deserialize(ValueDeserializer::from(value));
         let mut template = template.map_err(|error| match error.span() {

@@ -351,3 +351,33 @@ fn links_out_of_the_root_and_privileges_are_refused() {
     let text = format!("description=\"t\"\n{file}\nset_id=true");
     assert!(Template::parse(&text).is_ok());
 }
+
+#[test]
+fn variables_make_no_more_than_anybody_means() {
+    let variable =
+        |name: usize, default: &str| format!("[variable.v{name}]\ndefault=\"{default}\"\n");
+    let row = |count: usize, of: &dyn Fn(usize) -> String| -> String {
+        let last = variable(count, "");
+        (0..count)
+            .map(|name| variable(name, &of(name)))
+            .collect::<String>()
+            + &last
+    };
+    let parse = |text: &str| {
+        let parsed = Template::parse(&format!("description=\"t\"\n{text}"));
+        parsed.map(drop).map_err(|error| error.to_string())
+    };
+    // Each looks up the next one twice, which is nothing.
+    let doubled = |name: usize| format!("${{v{0}}}${{v{0}}}", name + 1);
+    assert_eq!(parse(&row(60, &doubled)), Ok(()));
+    let error = parse(&row(150, &doubled)).expect_err("deep");
+    assert!(error.contains("through more than 100"), "{error}");
+    let large = variable(0, &"x".repeat(60_000));
+    let files = |count: usize| -> String {
+        let file = |name: usize| format!("[[file]]\npath=\"/{name}\"\ncontent=\"${{v0}}\"\n");
+        (0..count).map(file).collect()
+    };
+    assert_eq!(parse(&(large.clone() + &files(100))), Ok(()));
+    let error = parse(&(large + &files(1000))).expect_err("large");
+    assert!(error.contains("of it together"), "{error}");
+}

@@ -11,6 +11,13 @@ use toml::Spanned;
 use super::TemplateError;
 use crate::expand::{expand, Wrong, BEGINNING, LITERAL, LONGEST};
 
+/// Through how many others one may stand for something.
+const DEEPEST: usize = 100;
+
+/// How much all texts may become together, in bytes: a file of a mebibyte could make terabytes
+/// otherwise.
+const MOST: usize = 16 << 20;
+
 /// `[variable.NAME]`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -78,12 +85,13 @@ impl Variables {
             variables: self,
             settings,
             path: Vec::new(),
+            known: BTreeMap::new(),
+            left: MOST,
         };
-        let mut values = Values::default();
         for name in self.0.keys() {
-            values.0.insert(name.clone(), resolving.text_of(name)?);
+            resolving.text_of(name)?;
         }
-        Ok(values)
+        Ok(Values(resolving.known))
     }
 }
 
@@ -95,18 +103,35 @@ struct Resolving<'a> {
     settings: &'a Settings,
     /// From a name to one that it stands for, and so on.
     path: Vec<String>,
+    /// What has been looked up: each is, once.
+    known: BTreeMap<String, String>,
+    left: usize,
 }
 
 impl Resolving<'_> {
     fn text_of(&mut self, name: &str) -> Result<String, TemplateError> {
-        if let Some(text) = self.settings.get(name) {
-            return match text.len() > LONGEST {
-                true => Err(about(name, &too_long())),
-                false => Ok(text.clone()),
-            };
+        if let Some(text) = self.known.get(name) {
+            return Ok(text.clone());
         }
+        let text = match self.settings.get(name) {
+            Some(text) if text.len() > LONGEST => return Err(about(name, &too_long())),
+            Some(text) => text.clone(),
+            None => self.default_of(name)?,
+        };
+        let left = self.left.checked_sub(name.len() + text.len());
+        self.left = left.ok_or_else(|| about(name, &too_much()))?;
+        self.known.insert(name.to_owned(), text.clone());
+        Ok(text)
+    }
+
+    fn default_of(&mut self, name: &str) -> Result<String, TemplateError> {
         if self.path.iter().any(|on_path| on_path == name) {
             return Err(about(name, "it stands for itself"));
+        }
+        if self.path.len() >= DEEPEST {
+            let what =
+                format!("variables stand for each other through more than {DEEPEST} of them");
+            return Err(about(name, &what));
         }
         let declared = self.variables.0.get(name);
         let text = declared.and_then(|declared| declared.default.as_deref());
@@ -133,6 +158,10 @@ fn too_long() -> String {
     format!("it is longer than {LONGEST} bytes")
 }
 
+fn too_much() -> String {
+    format!("variables make more than {MOST} bytes of it together")
+}
+
 fn describe<E>(wrong: &Wrong<E>) -> String {
     match wrong {
         Wrong::Unknown(name) => format!(
@@ -156,21 +185,34 @@ impl Values {
         self.0.iter()
     }
 
+    /// How much they may make of the texts of all templates together.
+    pub(super) fn room() -> usize {
+        MOST
+    }
+
     /// Puts them into all texts of a value; else says where something is wrong, and what.
-    pub(super) fn put_into(&self, value: &mut Spanned<DeValue<'_>>) -> Result<(), (usize, String)> {
+    pub(super) fn put_into(
+        &self,
+        value: &mut Spanned<DeValue<'_>>,
+        room: &mut usize,
+    ) -> Result<(), (usize, String)> {
         let at = value.span().start;
         match value.get_mut() {
             DeValue::String(text) if text.contains(BEGINNING) => {
                 let mut of = |name: &str| Ok::<_, ()>(self.0.get(name).cloned());
-                let put = expand(text, &mut of);
-                *text = put.map_err(|wrong| (at, describe(&wrong)))?.into();
+                let put = expand(text, &mut of).map_err(|wrong| (at, describe(&wrong)))?;
+                let left = room.checked_sub(put.len());
+                *room = left.ok_or_else(|| (at, too_much()))?;
+                *text = put.into();
                 Ok(())
             }
-            DeValue::Array(array) => array.iter_mut().try_for_each(|item| self.put_into(item)),
+            DeValue::Array(array) => array
+                .iter_mut()
+                .try_for_each(|item| self.put_into(item, room)),
             DeValue::Table(table) => table
                 .iter_mut()
                 // Keys are names, and no texts.
-                .try_for_each(|(_, value)| self.put_into(value)),
+                .try_for_each(|(_, value)| self.put_into(value, room)),
             _ => Ok(()),
         }
     }
