@@ -9,7 +9,7 @@ jaula [OPTIONS] ROOT [-- COMMAND [ARG]...]
        jaula up|down [FILE|DIR]
        jaula doctor [--json]
        jaula number
-       jaula rootfs build|list|show ...
+       jaula rootfs build|check|list|show ...
        jaula completion bash|zsh|fish";
 
 pub const SHORT: &str = "\
@@ -55,8 +55,8 @@ Exit status:
   125  something failed before it could be executed
   126  it is there but cannot be executed
   127  it, its interpreter or its loader is not there
-  The other commands exit with 125 when they fail, and \"jaula doctor\" with 1 where something is
-  missing that is needed by default.
+  The other commands exit with 125 when they fail, \"jaula doctor\" with 1 where something is missing
+  that is needed by default, and \"jaula rootfs check\" with 1 where a root has a problem.
 
 Examples:
   A shell for user 1000 in a new root directory:
