@@ -21,6 +21,7 @@ pub mod closure;
 pub mod expand;
 pub mod host;
 pub mod listing;
+pub mod image;
 #[cfg(test)]
 mod run;
 pub mod template;

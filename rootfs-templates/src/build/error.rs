@@ -28,4 +28,9 @@ impl BuildError {
     pub(crate) fn kernel(path: impl AsRef<Path>, what: &str, errno: Errno) -> Self {
         Self::new(path, format!("{what}: {} ({errno:?})", errno.desc()))
     }
+
+    /// The path, and what is wrong with it.
+    pub(crate) fn into_parts(self) -> (String, String) {
+        (self.path, self.reason)
+    }
 }

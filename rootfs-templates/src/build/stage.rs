@@ -42,6 +42,8 @@ pub struct Stage {
     target: PathBuf,
     name: OsString,
     former: Option<OsString>,
+    /// A file that is there is replaced.
+    overwrite: bool,
 }
 
 impl Stage {
@@ -52,6 +54,49 @@ impl Stage {
         replace: bool,
         above: Option<BorrowedFd<'_>>,
     ) -> Result<Self, BuildError> {
+        let mut stage = Stage::beside(target, above)?;
+        let former = match occupant(&stage.above, &stage.name, &stage.target)? {
+            Occupant::Nothing => None,
+            Occupant::Tree if replace => Some(former_name(&stage.above, &stage.target)?),
+            Occupant::Tree => {
+                let reason = "is not empty; give another directory, or --force to replace it";
+                return Err(BuildError::new(&stage.target, reason));
+            }
+        };
+        stage.former = former;
+        Ok(stage)
+    }
+
+    /// The same for a file, which grows in the directory of the stage.
+    pub fn for_file(
+        target: &Path,
+        replace: bool,
+        above: Option<BorrowedFd<'_>>,
+    ) -> Result<Self, BuildError> {
+        let mut stage = Stage::beside(target, above)?;
+        let found = fstatat(
+            &stage.above,
+            stage.name.as_os_str(),
+            AtFlags::AT_SYMLINK_NOFOLLOW,
+        );
+        let kind = found.map(|found| SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT);
+        let reason = match kind {
+            Err(Errno::ENOENT) => None,
+            Err(errno) => Some(io::Error::from(errno).to_string()),
+            Ok(SFlag::S_IFREG) if replace => None,
+            Ok(SFlag::S_IFREG) => {
+                Some("is there already; give another name, or --force to replace it".to_owned())
+            }
+            Ok(_) => Some("is there already, and is not a regular file".to_owned()),
+        };
+        if let Some(reason) = reason {
+            return Err(BuildError::new(&stage.target, reason));
+        }
+        stage.overwrite = replace;
+        Ok(stage)
+    }
+
+    fn beside(target: &Path, above: Option<BorrowedFd<'_>>) -> Result<Self, BuildError> {
         let failed = |error: io::Error| BuildError::new(target, error);
         let Some(name) = target.file_name() else {
             return Err(BuildError::new(
@@ -80,14 +125,6 @@ impl Stage {
             }
             errno => BuildError::kernel(parent, "opening it", errno),
         })?;
-        let former = match occupant(&above, name, &target)? {
-            Occupant::Nothing => None,
-            Occupant::Tree if replace => Some(former_name(&above, &target)?),
-            Occupant::Tree => {
-                let reason = "is not empty; give another directory, or --force to replace it";
-                return Err(BuildError::new(&target, reason));
-            }
-        };
         let at = PathBuf::from(format!("/proc/self/fd/{}", above.as_raw_fd()));
         remove_abandoned(&at);
         let enclosure = tempfile::Builder::new()
@@ -108,7 +145,8 @@ impl Stage {
             above,
             name: name.to_owned(),
             target,
-            former,
+            former: None,
+            overwrite: false,
         })
     }
 
@@ -140,6 +178,19 @@ impl Stage {
             // What cannot be taken back is left beside the target, whole.
             let _ = renameat2(above, former.as_os_str(), stage, ENCLOSED, back);
             self.refused(errno)
+        })
+    }
+
+    /// Puts a file that has grown in it at the target, in one step.
+    pub fn commit_file(self, name: &Path) -> Result<(), BuildError> {
+        let flags = match self.overwrite {
+            true => RenameFlags::empty(),
+            false => RenameFlags::RENAME_NOREPLACE,
+        };
+        let from = Path::new(ENCLOSED).join(name);
+        let target = self.name.as_os_str();
+        renameat2(&*self.enclosure, &from, &self.above, target, flags).map_err(|errno| {
+            BuildError::kernel(&self.target, "putting the finished file there", errno)
         })
     }
 
