@@ -28,6 +28,7 @@ pub mod jailfd;
 pub mod jails;
 pub mod kept;
 pub mod launch;
+pub mod layers;
 pub mod manifest;
 pub mod oci;
 mod path_walk;

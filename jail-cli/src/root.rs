@@ -14,6 +14,7 @@ use nix::unistd::{faccessat, AccessFlags};
 
 use serde::{Deserialize, Serialize};
 
+use crate::layers::Made;
 use crate::path_walk::first_obstacle;
 use crate::text::reason;
 use crate::trusted_path::{self, Refusal};
@@ -49,6 +50,8 @@ pub struct Root {
     path: PathBuf,
     directory: OwnedFd,
     identity: Identity,
+    /// What was put together for it: then it is a mount that lies nowhere.
+    made: Option<Box<Made>>,
 }
 
 impl Root {
@@ -81,7 +84,27 @@ impl Root {
             path,
             directory,
             identity,
+            made: None,
         })
+    }
+
+    /// A mount that lies nowhere, the path of what says so, and what it was made of.
+    pub(crate) fn made(mount: OwnedFd, path: PathBuf, made: Made) -> Result<Self, String> {
+        let root = Self::of(mount, path)?;
+        Ok(Root {
+            made: Some(made.into()),
+            ..root
+        })
+    }
+
+    /// What was put together for it, where it is a mount that lies nowhere.
+    pub(crate) fn as_made(&self) -> Option<&Made> {
+        self.made.as_deref()
+    }
+
+    /// Takes what has to be held as long as it is used.
+    pub(crate) fn take_lock(&mut self) -> Option<OwnedFd> {
+        self.made.as_mut().and_then(|made| made.take_lock())
     }
 
     /// The path it was opened by.

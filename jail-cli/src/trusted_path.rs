@@ -116,9 +116,18 @@ pub fn mark_as_given(directory: impl AsFd) {
     if is_root(&directory) {
         return;
     }
-    if let Ok(readable) = readable(directory) {
-        let _ = fsetxattr(&readable, MARK, b"", XattrFlags::empty());
-    }
+    let _ = mark(directory);
+}
+
+/// The same, where it must be.
+///
+/// # Errors
+///
+/// `EOPNOTSUPP` where the file system has no place for it.
+pub fn mark(directory: impl AsFd) -> Result<(), Errno> {
+    let readable = readable(directory)?;
+    fsetxattr(&readable, MARK, b"", XattrFlags::empty())
+        .map_err(|error| Errno::from_raw(error.raw_os_error()))
 }
 
 struct Walk {

@@ -10,6 +10,8 @@ use nix::sys::stat::Mode;
 
 use super::{Admin, Jail};
 use crate::isolation::{Block, Ids, Part};
+use crate::launch::root_in_jail;
+use crate::layers::{But, Contents, Purpose};
 use crate::process::{members, ProcessId};
 use crate::root::Root;
 use crate::state::Record;
@@ -30,6 +32,10 @@ impl Admin {
                  directory",
             ));
         };
+        if let Some(contents) = record.root.made_of() {
+            let root = of_layers(jail, record, contents)?;
+            return Ok((root.0, root.1, record.clone()));
+        }
         let by_process = match record.isolation.has(Part::Mounts) {
             true => by_process(jail, record)?,
             false => None,
@@ -42,6 +48,31 @@ impl Admin {
         };
         Ok((root, ids, record.clone()))
     }
+}
+
+/// That of a jail of layers. Where nobody has it any more, what is left of it is put together.
+fn of_layers(
+    jail: &Jail,
+    record: &Record,
+    contents: &Contents,
+) -> Result<(Root, Option<Block>), String> {
+    let number = jail.info.number;
+    if let Some(root) = root_in_jail(number, record)? {
+        let ids = match record.isolation.ids {
+            Some(Ids::Block(block)) => Some(block),
+            _ => None,
+        };
+        return Ok((root, ids));
+    }
+    if contents.is_thrown_away() {
+        return Err(format!(
+            "no process of jail {number} is left, and what was written to its root has gone with the last"
+        ));
+    }
+    let but = But(Some(number));
+    let contents = contents.clone();
+    let root = contents.assemble(&record.root.path, Purpose::Run(None), but)?;
+    Ok((root, None))
 }
 
 fn by_process(jail: &Jail, record: &Record) -> Result<Option<Root>, String> {

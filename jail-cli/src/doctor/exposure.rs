@@ -63,7 +63,7 @@ fn look(path: &Path) -> Option<Finding> {
 /// What a jail may write to, by the paths of the host.
 fn writable(record: &Record) -> Vec<&Path> {
     let mounts = &record.isolation.mounts;
-    let root = (!mounts.read_only).then_some(record.root.path.as_path());
+    let root = record.root.written().filter(|_| !mounts.read_only);
     let binds = mounts.list.iter().filter_map(|mount| match mount {
         Mount::Bind(bind) if !bind.read_only => Some(bind.source.as_path()),
         _ => None,

@@ -17,6 +17,7 @@ use super::place::note_end;
 use super::report::{self, Reporter};
 use super::{Ending, LaunchError, Plan};
 use crate::jail::JailNumber;
+use crate::layers::Made;
 use crate::root::Root;
 use crate::state::Record;
 use crate::sys;
@@ -102,8 +103,9 @@ fn first(plan: Plan, root: Root, reporter: &Reporter) -> Result<(Begun, Own), La
     let path = plan.path.clone();
     let failed =
         |what: &str, errno| LaunchError::about(&path, format!("{what}: {}", reason(errno)));
-    sys::close_all_except(&[root.directory(), reporter.descriptor()])
-        .map_err(|errno| failed("close_range", errno))?;
+    let mut kept = vec![root.directory(), reporter.descriptor()];
+    kept.extend(root.as_made().and_then(Made::lock));
+    sys::close_all_except(&kept).map_err(|errno| failed("close_range", errno))?;
     chdir("/").map_err(|errno| failed("chdir to /", errno))?;
     let own = Own::nowhere().map_err(|errno| failed("opening /dev/null", errno))?;
     let begun = begin(plan, root, &own, &mut None)?;

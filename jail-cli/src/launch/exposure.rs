@@ -31,6 +31,8 @@ fn warnings(root: &Root, isolation: &Isolation) -> Vec<String> {
              of the jail as well"
                 .into(),
         );
+    } else if root.as_made().is_some() {
+        // What is written goes where root alone gets.
     } else if !isolation.mounts.read_only && is_exposed(root.directory()) == Ok(true) {
         warnings.push(warning(root.path()));
     }

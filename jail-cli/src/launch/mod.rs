@@ -32,6 +32,7 @@ mod place;
 mod pty;
 mod relay;
 mod report;
+mod roots;
 mod seccomp;
 pub(crate) mod signals;
 mod start;
@@ -51,6 +52,7 @@ pub use again::Again;
 pub use ending::Ending;
 pub use error::{LaunchError, EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
 pub use place::{Existing, NewJail, Place, RootChoice, TASKS};
+pub(crate) use roots::root_in_jail;
 pub use start::Created;
 pub use supervised::Supervised;
 pub use waiting::{is_waiting, let_go, Waiting};
@@ -63,6 +65,7 @@ use crate::privilege;
 use crate::root::Root;
 use crate::state::Record;
 use crate::user::{User, UserSpec};
+use roots::{From, Opened};
 use start::{create, start};
 use world::NotedWorld;
 
@@ -109,6 +112,7 @@ struct Plan {
     isolation: Isolation,
     permissions: Permissions,
     workdir: Option<PathBuf>,
+    root_from: From,
     noted: Option<NotedWorld>,
     user_namespace: Option<u64>,
     announce: bool,
@@ -216,7 +220,7 @@ impl Launch {
         self.isolation.check().map_err(LaunchError::failed)?;
         let path = self.root.path().to_owned();
         let about = |why| LaunchError::about(&path, why);
-        let root = self.root.open().map_err(about)?;
+        let Opened { root, from } = self.open_root().map_err(about)?;
         let credentials = &self.isolation.credentials;
         let user = User::resolve(&root, &self.user, &credentials.group_add).map_err(about)?;
         if !self.quiet && self.place.is_new() {
@@ -237,7 +241,7 @@ impl Launch {
         };
         check_ambient(&credentials.ambient(), &permissions, &user).map_err(about)?;
         let noted = self.noted.as_ref().map(|noted| NotedWorld {
-            has_this_root: noted.root.is(&root),
+            has_this_root: from.is_jails() || noted.root.is(&root),
             has_mounts: noted.isolation.has(Part::Mounts),
         });
         // By an absolute path, which may have to be followed among other mounts.
@@ -255,6 +259,7 @@ impl Launch {
             isolation: self.isolation,
             permissions,
             workdir: self.workdir,
+            root_from: from,
             noted,
             user_namespace: None,
             announce: !self.quiet,

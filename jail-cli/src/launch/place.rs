@@ -12,7 +12,6 @@ use nix::errno::Errno;
 use crate::isolation::Permissions;
 use crate::jail::{self, JailNumber};
 use crate::jails::{Created, JailInfo, JailName, Jails, JailsError, Key, Setting, Value};
-use crate::root::Root;
 use crate::signal::SignalNumber;
 use crate::state::{Entry, Record, Restart, RootDirectory, Store};
 
@@ -23,10 +22,10 @@ use super::world::Inodes;
 /// How often is looked whether a jail is still there that another jaula ends.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The directory that becomes the root.
+/// What becomes the root.
 #[derive(Clone, Debug)]
 pub enum RootChoice {
-    /// The one at this path.
+    /// The directory at this path, or what the root file there says.
     Path(PathBuf),
     /// The one that a jail was started with, and no other.
     Noted(RootDirectory),
@@ -37,13 +36,6 @@ impl RootChoice {
         match self {
             RootChoice::Path(path) => path,
             RootChoice::Noted(noted) => &noted.path,
-        }
-    }
-
-    pub(super) fn open(&self) -> Result<Root, String> {
-        match self {
-            RootChoice::Path(path) => Root::open(path),
-            RootChoice::Noted(noted) => noted.open(),
         }
     }
 }
@@ -195,6 +187,8 @@ pub(super) struct Admission<'a> {
     pub world: Option<Inodes>,
     /// The user namespace that it is to join.
     pub user_namespace: Option<u64>,
+    /// The root of a jail that exists, where that was made once more.
+    pub root_again: Option<&'a RootDirectory>,
     /// Where that is to be noted about a jail that exists.
     pub entry: Option<&'a Entry>,
 }
@@ -238,6 +232,9 @@ impl Admission<'_> {
             Ok(mut record) if record.created == jail.created => {
                 record.namespaces = Some(world);
                 record.user_namespace = self.user_namespace;
+                if let Some(root) = self.root_again {
+                    record.root = root.clone();
+                }
                 entry.write(&record)
             }
             _ => Ok(()),

@@ -22,7 +22,7 @@ use super::signals::Signals;
 use super::supervise::{supervise, supervise_monitor};
 use super::terminal::{self, Terminal};
 use super::world::{Inodes, World};
-use super::{child, executed, LaunchError, Plan};
+use super::{child, executed, From, LaunchError, Plan};
 use crate::isolation::{Init, Part};
 use crate::jail::JailNumber;
 use crate::jails::{self, JailInfo};
@@ -56,6 +56,8 @@ pub(super) struct Running {
     pub record: Option<Record>,
     /// What ends the jail with this process, where it is new and not kept.
     owner: Option<Owner>,
+    /// What is held of its root as long as that is used.
+    root_lock: Option<OwnedFd>,
 }
 
 const WAITING_FOR_CHILD: &str = "waiting for the child that enters the jail";
@@ -106,7 +108,6 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
     let pipe = |error| LaunchError::about(&path, format!("pipe: {error}"));
     let (reporter, listener) = report::channel().map_err(pipe)?;
     let (gate, closed) = gate::new().map_err(pipe)?;
-    let noted_root = plan.noted_root(&root)?;
     let mut terminal = Terminal::of_caller();
     let own = plan.own_terminal(terminal.is_some());
     let relayed = own.as_ref().filter(|_| !plan.detached);
@@ -118,6 +119,10 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
     }
     let (world, entry) = plan.world()?;
     let user_namespace = plan.user_namespace()?;
+    let mut root = plan
+        .ready(root, user_namespace.as_ref())
+        .map_err(|why| LaunchError::about(&path, why))?;
+    let noted_root = plan.noted_root(&root)?;
     let is_first = world.has_first_process(&plan.isolation);
     let monitored = match plan.isolation.new.init {
         Init::Jaula => is_first || own.is_some(),
@@ -154,6 +159,7 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
         }
         sys::Fork::Parent(child) => child,
     };
+    let root_lock = root.take_lock();
     // The other ends must close with the child for the report to end.
     drop((reporter, closed, root, world, parent.control));
     let number = parent.door.number;
@@ -175,6 +181,7 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
         number,
         record: None,
         owner,
+        root_lock,
     };
     match running.admit(&plan, noted_root, own.as_ref(), listener, entry) {
         Ok(listener) => {
@@ -318,9 +325,13 @@ impl Running {
             place: &plan.place,
             note: &note,
             // Else its ids would be given to others.
-            must_be_noted: plan.detached || plan.user_namespace.is_some(),
+            // Or its upper to another jail.
+            must_be_noted: plan.detached
+                || plan.user_namespace.is_some()
+                || plan.place.is_kept() && self.root_lock.is_some(),
             world,
             user_namespace: plan.user_namespace,
+            root_again: root.as_ref().filter(|_| !plan.place.is_new()),
             entry: entry.as_ref(),
         };
         match admission.admit(number).map_err(about)? {
@@ -457,7 +468,7 @@ impl Running {
                     .map_err(|why| about(format!("ending jail {}: {why}", self.number)))
             }
         };
-        drop(self.owner);
+        drop((self.owner, self.root_lock));
         let ending = ending
             .map_err(|errno| about(format!("waiting for its first process: {}", reason(errno))));
         Waited {
@@ -510,13 +521,17 @@ impl Plan {
     ///
     /// Two that find none left in a jail must not make one each: the second waits here, until what
     /// the first has made is noted and somebody is in it.
-    fn world(&self) -> Result<WorldOf, LaunchError> {
+    fn world(&mut self) -> Result<WorldOf, LaunchError> {
         let existing = match &self.place {
             Place::Existing(existing) if self.noted.is_some() => existing,
             _ => return Ok((World::New, None)),
         };
-        let entry = Store::default().lock(existing.number);
-        let entry = entry.map_err(LaunchError::failed)?;
+        let entry = match &mut self.root_from {
+            From::Again(entry) => entry.take(),
+            _ => Store::default()
+                .lock(existing.number)
+                .map_err(LaunchError::failed)?,
+        };
         let record = entry.as_ref().and_then(|entry| entry.read().ok());
         let noted = record.filter(|record| record.created == existing.created);
         let inodes = noted.and_then(|record| record.namespaces);
@@ -526,13 +541,17 @@ impl Plan {
             }
             _ => World::New,
         };
+        if matches!((&world, &self.root_from), (World::New, From::Jail)) {
+            let why = "the last process that had its root has just ended";
+            return Err(LaunchError::about(&self.path, why));
+        }
         let is_noted = matches!(world, World::New) && self.noted.is_some_and(|it| it.has_this_root);
         Ok((world, entry.filter(|_| is_noted)))
     }
 
-    /// The root as it is noted, for a new jail. Its path must be known before anything changes.
+    /// The root as it is noted, for a new jail or one that is made once more. Its path must be known before anything changes.
     fn noted_root(&self, root: &Root) -> Result<Option<RootDirectory>, LaunchError> {
-        if !self.place.is_new() {
+        if !self.place.is_new() && !matches!(self.root_from, From::Again(_)) {
             return Ok(None);
         }
         let path = root.path().canonicalize();

@@ -61,6 +61,25 @@ pub mod many {
     }
 }
 
+/// For a list of paths.
+pub mod paths {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    pub fn serialize<S: Serializer>(values: &[PathBuf], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(values.iter().map(|value| Form::from(value.as_os_str())))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<PathBuf>, D::Error> {
+        let forms = Vec::<Form>::deserialize(from)?;
+        Ok(forms
+            .into_iter()
+            .map(|form| OsString::from(form).into())
+            .collect())
+    }
+}
+
 /// For one value that may be missing.
 pub mod optional {
     use super::*;

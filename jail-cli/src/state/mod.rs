@@ -13,7 +13,7 @@
 
 mod alone;
 mod boot;
-mod bytes;
+pub(crate) mod bytes;
 mod entry;
 mod ids;
 mod record;

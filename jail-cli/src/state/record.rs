@@ -13,6 +13,7 @@ use crate::isolation::Isolation;
 use crate::jail::JailNumber;
 use crate::jails::{Created, JailName};
 use crate::launch::{log, Ending, Inodes};
+use crate::layers::Contents;
 use crate::process::ProcessId;
 use crate::root::{Identity, Root};
 use crate::signal::SignalNumber;
@@ -29,6 +30,9 @@ pub struct RootDirectory {
     pub path: PathBuf,
     /// Device and inode number.
     identity: Identity,
+    /// What it is made of, where it is no directory of the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    made_of: Option<Contents>,
 }
 
 impl RootDirectory {
@@ -37,6 +41,20 @@ impl RootDirectory {
         RootDirectory {
             path,
             identity: root.identity(),
+            made_of: root.as_made().map(|made| made.contents().clone()),
+        }
+    }
+
+    /// What it is made of, where it is no directory of the host.
+    pub fn made_of(&self) -> Option<&Contents> {
+        self.made_of.as_ref()
+    }
+
+    /// Where what a jail writes there lies on the host, where that is anywhere.
+    pub fn written(&self) -> Option<&Path> {
+        match &self.made_of {
+            Some(contents) => contents.upper(),
+            None => Some(&self.path),
         }
     }
 

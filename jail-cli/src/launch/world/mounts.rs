@@ -50,23 +50,38 @@ pub fn make(
     // While the root is as it is outside: they may lie in it.
     let sources = found.into_iter().map(|found| found.take(users));
     let sources = sources.collect::<Result<Vec<_>, _>>()?;
-    let tree = clone_tree(AT_FDCWD, c".").map_err(no_mounts("mounting the root once more"))?;
+    // What was made for it lies nowhere yet, and cannot be cloned then.
+    let is_made = root.as_made().is_some();
+    let (tree, place) = match is_made {
+        true => {
+            let tree = root.directory().try_clone_to_owned();
+            (tree.map_err(|error| format!("the root: {error}"))?, c"/")
+        }
+        false => {
+            let tree = clone_tree(AT_FDCWD, c".");
+            (
+                tree.map_err(no_mounts("mounting the root once more"))?,
+                c".",
+            )
+        }
+    };
     if Identity::from(fstat(&tree).map_err(reason)?) != root.identity() {
         return Err("the root is another directory now than the one asked for".into());
     }
-    if !isolation.mounts.read_only {
+    if !isolation.mounts.read_only && !is_made {
         trusted_path::mark_as_given(root.directory());
     }
-    if let Some(users) = users {
+    // The ids of layers are mapped one by one.
+    if let Some(users) = users.filter(|_| !is_made) {
         users
             .map(tree.as_fd())
             .map_err(|why| format!("the root: {why}"))?;
     }
     // Before anything is put on it, and with all that is mounted below it.
     restrict(&tree, root_attributes(isolation))?;
-    let to_itself = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-    move_mount(&tree, c"", AT_FDCWD, c".", to_itself)
-        .map_err(no_mounts("mounting the root on itself"))?;
+    let by_descriptor = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    move_mount(&tree, c"", AT_FDCWD, place, by_descriptor)
+        .map_err(no_mounts("mounting the root"))?;
     fchdir(&tree).map_err(reason)?;
 
     let terminals = user::group(root, "tty");

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Root files: what a root is made of, in TOML.
+//!
+//! ```toml
+//! lower = ["/srv/base"]     # never written to; the topmost first
+//! upper = "web.upper"       # where what is written goes; without it, it is thrown away
+//! size = "64M"              # how much may be written that is thrown away
+//! ```
+//!
+//! Paths that are not absolute begin where the file lies. Whatever stands in it is done by root; so it
+//! must be root's, and nobody else can have laid it where it is.
+
+use std::fs;
+use std::io::Read;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::sys::stat::{fstat, FileStat, SFlag};
+use serde::Deserialize;
+
+use super::{Contents, Layers};
+use crate::isolation::Size;
+use crate::text::{reason, shown};
+use crate::trusted_path::{self, Refusal};
+
+/// The largest, in bytes.
+const LARGEST: u64 = 64 << 10;
+
+/// As many layers as the kernel takes, without the upper.
+const MOST_LAYERS: usize = 500;
+
+/// What a root is made of, as it is written.
+#[derive(Debug)]
+pub struct RootFile {
+    /// Where paths begin that are not absolute.
+    directory: PathBuf,
+    text: Text,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    lower: Vec<PathBuf>,
+    upper: Option<PathBuf>,
+    size: Option<Size>,
+}
+
+impl RootFile {
+    /// The one at `path`; `None` where something else than a regular file, or nothing, is there.
+    ///
+    /// # Errors
+    ///
+    /// Where others than root can change it, or it cannot be read or understood.
+    pub fn find(path: &Path) -> Result<Option<Self>, String> {
+        // What else there may be to say about the path is said by who opens a directory.
+        let Ok(found) = trusted_path::open(path) else {
+            return Ok(None);
+        };
+        if !is_file(&fstat(&found).map_err(reason)?) {
+            return Ok(None);
+        }
+        let found = trusted_path::open_firm(path).map_err(|refusal| match refusal {
+            Refusal::Kernel(errno) => reason(errno),
+            refusal => refusal.describe(),
+        })?;
+        let stat = fstat(&found).map_err(reason)?;
+        if !is_file(&stat) {
+            return Err("is a file no more".into());
+        }
+        if stat.st_uid != 0 || stat.st_mode & 0o022 != 0 {
+            return Err(format!(
+                "says what a root is made of, and can be changed by others than root: it belongs to \
+                 user {} and has mode {:o}; \"chown root\" and \"chmod go-w\" make it safe",
+                stat.st_uid,
+                stat.st_mode & 0o7777
+            ));
+        }
+        let text = read(&found)?;
+        let directory = fs::canonicalize(path).map_err(|error| error.to_string())?;
+        let directory = directory.parent().unwrap_or(Path::new("/"));
+        Self::parse(&text, directory).map(Some)
+    }
+
+    /// Reads one that lies in `directory`.
+    ///
+    /// # Errors
+    ///
+    /// Where and why it is not understood.
+    pub fn parse(text: &str, directory: &Path) -> Result<Self, String> {
+        let text: Text = toml::from_str(text).map_err(|error| {
+            format!("is a file, and no root file: {}", error.to_string().trim())
+        })?;
+        let file = RootFile {
+            directory: directory.to_owned(),
+            text,
+        };
+        file.check()?;
+        Ok(file)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let Text { lower, upper, size } = &self.text;
+        if lower.is_empty() {
+            return Err("lower is empty: a root takes at least one layer".into());
+        }
+        if lower.len() > MOST_LAYERS {
+            return Err(format!("lower has more than {MOST_LAYERS} layers"));
+        }
+        if lower
+            .iter()
+            .chain(upper)
+            .any(|path| path.as_os_str().is_empty())
+        {
+            return Err("a path in it is empty".into());
+        }
+        match (upper, size) {
+            (Some(_), Some(_)) => Err(
+                "size is for what is thrown away; what goes to an upper is limited by its file system"
+                    .into(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// What it says, with absolute paths.
+    ///
+    /// # Errors
+    ///
+    /// Where a path leads nowhere.
+    pub fn contents(self) -> Result<Contents, String> {
+        let RootFile { directory, text } = self;
+        let absolute = |path: &PathBuf| directory.join(path);
+        let upper = text.upper.as_ref().map(absolute);
+        if let Some(upper) = upper.as_ref().filter(|upper| upper.file_name().is_none()) {
+            return Err(format!("{}: is no name of a directory", shown(upper)));
+        }
+        let lower = text.lower.iter().map(absolute).collect();
+        Ok(Contents::Layers(Layers::new(lower, upper, text.size)))
+    }
+}
+
+fn is_file(stat: &FileStat) -> bool {
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG
+}
+
+fn read(found: &OwnedFd) -> Result<String, String> {
+    let failed = |error: std::io::Error| error.to_string();
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(format!("/proc/self/fd/{}", found.as_raw_fd()))
+        .map_err(failed)?;
+    let mut text = String::new();
+    file.take(LARGEST + 1)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    match text.len() as u64 > LARGEST {
+        true => Err(format!("is larger than {LARGEST} bytes")),
+        false => Ok(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Contents, String> {
+        RootFile::parse(text, Path::new("/srv/jails")).and_then(RootFile::contents)
+    }
+
+    #[test]
+    fn paths_begin_where_the_file_lies() {
+        let text = "lower = ['/srv/base', 'more']\nupper = 'web.upper'\n";
+        let expected = Layers::new(
+            vec!["/srv/base".into(), "/srv/jails/more".into()],
+            Some("/srv/jails/web.upper".into()),
+            None,
+        );
+        assert_eq!(parse(text), Ok(Contents::Layers(expected)));
+    }
+
+    #[test]
+    fn what_is_written_is_thrown_away_where_nothing_is_said() {
+        let contents = parse("lower = ['/srv/base']\nsize = '1M'\n").expect("a root file");
+        assert!(contents.is_thrown_away());
+        let Contents::Layers(layers) = contents;
+        assert_eq!(layers.size.map(Size::bytes), Some(1 << 20));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for (text, part) in [
+            ("", "lower"),
+            ("lower = []", "lower is empty"),
+            ("lower = '/srv/base'", "lower"),
+            ("lower = ['']", "empty"),
+            ("lower = ['/a']\nuper = 'x'", "uper"),
+            ("lower = ['/a']\nupper = 'x'\nsize = '1M'", "size is for"),
+            ("lower = ['/a']\nsize = 'much'", "size"),
+            ("lower = ['/a']\nupper = '..'", "no name"),
+            ("#!/bin/sh\necho", "no root file"),
+        ] {
+            let error = parse(text).expect_err(text);
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Roots that are made of layers.
+//!
+//! A *root file* says in TOML what a root is made of: read-only directories that many jails share, and
+//! what is written upon them. It is put together when a jail is launched, as a mount that lies nowhere
+//! ([`apart`]): no path of the host ever leads there, and it goes with the last that has it, whatever
+//! becomes of who made it.
+
+mod apart;
+mod file;
+mod overlay;
+mod upper;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::isolation::Size;
+use crate::jail::JailNumber;
+use crate::root::{Identity, Root};
+use crate::state::bytes;
+pub(crate) use apart::in_child;
+pub use file::RootFile;
+use upper::Upper;
+
+/// What a root is made of, where that is not one directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Contents {
+    /// Directories upon each other.
+    Layers(Layers),
+}
+
+/// Directories upon each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layers {
+    /// Those that are never written to, the topmost first; absolute paths.
+    #[serde(with = "bytes::paths")]
+    pub lower: Vec<PathBuf>,
+    /// Where what is written goes; nothing, where that is thrown away.
+    #[serde(
+        default,
+        with = "bytes::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub upper: Option<PathBuf>,
+    /// How much may be written that is thrown away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<Size>,
+    /// Which directory the upper is, once it was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    upper_is: Option<Identity>,
+}
+
+/// What a root that was put together is made of, and what must be held as long as it is used.
+#[derive(Debug)]
+pub struct Made {
+    contents: Contents,
+    /// The upper, locked.
+    lock: Option<OwnedFd>,
+    /// Whether it is for looking at alone.
+    is_view: bool,
+}
+
+/// What the ids of the disk are in a root.
+#[derive(Clone, Copy, Debug)]
+pub struct Mapping<'a> {
+    /// The user namespace that says so.
+    pub namespace: BorrowedFd<'a>,
+    /// What 0 is on the host.
+    pub base: u32,
+}
+
+/// What a root is put together for.
+#[derive(Clone, Copy, Debug)]
+pub enum Purpose<'a> {
+    /// For a jail, whose ids may be its own.
+    Run(Option<Mapping<'a>>),
+    /// To be looked at: what is written goes nowhere, and nobody is kept from using the same.
+    Look,
+}
+
+/// Who the upper may be in use by all the same.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct But(pub Option<JailNumber>);
+
+impl Layers {
+    /// Those of a root file, with absolute paths.
+    pub fn new(lower: Vec<PathBuf>, upper: Option<PathBuf>, size: Option<Size>) -> Self {
+        Layers {
+            lower,
+            upper,
+            size,
+            upper_is: None,
+        }
+    }
+
+    /// Whether what is written to them is gone with the last process that has them.
+    pub fn are_thrown_away(&self) -> bool {
+        self.upper.is_none()
+    }
+
+    /// Whether this is what their upper is.
+    pub(crate) fn have_upper(&self, which: Identity) -> bool {
+        self.upper_is == Some(which)
+    }
+
+    fn assemble(mut self, purpose: Purpose<'_>, but: But) -> Result<(OwnedFd, Made), String> {
+        let first = self.lower.first().ok_or("has no lower layer")?;
+        let like = overlay::look_at(first)?;
+        let upper = self.upper.as_ref().filter(|_| !purpose.is_look());
+        let upper = upper.map(|path| Upper::prepare(path, &like, but));
+        let upper = upper.transpose()?;
+        self.upper_is = match &upper {
+            Some(upper) => Some(upper.identity()),
+            None => self.upper_is,
+        };
+        let mount = apart::in_own_mounts(|| overlay::mount(&self, upper.as_ref(), &like, purpose))?;
+        let made = Made {
+            contents: Contents::Layers(self),
+            lock: upper.map(Upper::into_lock),
+            is_view: purpose.is_look(),
+        };
+        Ok((mount, made))
+    }
+}
+
+impl Purpose<'_> {
+    fn is_look(self) -> bool {
+        matches!(self, Purpose::Look)
+    }
+}
+
+impl Contents {
+    /// Puts it together; `path` is what it is called by.
+    ///
+    /// The calling process must have one thread.
+    ///
+    /// # Errors
+    ///
+    /// A text that names the layer in the way.
+    pub(crate) fn assemble(
+        self,
+        path: &Path,
+        purpose: Purpose<'_>,
+        but: But,
+    ) -> Result<Root, String> {
+        let (mount, made) = match self {
+            Contents::Layers(layers) => layers.assemble(purpose, but)?,
+        };
+        Root::made(mount, path.to_owned(), made)
+    }
+
+    /// Whether what is written there is gone with the last process that has it.
+    pub fn is_thrown_away(&self) -> bool {
+        match self {
+            Contents::Layers(layers) => layers.are_thrown_away(),
+        }
+    }
+
+    /// Where what is written lies on the host.
+    pub fn upper(&self) -> Option<&Path> {
+        match self {
+            Contents::Layers(layers) => layers.upper.as_deref(),
+        }
+    }
+}
+
+impl Made {
+    /// What it is made of.
+    pub fn contents(&self) -> &Contents {
+        &self.contents
+    }
+
+    /// Whether it is for looking at alone.
+    pub(crate) fn is_view(&self) -> bool {
+        self.is_view
+    }
+
+    /// What must be held as long as it is used.
+    pub(crate) fn lock(&self) -> Option<BorrowedFd<'_>> {
+        self.lock.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Takes what must be held from it.
+    pub(crate) fn take_lock(&mut self) -> Option<OwnedFd> {
+        self.lock.take()
+    }
+}
+
+/// Opens the root at a path: a directory, or what a root file says.
+///
+/// The calling process must have one thread.
+///
+/// # Errors
+///
+/// A text that says what is in the way.
+pub fn open(path: &Path, purpose: Purpose<'_>, but: But) -> Result<Root, String> {
+    match RootFile::find(path)? {
+        None => Root::open(path),
+        Some(file) => file.contents()?.assemble(path, purpose, but),
+    }
+}

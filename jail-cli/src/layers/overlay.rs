@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Mounting layers upon each other, by overlayfs.
+//!
+//! What layers are is decided by their owners, which may be jails. So what overlayfs can be told by
+//! extended attributes of a layer is not listened to: that a directory is to be taken from elsewhere
+//! (`redirect_dir`), that the content of a file is (`metacopy`). Without these two, and without `index`
+//! and `xino`, a lower layer may also be changed while nobody uses it, and a layer may be moved and copied:
+//! nothing in the upper says by which file of which disk it began. `xino` would besides give inode numbers
+//! that programs with 32 bits for them cannot read.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use caps::{CapSet, Capability};
+use nix::errno::Errno;
+use nix::fcntl::{openat, AtFlags, OFlag};
+use nix::sys::stat::{fchmod, fstat, mkdirat, FileStat, Mode, SFlag};
+use nix::unistd::{fchdir, fchownat, setfsgid, setfsuid, Gid, Uid};
+use rustix::mount::{
+    fsconfig_create, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree, FsMountFlags,
+    FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags,
+};
+
+use super::apart::complaints;
+use super::upper::{Upper, UPPER, WORK};
+use super::{Layers, Mapping, Purpose};
+use crate::isolation::Size;
+use crate::sys;
+use crate::text::{reason, shown};
+use crate::trusted_path::{self, Refusal};
+
+/// What is told to the kernel besides the layers.
+const OPTIONS: [(&str, &str); 5] = [
+    // In the place of a device, for who reads /proc/mounts in the jail.
+    ("source", "jaula"),
+    ("redirect_dir", "nofollow"),
+    ("metacopy", "off"),
+    ("index", "off"),
+    ("xino", "off"),
+];
+
+/// Whose a layer is and what mode it has, at its top.
+pub fn look_at(path: &Path) -> Result<FileStat, String> {
+    fstat(open(path)?).map_err(|errno| format!("{}: {}", shown(path), reason(errno)))
+}
+
+/// Mounts them, nowhere yet, in a process with mounts of its own. `like` is whose the top of the root is.
+pub fn mount(
+    layers: &Layers,
+    upper: Option<&Upper>,
+    like: &FileStat,
+    purpose: Purpose<'_>,
+) -> Result<OwnedFd, String> {
+    let mapping = match purpose {
+        Purpose::Run(mapping) => mapping,
+        Purpose::Look => None,
+    };
+    let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(|error| match error {
+        rustix::io::Errno::NODEV => {
+            "the running kernel has no overlayfs, which roots of layers are made by \
+             (CONFIG_OVERLAY_FS)"
+                .to_owned()
+        }
+        error => format!("overlayfs: {error}"),
+    })?;
+    let set = |option: &str, value: &str| {
+        fsconfig_set_string(&context, option, value).map_err(|error| {
+            format!(
+                "overlayfs with {option}={value}: {error}{}",
+                complaints(&context)
+            )
+        })
+    };
+    for (option, value) in OPTIONS {
+        set(option, value)?;
+    }
+    // By where the process is: a path could have to be quoted, and would be seen in the jail.
+    let enter = |directory: OwnedFd, path: &Path| {
+        let directory = match mapping {
+            Some(mapping) => {
+                mapped(&directory, mapping).map_err(|why| format!("{}: {why}", shown(path)))?
+            }
+            None => directory,
+        };
+        fchdir(&directory).map_err(|errno| format!("{}: {}", shown(path), reason(errno)))
+    };
+    let view = layers
+        .upper
+        .as_ref()
+        .filter(|_| matches!(purpose, Purpose::Look));
+    if let Some(path) = view {
+        let path = path.join(UPPER);
+        match trusted_path::open(&path) {
+            // There is none before it is first needed.
+            Err(Refusal::Kernel(Errno::ENOENT)) => {}
+            _ => {
+                enter(open(&path)?, &path)?;
+                set("lowerdir+", ".")?;
+            }
+        }
+    }
+    for path in &layers.lower {
+        enter(open(path)?, path)?;
+        set("lowerdir+", ".").map_err(|why| format!("{}: {why}", shown(path)))?;
+    }
+    match upper {
+        Some(upper) => enter(upper.open_again()?, upper.path())?,
+        None => in_memory(layers.size.unwrap_or_default(), like, mapping)?,
+    }
+    set("upperdir", UPPER)?;
+    set("workdir", WORK)?;
+    if let Some(mapping) = mapping {
+        work_as(mapping.base)?;
+    }
+    fsconfig_create(&context)
+        .and_then(|()| {
+            let flags = FsMountFlags::FSMOUNT_CLOEXEC;
+            fsmount(&context, flags, MountAttrFlags::empty())
+        })
+        .map_err(|error| format!("{}{}", refused(error), complaints(&context)))
+}
+
+fn refused(error: rustix::io::Errno) -> String {
+    match error {
+        rustix::io::Errno::LOOP => {
+            "one of the layers lies in another of them, or is one twice (ELOOP)".to_owned()
+        }
+        rustix::io::Errno::INVAL => {
+            "the kernel does not take these layers (EINVAL): the upper must be on a file system such \
+             as ext4, xfs, btrfs or tmpfs; the kernel's log (dmesg) says more"
+                .to_owned()
+        }
+        error => format!("mounting the layers upon each other: {error}"),
+    }
+}
+
+/// Opens a layer. Nothing that lies on the way is followed where others could have laid it.
+fn open(path: &Path) -> Result<OwnedFd, String> {
+    let about = |why: String| format!("{}: {why}", shown(path));
+    let found = trusted_path::open(path).map_err(|refusal| match refusal {
+        Refusal::Kernel(errno) => about(reason(errno)),
+        refusal => about(refusal.describe()),
+    })?;
+    let mode = fstat(&found).map_err(|errno| about(reason(errno)))?.st_mode;
+    match SFlag::from_bits_truncate(mode) & SFlag::S_IFMT {
+        SFlag::S_IFDIR => Ok(found),
+        _ => Err(about("is not a directory, and so no layer".into())),
+    }
+}
+
+/// Mounts a directory once more, upon itself, with ids of its disk as those of the jail.
+fn mapped(directory: &OwnedFd, mapping: Mapping<'_>) -> Result<OwnedFd, String> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    let tree = open_tree(directory, c"", flags).map_err(|error| error.to_string())?;
+    map(&tree, mapping)?;
+    let by_descriptors =
+        MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(&tree, c"", directory, c"", by_descriptors).map_err(|error| error.to_string())?;
+    Ok(tree)
+}
+
+fn map(tree: &OwnedFd, mapping: Mapping<'_>) -> Result<(), String> {
+    sys::map_mounts(tree.as_fd(), mapping.namespace, false).map_err(|errno| match errno {
+        Errno::EINVAL => {
+            "its file system does not map ids, as ext4, xfs, btrfs and tmpfs do and an \
+                          initramfs or overlayfs does not; have the layer on another, or leave out \
+                          --ids"
+                .to_owned()
+        }
+        Errno::EPERM => "its ids are mapped already, or it is not the host's".to_owned(),
+        errno => format!("mapping its ids: {}", reason(errno)),
+    })
+}
+
+/// Has the process be where what is written is thrown away: in memory, mounted upon the root of its
+/// mounts, where nothing is looked up any more.
+fn in_memory(size: Size, like: &FileStat, mapping: Option<Mapping<'_>>) -> Result<(), String> {
+    let failed = |why: String| format!("memory for what is thrown away: {why}");
+    let context =
+        fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC).map_err(|error| failed(error.to_string()))?;
+    let (bytes, files) = (size.bytes().to_string(), size.files().to_string());
+    for (option, value) in [("mode", "0700"), ("size", &bytes), ("nr_inodes", &files)] {
+        fsconfig_set_string(&context, option, value)
+            .map_err(|error| failed(format!("{option}={value}: {error}")))?;
+    }
+    let mount = fsconfig_create(&context)
+        .and_then(|()| {
+            let flags = FsMountFlags::FSMOUNT_CLOEXEC;
+            fsmount(&context, flags, MountAttrFlags::empty())
+        })
+        .map_err(|error| failed(error.to_string()))?;
+    make_below(&mount, UPPER, Some(like))
+        .and_then(|()| make_below(&mount, WORK, None))
+        .map_err(|errno| failed(reason(errno)))?;
+    if let Some(mapping) = mapping {
+        map(&mount, mapping).map_err(failed)?;
+    }
+    let to_root = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    move_mount(&mount, c"", rustix::fs::CWD, c"/", to_root)
+        .map_err(|error| failed(error.to_string()))?;
+    fchdir(&mount).map_err(|errno| failed(reason(errno)))
+}
+
+/// Makes a directory that is root's alone, or as another is.
+pub(super) fn make_below(
+    directory: impl AsFd,
+    name: &str,
+    like: Option<&FileStat>,
+) -> Result<(), Errno> {
+    mkdirat(&directory, name, Mode::S_IRWXU)?;
+    let Some(like) = like else { return Ok(()) };
+    let (user, group) = (Uid::from_raw(like.st_uid), Gid::from_raw(like.st_gid));
+    let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
+    fchownat(&directory, name, Some(user), Some(group), flags)?;
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let made = openat(&directory, name, flags, Mode::empty())?;
+    fchmod(made, Mode::from_bits_truncate(like.st_mode & 0o7777))
+}
+
+/// Has what overlayfs makes by itself belong to the jail's root: the host's has no number on a disk whose
+/// ids are mapped. It does that with the rights of who mounts it, which stay.
+fn work_as(base: u32) -> Result<(), String> {
+    let (user, group) = (Uid::from_raw(base), Gid::from_raw(base));
+    setfsgid(group);
+    setfsuid(user);
+    // They return what it was before, and no error.
+    if setfsuid(user) != user || setfsgid(group) != group {
+        return Err(format!("working as user {base} is not permitted"));
+    }
+    let held = caps::read(None, CapSet::Permitted).map_err(|error| error.to_string())?;
+    if !held.contains(&Capability::CAP_DAC_OVERRIDE) {
+        return Err("working as another user takes CAP_DAC_OVERRIDE".into());
+    }
+    caps::set(None, CapSet::Effective, &held).map_err(|error| error.to_string())
+}
