@@ -6,6 +6,7 @@ mod around;
 mod completion;
 mod console;
 mod cp;
+mod derive;
 mod doctor;
 mod end;
 mod exec;
@@ -102,6 +103,20 @@ enum Command {
     /// Copy files into a jail or out of it
     Cp(cp::Cp),
 
+    /// Make a root of its own upon the layers of another, without copying these
+    ///
+    /// NEW is a root file: "jaula NEW" has all that SOURCE has, and what is written there is seen by
+    /// nobody else. Its upper, where that goes, is a directory beside it. What was written in SOURCE is
+    /// copied; what its read-only layers have is shared.
+    Clone(derive::Derive),
+
+    /// Keep what a root has now, to run it and to build on it
+    ///
+    /// NEW is a root file: what is written in a jail with it is thrown away, and "jaula clone NEW" begins
+    /// with it. Of a root of layers what was written is copied, of a directory everything. A file that is
+    /// being written meanwhile is in it as far as it is then: stop the jail first where that matters.
+    Snapshot(derive::Derive),
+
     /// Change limits of a jail, and what else can be set about it
     Set(set::Set),
 
@@ -163,6 +178,8 @@ impl Cli {
             Some(Command::Stats(stats)) => stats.run(),
             Some(Command::Logs(logs)) => logs.run(),
             Some(Command::Cp(cp)) => cp.run(),
+            Some(Command::Clone(derive)) => derive.run(derive::Kind::Clone),
+            Some(Command::Snapshot(derive)) => derive.run(derive::Kind::Snapshot),
             Some(Command::Set(set)) => set.run(),
             Some(Command::Up(up)) => up.run(),
             Some(Command::Down(group)) => group.down(),

@@ -52,7 +52,7 @@ pub use again::Again;
 pub use ending::Ending;
 pub use error::{LaunchError, EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
 pub use place::{Existing, NewJail, Place, RootChoice, TASKS};
-pub(crate) use roots::root_in_jail;
+pub(crate) use roots::{root_in_jail, root_in_jail_alone};
 pub use start::Created;
 pub use supervised::Supervised;
 pub use waiting::{is_waiting, let_go, Waiting};

@@ -3,10 +3,10 @@
 //! The root of a launch: opening it, or that of a jail as what runs there has it.
 
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
-use nix::fcntl::{open, OFlag};
+use nix::fcntl::{open, OFlag, AT_FDCWD};
 use nix::sched::{setns, CloneFlags};
 use nix::sys::stat::Mode;
 
@@ -116,6 +116,29 @@ fn of_jail(record: &Record, purpose: Purpose<'_>) -> Result<Opened, String> {
 ///
 /// Where somebody there has made another directory the root of these mounts.
 pub(crate) fn root_in_jail(number: JailNumber, record: &Record) -> Result<Option<Root>, String> {
+    in_mounts_of(number, record, || {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        open("/", flags, Mode::empty()).map_err(reason)
+    })
+}
+
+/// The same without what is mounted in it, as a mount that lies nowhere.
+///
+/// # Errors
+///
+/// As [`root_in_jail`].
+pub(crate) fn root_in_jail_alone(
+    number: JailNumber,
+    record: &Record,
+) -> Result<Option<Root>, String> {
+    in_mounts_of(number, record, || layers::alone(AT_FDCWD, c"/"))
+}
+
+fn in_mounts_of(
+    number: JailNumber,
+    record: &Record,
+    take: impl FnOnce() -> Result<OwnedFd, String>,
+) -> Result<Option<Root>, String> {
     let Some(noted) = record.namespaces.and_then(|inodes| inodes.of("mnt")) else {
         return Ok(None);
     };
@@ -129,8 +152,7 @@ pub(crate) fn root_in_jail(number: JailNumber, record: &Record) -> Result<Option
     let directory = in_child(|| {
         setns(mounts.as_fd(), CloneFlags::CLONE_NEWNS)
             .map_err(|errno| format!("joining the mounts of jail {number}: {}", reason(errno)))?;
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        open("/", flags, Mode::empty()).map_err(reason)
+        take()
     })?;
     let root = Root::of(directory, record.root.path.clone())?;
     match record.root.is(&root) {

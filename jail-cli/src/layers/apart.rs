@@ -5,6 +5,7 @@
 //! What is made is handed over as a descriptor of a mount that lies nowhere. All that it took to make it
 //! goes with the child.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{IoSlice, IoSliceMut, Read};
 use std::mem::MaybeUninit;
@@ -15,7 +16,7 @@ use nix::sched::{unshare, CloneFlags};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::wait::waitpid;
-use rustix::mount::{mount_change, MountPropagationFlags};
+use rustix::mount::{mount_change, open_tree, MountPropagationFlags, OpenTreeFlags};
 use rustix::net::{
     recvmsg, sendmsg, socketpair, AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage,
     RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
@@ -128,6 +129,19 @@ fn hear(from: &OwnedFd) -> Result<OwnedFd, String> {
         ([MADE], Some(made)) => Ok(made),
         (why, _) => Err(String::from_utf8_lossy(why).into_owned()),
     }
+}
+
+/// What lies at a path of the mounts that the process has, mounted once more without what is mounted below
+/// it, and nowhere.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn alone(from: impl AsFd, path: &CStr) -> Result<OwnedFd, String> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    open_tree(from, path, flags).map_err(|error| format!("mounting it once more: {error}"))
 }
 
 /// What a context of a mount has to say about what is wrong (fsopen(2)).

@@ -100,6 +100,25 @@ impl RootFile {
         Ok(file)
     }
 
+    /// The text of one.
+    ///
+    /// # Errors
+    ///
+    /// Where a path has bytes that are no text.
+    pub fn text(lower: &[PathBuf], upper: Option<&Path>) -> Result<String, String> {
+        let quoted = |path: &Path| {
+            let text = path.to_str().map(quoted);
+            text.ok_or_else(|| format!("{}: is no text, which TOML is", shown(path)))
+        };
+        let lower = lower.iter().map(|path| quoted(path));
+        let lower = lower.collect::<Result<Vec<_>, _>>()?;
+        let mut text = format!("lower = [{}]\n", lower.join(", "));
+        if let Some(upper) = upper {
+            text += &format!("upper = {}\n", quoted(upper)?);
+        }
+        Ok(text)
+    }
+
     fn check(&self) -> Result<(), String> {
         let Text { lower, upper, size } = &self.text;
         if lower.is_empty() {
@@ -139,6 +158,21 @@ impl RootFile {
         let lower = text.lower.iter().map(absolute).collect();
         Ok(Contents::Layers(Layers::new(lower, upper, text.size)))
     }
+}
+
+/// A string of TOML.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            character if character.is_control() => {
+                quoted += &format!("\\u{:04X}", u32::from(character));
+            }
+            character => quoted.push(character),
+        }
+    }
+    quoted + "\""
 }
 
 fn is_file(stat: &FileStat) -> bool {
@@ -187,6 +221,14 @@ mod tests {
         assert!(contents.is_thrown_away());
         let Contents::Layers(layers) = contents;
         assert_eq!(layers.size.map(Size::bytes), Some(1 << 20));
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let lower = ["/srv/a \"b\"\\n", "/\u{7f}\n\u{e4}"].map(PathBuf::from);
+        let text = RootFile::text(&lower, Some(Path::new("x.upper"))).expect("text");
+        let expected = Layers::new(lower.into(), Some("/srv/jails/x.upper".into()), None);
+        assert_eq!(parse(&text), Ok(Contents::Layers(expected)));
     }
 
     #[test]

@@ -8,7 +8,10 @@
 //! becomes of who made it.
 
 mod apart;
+mod copy;
+mod derive;
 mod file;
+mod making;
 mod overlay;
 mod upper;
 
@@ -21,7 +24,8 @@ use crate::isolation::Size;
 use crate::jail::JailNumber;
 use crate::root::{Identity, Root};
 use crate::state::bytes;
-pub(crate) use apart::in_child;
+pub(crate) use apart::{alone, in_child};
+pub use derive::{clone, snapshot, Derived, Source};
 pub use file::RootFile;
 use upper::Upper;
 

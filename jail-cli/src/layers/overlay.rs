@@ -18,11 +18,11 @@ use nix::fcntl::{openat, AtFlags, OFlag};
 use nix::sys::stat::{fchmod, fstat, mkdirat, FileStat, Mode, SFlag};
 use nix::unistd::{fchdir, fchownat, setfsgid, setfsuid, Gid, Uid};
 use rustix::mount::{
-    fsconfig_create, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree, FsMountFlags,
-    FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags,
+    fsconfig_create, fsconfig_set_string, fsmount, fsopen, move_mount, FsMountFlags, FsOpenFlags,
+    MountAttrFlags, MoveMountFlags,
 };
 
-use super::apart::complaints;
+use super::apart::{alone, complaints};
 use super::upper::{Upper, UPPER, WORK};
 use super::{Layers, Mapping, Purpose};
 use crate::isolation::Size;
@@ -151,10 +151,7 @@ fn open(path: &Path) -> Result<OwnedFd, String> {
 
 /// Mounts a directory once more, upon itself, with ids of its disk as those of the jail.
 fn mapped(directory: &OwnedFd, mapping: Mapping<'_>) -> Result<OwnedFd, String> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_EMPTY_PATH;
-    let tree = open_tree(directory, c"", flags).map_err(|error| error.to_string())?;
+    let tree = alone(directory, c"")?;
     map(&tree, mapping)?;
     let by_descriptors =
         MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;

@@ -23,7 +23,7 @@ use super::overlay::make_below;
 use super::{But, Contents};
 use crate::jails::Jails;
 use crate::root::Identity;
-use crate::state::Store;
+use crate::state::{Record, Store};
 use crate::text::{reason, shown};
 use crate::trusted_path::{self, Refusal};
 
@@ -187,20 +187,35 @@ fn mount_of(directory: &OwnedFd) -> Result<u64, String> {
 
 /// The jail that is noted with it and that there is.
 fn user_of(upper: Identity, but: But) -> Option<String> {
-    let (store, jails) = (Store::default(), Jails::open().ok()?);
-    let numbers = store.numbers().ok()?;
-    let mut records = numbers.into_iter().filter_map(|number| store.read(number));
-    let found = records.find(|record| {
+    noted(|record| {
         let has_it = match record.root.made_of() {
             Some(Contents::Layers(layers)) => layers.have_upper(upper),
             None => false,
         };
+        has_it && but.0 != Some(record.number)
+    })
+}
+
+/// The jail that has a directory of the host for a root, and may change it.
+pub(super) fn writer_of(root: Identity) -> Option<String> {
+    noted(|record| {
+        let is_directory = record.root.made_of().is_none();
+        is_directory && record.root.has(root) && !record.isolation.mounts.read_only
+    })
+}
+
+/// A jail that there is, and what is noted about which is so.
+fn noted(is_so: impl Fn(&Record) -> bool) -> Option<String> {
+    let (store, jails) = (Store::default(), Jails::open().ok()?);
+    let numbers = store.numbers().ok()?;
+    let mut records = numbers.into_iter().filter_map(|number| store.read(number));
+    let found = records.find(|record| {
         // So it counts where it cannot be told.
         let is_there = || match jails.get(record.number) {
             Ok(jail) => jail.is_some_and(|jail| jail.created == record.created),
             Err(_) => true,
         };
-        has_it && but.0 != Some(record.number) && is_there()
+        is_so(record) && is_there()
     })?;
     Some(match found.name {
         Some(name) => format!("{} ({name})", found.number),

@@ -63,6 +63,11 @@ impl RootDirectory {
         root.identity() == self.identity
     }
 
+    /// Whether it was this directory.
+    pub(crate) fn has(&self, identity: Identity) -> bool {
+        self.identity == identity
+    }
+
     /// Opens it.
     ///
     /// # Errors

@@ -13,7 +13,7 @@
 //!   changed afterwards by a name;
 //! - devices, FIFOs and sockets are not opened, nor what the kernel makes up on its own file systems.
 
-mod content;
+pub(crate) mod content;
 mod ends;
 mod tree;
 

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! New root files from what is there: clones, which are written to, and snapshots, which are not.
+//!
+//! Both share the read-only layers of what they come from. What was written there is copied; what is
+//! being written meanwhile is in it, in part, or is not.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use super::apart::{alone, in_own_mounts};
+use super::copy::{self, Summary};
+use super::making::Making;
+use super::upper::{self, UPPER, WORK};
+use super::{But, Contents, Layers, Purpose, RootFile};
+use crate::admin::Jail;
+use crate::isolation::{Block, Ids};
+use crate::launch::root_in_jail_alone;
+use crate::root::Root;
+use crate::state::Record;
+use crate::text::shown;
+use crate::trusted_path;
+
+/// What something is derived from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A directory, or a root file.
+    Path(PathBuf),
+    /// The root of a jail.
+    Jail(Box<Jail>),
+}
+
+/// What has been made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Derived {
+    /// The layers that it shares.
+    pub shared: Vec<PathBuf>,
+    /// What was copied, where anything was to be.
+    pub copied: Option<Summary>,
+}
+
+/// What a source has.
+struct Taken {
+    /// The layers that are shared.
+    lower: Vec<PathBuf>,
+    /// What it has beyond these.
+    written: Option<Written>,
+}
+
+/// What is written in a source, among all else that it has.
+struct Written {
+    all: Root,
+    ids: Option<Block>,
+}
+
+/// Makes a root file at `new` that has a private upper upon the layers of `source`, in which is what was
+/// written there. `tell` is told how many bytes have been copied.
+///
+/// The calling process must have one thread.
+///
+/// # Errors
+///
+/// A text that says what is in the way; nothing is made then.
+pub fn clone(source: &Source, new: &Path, tell: &mut dyn FnMut(u64)) -> Result<Derived, String> {
+    let taken = match source.take()? {
+        Taken {
+            lower,
+            written: Some(written),
+        } if lower.is_empty() => Taken {
+            lower: vec![written.directory_to_share()?],
+            written: None,
+        },
+        taken => taken,
+    };
+    let about = |why: String| format!("{}: {why}", shown(new));
+    let making = Making::begin(new, "upper").map_err(about)?;
+    let copied = taken.written.as_ref().map(|written| {
+        let upper = making.make_directory()?;
+        for name in [UPPER, WORK] {
+            let mut options = fs::DirBuilder::new();
+            let made = options.mode(0o700).create(upper.join(name));
+            made.map_err(|error| error.to_string())?;
+        }
+        let copied = written.copy(&taken.lower, &upper.join(UPPER), tell)?;
+        trusted_path::mark(open(&upper.join(UPPER))?)
+            .map_err(|errno| format!("marking it as a jail's: {errno}"))?;
+        Ok(copied)
+    });
+    let copied = copied.transpose().map_err(about)?;
+    let upper = making.directory_name().to_owned();
+    let text = RootFile::text(&taken.lower, Some(Path::new(&upper))).map_err(about)?;
+    making.commit(&text).map_err(about)?;
+    Ok(Derived {
+        shared: taken.lower,
+        copied,
+    })
+}
+
+/// Makes a root file at `new` with what `source` has now, which nobody writes to: what is written in a jail
+/// with it is thrown away, and clones of it begin with that. As [`clone`].
+///
+/// # Errors
+///
+/// As [`clone`].
+pub fn snapshot(source: &Source, new: &Path, tell: &mut dyn FnMut(u64)) -> Result<Derived, String> {
+    let about = |why: String| format!("{}: {why}", shown(new));
+    let taken = source.take()?;
+    let making = Making::begin(new, "layer").map_err(about)?;
+    let copied = taken.written.as_ref().map(|written| {
+        let layer = making.make_directory()?;
+        written.copy(&taken.lower, &layer, tell)
+    });
+    let copied = copied.transpose().map_err(about)?;
+    let layer = copied.map(|_| PathBuf::from(making.directory_name()));
+    let lower: Vec<PathBuf> = layer.into_iter().chain(taken.lower.clone()).collect();
+    let text = RootFile::text(&lower, None).map_err(about)?;
+    making.commit(&text).map_err(about)?;
+    Ok(Derived {
+        shared: taken.lower,
+        copied,
+    })
+}
+
+impl Source {
+    fn take(&self) -> Result<Taken, String> {
+        match self {
+            Source::Path(path) => {
+                let about = |why: String| format!("{}: {why}", shown(path));
+                match RootFile::find(path).map_err(about)? {
+                    Some(file) => {
+                        of_contents(file.contents().map_err(about)?, path, But(None)).map_err(about)
+                    }
+                    None => of_directory(Root::open(path).map_err(about)?).map_err(about),
+                }
+            }
+            Source::Jail(jail) => {
+                let about = |why: String| format!("jail {}: {why}", jail.info.number);
+                let record = jail.record.as_ref().ok_or_else(|| {
+                    about(
+                        "jaula has not started it, or has not noted it, and does not know its root"
+                            .into(),
+                    )
+                })?;
+                of_jail(jail, record).map_err(about)
+            }
+        }
+    }
+}
+
+/// A directory is all its own; whether it can be shared is for who wants to.
+fn of_directory(root: Root) -> Result<Taken, String> {
+    Ok(Taken {
+        lower: Vec::new(),
+        written: Some(Written {
+            all: root,
+            ids: None,
+        }),
+    })
+}
+
+fn of_contents(contents: Contents, path: &Path, but: But) -> Result<Taken, String> {
+    let Contents::Layers(layers) = &contents;
+    let lower = real(&layers.lower)?;
+    let is_there = |path: &Path| path.join(UPPER).symlink_metadata().is_ok();
+    let written = match layers.upper.as_deref().is_some_and(is_there) {
+        false => None,
+        true => Some(Written {
+            all: contents.clone().assemble(path, Purpose::Run(None), but)?,
+            ids: None,
+        }),
+    };
+    Ok(Taken { lower, written })
+}
+
+fn of_jail(jail: &Jail, record: &Record) -> Result<Taken, String> {
+    let number = jail.info.number;
+    let Some(contents) = record.root.made_of() else {
+        return of_directory(record.root.open()?);
+    };
+    let Contents::Layers(layers) = contents;
+    let ids = match record.isolation.ids {
+        Some(Ids::Block(block)) => Some(block),
+        _ => None,
+    };
+    match root_in_jail_alone(number, record)? {
+        Some(all) => Ok(Taken {
+            lower: real(&layers.lower)?,
+            written: Some(Written { all, ids }),
+        }),
+        None => of_contents(contents.clone(), &record.root.path, But(Some(number))),
+    }
+}
+
+/// Paths as they are to be written into another file.
+fn real(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    let real = |path: &PathBuf| {
+        fs::canonicalize(path).map_err(|error| format!("{}: {error}", shown(path)))
+    };
+    paths.iter().map(real).collect()
+}
+
+impl Written {
+    /// The directory that it is, to be a layer of others: nobody may change it meanwhile.
+    fn directory_to_share(&self) -> Result<PathBuf, String> {
+        let path = self.all.path();
+        if let Some(jail) = upper::writer_of(self.all.identity()) {
+            return Err(format!(
+                "{}: jail {jail} writes to it, and what others are built on must not change meanwhile; \
+                 \"jaula snapshot\" copies it as it is now, and that can be cloned",
+                shown(path)
+            ));
+        }
+        fs::canonicalize(path).map_err(|error| format!("{}: {error}", shown(path)))
+    }
+
+    fn copy(
+        &self,
+        lower: &[PathBuf],
+        into: &Path,
+        tell: &mut dyn FnMut(u64),
+    ) -> Result<Summary, String> {
+        let over = match self.all.as_made() {
+            // What is mounted in a directory of the host is not of it.
+            None if lower.is_empty() => in_own_mounts(|| {
+                // The mounts of the caller are not those of the child.
+                let again = trusted_path::open(self.all.path());
+                let again = again.map_err(|refusal| refusal.describe())?;
+                alone(again, c"")
+            })?,
+            _ => {
+                let directory = self.all.directory().try_clone_to_owned();
+                directory.map_err(|error| error.to_string())?
+            }
+        };
+        let under = match lower.is_empty() {
+            true => None,
+            false => {
+                let layers = Layers::new(lower.to_vec(), None, None);
+                let contents = Contents::Layers(layers);
+                Some(contents.assemble(self.all.path(), Purpose::Look, But(None))?)
+            }
+        };
+        let under = under.map(Root::into_directory);
+        copy::copy(&over, under.as_ref(), &open(into)?, self.ids, tell)
+    }
+}
+
+fn open(path: &Path) -> Result<OwnedFd, String> {
+    let file = fs::File::open(path);
+    file.map(OwnedFd::from)
+        .map_err(|error| format!("{}: {error}", shown(path)))
+}
