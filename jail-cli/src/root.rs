@@ -103,8 +103,10 @@ impl Root {
     }
 
     /// Takes what has to be held as long as it is used.
-    pub(crate) fn take_lock(&mut self) -> Option<OwnedFd> {
-        self.made.as_mut().and_then(|made| made.take_lock())
+    pub(crate) fn take_locks(&mut self) -> Vec<OwnedFd> {
+        self.made
+            .as_mut()
+            .map_or_else(Vec::new, |made| made.take_locks())
     }
 
     /// The path it was opened by.

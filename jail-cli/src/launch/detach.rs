@@ -104,7 +104,7 @@ fn first(plan: Plan, root: Root, reporter: &Reporter) -> Result<(Begun, Own), La
     let failed =
         |what: &str, errno| LaunchError::about(&path, format!("{what}: {}", reason(errno)));
     let mut kept = vec![root.directory(), reporter.descriptor()];
-    kept.extend(root.as_made().and_then(Made::lock));
+    kept.extend(root.as_made().into_iter().flat_map(Made::locks));
     sys::close_all_except(&kept).map_err(|errno| failed("close_range", errno))?;
     chdir("/").map_err(|errno| failed("chdir to /", errno))?;
     let own = Own::nowhere().map_err(|errno| failed("opening /dev/null", errno))?;

@@ -12,6 +12,7 @@ use nix::errno::Errno;
 use crate::isolation::Permissions;
 use crate::jail::{self, JailNumber};
 use crate::jails::{Created, JailInfo, JailName, Jails, JailsError, Key, Setting, Value};
+use crate::layers::Contents;
 use crate::signal::SignalNumber;
 use crate::state::{Entry, Record, Restart, RootDirectory, Store};
 
@@ -27,14 +28,18 @@ const LOOK: Duration = Duration::from_millis(100);
 pub enum RootChoice {
     /// The directory at this path, or what the root file there says.
     Path(PathBuf),
+    /// What this says.
+    Made(Contents),
     /// The one that a jail was started with, and no other.
     Noted(RootDirectory),
 }
 
 impl RootChoice {
-    pub(super) fn path(&self) -> &Path {
+    /// The path that it is called by.
+    pub fn path(&self) -> &Path {
         match self {
             RootChoice::Path(path) => path,
+            RootChoice::Made(contents) => contents.path(),
             RootChoice::Noted(noted) => &noted.path,
         }
     }

@@ -63,6 +63,13 @@ impl Launch {
                 root: noted.open()?,
                 from: From::Choice,
             },
+            (RootChoice::Made(contents), _) => {
+                let (contents, but) = (contents.clone(), self.place.but());
+                Opened {
+                    root: contents.assemble(self.root.path(), purpose, but)?,
+                    from: From::Choice,
+                }
+            }
             (RootChoice::Path(path), _) => Opened {
                 root: layers::open(path, purpose, self.place.but())?,
                 from: From::Choice,

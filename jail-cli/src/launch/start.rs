@@ -57,7 +57,7 @@ pub(super) struct Running {
     /// What ends the jail with this process, where it is new and not kept.
     owner: Option<Owner>,
     /// What is held of its root as long as that is used.
-    root_lock: Option<OwnedFd>,
+    root_locks: Vec<OwnedFd>,
 }
 
 const WAITING_FOR_CHILD: &str = "waiting for the child that enters the jail";
@@ -159,7 +159,7 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
         }
         sys::Fork::Parent(child) => child,
     };
-    let root_lock = root.take_lock();
+    let root_locks = root.take_locks();
     // The other ends must close with the child for the report to end.
     drop((reporter, closed, root, world, parent.control));
     let number = parent.door.number;
@@ -181,7 +181,7 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
         number,
         record: None,
         owner,
-        root_lock,
+        root_locks,
     };
     match running.admit(&plan, noted_root, own.as_ref(), listener, entry) {
         Ok(listener) => {
@@ -328,7 +328,7 @@ impl Running {
             // Or its upper to another jail.
             must_be_noted: plan.detached
                 || plan.user_namespace.is_some()
-                || plan.place.is_kept() && self.root_lock.is_some(),
+                || plan.place.is_kept() && !self.root_locks.is_empty(),
             world,
             user_namespace: plan.user_namespace,
             root_again: root.as_ref().filter(|_| !plan.place.is_new()),
@@ -468,7 +468,7 @@ impl Running {
                     .map_err(|why| about(format!("ending jail {}: {why}", self.number)))
             }
         };
-        drop((self.owner, self.root_lock));
+        drop((self.owner, self.root_locks));
         let ending = ending
             .map_err(|errno| about(format!("waiting for its first process: {}", reason(errno))));
         Waited {

@@ -14,7 +14,7 @@ use super::apart::{alone, in_own_mounts};
 use super::copy::{self, Summary};
 use super::making::Making;
 use super::upper::{self, UPPER, WORK};
-use super::{But, Contents, Layers, Purpose, RootFile};
+use super::{store, But, Contents, Layers, Purpose, RootFile};
 use crate::admin::Jail;
 use crate::isolation::{Block, Ids};
 use crate::launch::root_in_jail_alone;
@@ -91,11 +91,18 @@ pub fn clone(source: &Source, new: &Path, tell: &mut dyn FnMut(u64)) -> Result<D
     let copied = copied.transpose().map_err(about)?;
     let upper = making.directory_name().to_owned();
     let text = RootFile::text(&taken.lower, Some(Path::new(&upper))).map_err(about)?;
-    making.commit(&text).map_err(about)?;
+    commit(making, &taken.lower, new, &text).map_err(about)?;
     Ok(Derived {
         shared: taken.lower,
         copied,
     })
+}
+
+fn commit(making: Making, lower: &[PathBuf], new: &Path, text: &str) -> Result<(), String> {
+    let absolute = std::path::absolute(new).map_err(|error| error.to_string())?;
+    // One that is never made pins nothing.
+    store::pin(lower, &absolute)?;
+    making.commit(text)
 }
 
 /// Makes a root file at `new` with what `source` has now, which nobody writes to: what is written in a jail
@@ -116,7 +123,7 @@ pub fn snapshot(source: &Source, new: &Path, tell: &mut dyn FnMut(u64)) -> Resul
     let layer = copied.map(|_| PathBuf::from(making.directory_name()));
     let lower: Vec<PathBuf> = layer.into_iter().chain(taken.lower.clone()).collect();
     let text = RootFile::text(&lower, None).map_err(about)?;
-    making.commit(&text).map_err(about)?;
+    commit(making, &taken.lower, new, &text).map_err(about)?;
     Ok(Derived {
         shared: taken.lower,
         copied,
@@ -129,9 +136,7 @@ impl Source {
             Source::Path(path) => {
                 let about = |why: String| format!("{}: {why}", shown(path));
                 match RootFile::find(path).map_err(about)? {
-                    Some(file) => {
-                        of_contents(file.contents().map_err(about)?, path, But(None)).map_err(about)
-                    }
+                    Some(file) => of_contents(file.contents(), path, But(None)).map_err(about),
                     None => of_directory(Root::open(path).map_err(about)?).map_err(about),
                 }
             }

@@ -28,9 +28,6 @@ use crate::trusted_path::{self, Refusal};
 /// The largest, in bytes.
 const LARGEST: u64 = 64 << 10;
 
-/// As many layers as the kernel takes, without the upper.
-const MOST_LAYERS: usize = 500;
-
 /// What a root is made of, as it is written.
 #[derive(Debug)]
 pub struct RootFile {
@@ -120,43 +117,27 @@ impl RootFile {
     }
 
     fn check(&self) -> Result<(), String> {
-        let Text { lower, upper, size } = &self.text;
-        if lower.is_empty() {
-            return Err("lower is empty: a root takes at least one layer".into());
-        }
-        if lower.len() > MOST_LAYERS {
-            return Err(format!("lower has more than {MOST_LAYERS} layers"));
-        }
-        if lower
+        let Text { lower, upper, .. } = &self.text;
+        match lower
             .iter()
             .chain(upper)
             .any(|path| path.as_os_str().is_empty())
         {
-            return Err("a path in it is empty".into());
-        }
-        match (upper, size) {
-            (Some(_), Some(_)) => Err(
-                "size is for what is thrown away; what goes to an upper is limited by its file system"
-                    .into(),
-            ),
-            _ => Ok(()),
+            true => Err("a path in it is empty".into()),
+            false => self.layers().check(),
         }
     }
 
+    fn layers(&self) -> Layers {
+        let absolute = |path: &PathBuf| self.directory.join(path);
+        let lower = self.text.lower.iter().map(absolute).collect();
+        let upper = self.text.upper.as_ref().map(absolute);
+        Layers::new(lower, upper, self.text.size)
+    }
+
     /// What it says, with absolute paths.
-    ///
-    /// # Errors
-    ///
-    /// Where a path leads nowhere.
-    pub fn contents(self) -> Result<Contents, String> {
-        let RootFile { directory, text } = self;
-        let absolute = |path: &PathBuf| directory.join(path);
-        let upper = text.upper.as_ref().map(absolute);
-        if let Some(upper) = upper.as_ref().filter(|upper| upper.file_name().is_none()) {
-            return Err(format!("{}: is no name of a directory", shown(upper)));
-        }
-        let lower = text.lower.iter().map(absolute).collect();
-        Ok(Contents::Layers(Layers::new(lower, upper, text.size)))
+    pub fn contents(&self) -> Contents {
+        Contents::Layers(self.layers())
     }
 }
 
@@ -201,7 +182,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Contents, String> {
-        RootFile::parse(text, Path::new("/srv/jails")).and_then(RootFile::contents)
+        RootFile::parse(text, Path::new("/srv/jails")).map(|file| file.contents())
     }
 
     #[test]
@@ -239,7 +220,7 @@ mod tests {
             ("lower = '/srv/base'", "lower"),
             ("lower = ['']", "empty"),
             ("lower = ['/a']\nuper = 'x'", "uper"),
-            ("lower = ['/a']\nupper = 'x'\nsize = '1M'", "size is for"),
+            ("lower = ['/a']\nupper = 'x'\nsize = '1M'", "a size is for"),
             ("lower = ['/a']\nsize = 'much'", "size"),
             ("lower = ['/a']\nupper = '..'", "no name"),
             ("#!/bin/sh\necho", "no root file"),

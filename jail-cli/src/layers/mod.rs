@@ -13,6 +13,7 @@ mod derive;
 mod file;
 mod making;
 mod overlay;
+pub mod store;
 mod upper;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -24,10 +25,14 @@ use crate::isolation::Size;
 use crate::jail::JailNumber;
 use crate::root::{Identity, Root};
 use crate::state::bytes;
+use crate::text::shown;
 pub(crate) use apart::{alone, in_child};
 pub use derive::{clone, snapshot, Derived, Source};
 pub use file::RootFile;
 use upper::Upper;
+
+/// As many layers as the kernel takes.
+const MOST_LAYERS: usize = 500;
 
 /// What a root is made of, where that is not one directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,8 +67,8 @@ pub struct Layers {
 #[derive(Debug)]
 pub struct Made {
     contents: Contents,
-    /// The upper, locked.
-    lock: Option<OwnedFd>,
+    /// The upper, and layers that could be removed, locked.
+    locks: Vec<OwnedFd>,
     /// Whether it is for looking at alone.
     is_view: bool,
 }
@@ -101,6 +106,31 @@ impl Layers {
         }
     }
 
+    /// Checks that all that is said can be had together.
+    ///
+    /// # Errors
+    ///
+    /// What cannot.
+    pub fn check(&self) -> Result<(), String> {
+        if self.lower.is_empty() {
+            return Err("lower is empty: a root takes at least one layer".into());
+        }
+        if self.lower.len() > MOST_LAYERS {
+            return Err(format!("lower has more than {MOST_LAYERS} layers"));
+        }
+        if let Some(upper) = self.upper.as_ref().filter(|it| it.file_name().is_none()) {
+            return Err(format!("{}: is no name of a directory", shown(upper)));
+        }
+        match (&self.upper, self.size) {
+            (Some(_), Some(_)) => Err(
+                "a size is for what is thrown away; what goes to an upper is limited by its file \
+                 system"
+                    .into(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether what is written to them is gone with the last process that has them.
     pub fn are_thrown_away(&self) -> bool {
         self.upper.is_none()
@@ -121,10 +151,16 @@ impl Layers {
             Some(upper) => Some(upper.identity()),
             None => self.upper_is,
         };
+        let held = self.lower.iter().map(|layer| store::hold(layer));
+        let held = held.collect::<Result<Vec<_>, _>>()?;
         let mount = apart::in_own_mounts(|| overlay::mount(&self, upper.as_ref(), &like, purpose))?;
         let made = Made {
             contents: Contents::Layers(self),
-            lock: upper.map(Upper::into_lock),
+            locks: upper
+                .map(Upper::into_lock)
+                .into_iter()
+                .chain(held.into_iter().flatten())
+                .collect(),
             is_view: purpose.is_look(),
         };
         Ok((mount, made))
@@ -164,6 +200,18 @@ impl Contents {
         }
     }
 
+    /// A directory of the host by which it is called where it has no file of its own: where what is
+    /// written goes, or the topmost layer.
+    pub fn path(&self) -> &Path {
+        match self {
+            Contents::Layers(layers) => {
+                let first = layers.lower.first();
+                let path = layers.upper.as_ref().or(first);
+                path.map_or(Path::new("/"), PathBuf::as_path)
+            }
+        }
+    }
+
     /// Where what is written lies on the host.
     pub fn upper(&self) -> Option<&Path> {
         match self {
@@ -184,13 +232,13 @@ impl Made {
     }
 
     /// What must be held as long as it is used.
-    pub(crate) fn lock(&self) -> Option<BorrowedFd<'_>> {
-        self.lock.as_ref().map(AsFd::as_fd)
+    pub(crate) fn locks(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.locks.iter().map(AsFd::as_fd)
     }
 
     /// Takes what must be held from it.
-    pub(crate) fn take_lock(&mut self) -> Option<OwnedFd> {
-        self.lock.take()
+    pub(crate) fn take_locks(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.locks)
     }
 }
 
@@ -204,6 +252,6 @@ impl Made {
 pub fn open(path: &Path, purpose: Purpose<'_>, but: But) -> Result<Root, String> {
     match RootFile::find(path)? {
         None => Root::open(path),
-        Some(file) => file.contents()?.assemble(path, purpose, but),
+        Some(file) => file.contents().assemble(path, purpose, but),
     }
 }

@@ -205,7 +205,7 @@ pub(super) fn writer_of(root: Identity) -> Option<String> {
 }
 
 /// A jail that there is, and what is noted about which is so.
-fn noted(is_so: impl Fn(&Record) -> bool) -> Option<String> {
+pub(super) fn noted(is_so: impl Fn(&Record) -> bool) -> Option<String> {
     let (store, jails) = (Store::default(), Jails::open().ok()?);
     let numbers = store.numbers().ok()?;
     let mut records = numbers.into_iter().filter_map(|number| store.read(number));

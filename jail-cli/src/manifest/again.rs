@@ -10,7 +10,7 @@ use crate::environment::Variable;
 use crate::jail::JailNumber;
 use crate::jails::JailName;
 use crate::kept::Kept;
-use crate::launch::{Again, Launch, NewJail, Place, Policy, RootChoice};
+use crate::launch::{Again, Launch, NewJail, Place, Policy};
 use crate::state::Restart;
 
 /// A jail as it is described.
@@ -41,7 +41,7 @@ impl Described<'_> {
             policy => Some(Restart::new(policy, description.restart_delay)),
         };
         Ok(Launch {
-            root: RootChoice::Path(description.root()),
+            root: description.root_choice(),
             place: Place::New(NewJail {
                 name: Some(name.clone()),
                 settings: limits.into_iter().chain(isolation.allowance()).collect(),
@@ -84,9 +84,10 @@ impl Described<'_> {
     ///
     /// As [`Occasion::run`].
     pub fn run(&self, hook: Hook, number: Option<JailNumber>) -> Result<(), String> {
+        let root = self.description.root();
         let occasion = Occasion {
             directory: self.description.directory(),
-            root: &self.description.root(),
+            root: &root,
             name: self.name,
             number,
         };

@@ -17,7 +17,8 @@ use crate::isolation::{
     NewNamespaces, Part, Permission, Rlimit, Size, Tmpfs, UMASK,
 };
 use crate::jails::{JailName, Key, Setting};
-use crate::launch::{log, Policy};
+use crate::launch::{log, Policy, RootChoice};
+use crate::layers::{Contents, Layers};
 use crate::signal::SignalNumber;
 use crate::user::{Name, UserSpec};
 
@@ -31,8 +32,18 @@ pub struct Description {
     /// Where it is described.
     #[serde(skip)]
     pub(super) place: Place,
-    /// The directory that becomes its root.
-    pub root: PathBuf,
+    /// The directory that becomes its root, or a root file.
+    #[serde(default)]
+    pub root: Option<PathBuf>,
+    /// Directories that its root is made of in place of that, never written to, the topmost first.
+    #[serde(default)]
+    pub lower: Vec<PathBuf>,
+    /// Where what is written upon them goes; nothing, where it is thrown away.
+    #[serde(default)]
+    pub upper: Option<PathBuf>,
+    /// How much may be written that is thrown away.
+    #[serde(default)]
+    pub upper_size: Option<Size>,
     /// What that is built from where it is not there or empty: the name of a template that comes
     /// with jaula, or a file.
     #[serde(default)]
@@ -173,13 +184,44 @@ impl Description {
         &self.place
     }
 
-    /// The directory that becomes its root.
+    /// The path that its root is called by.
     pub fn root(&self) -> PathBuf {
-        self.directory.join(&self.root)
+        self.root_choice().path().to_owned()
+    }
+
+    /// What becomes its root.
+    pub fn root_choice(&self) -> RootChoice {
+        match &self.root {
+            Some(root) => RootChoice::Path(self.directory.join(root)),
+            None => RootChoice::Made(Contents::Layers(self.layers())),
+        }
+    }
+
+    fn layers(&self) -> Layers {
+        let absolute = |path: &PathBuf| self.directory.join(path);
+        let lower = self.lower.iter().map(absolute).collect();
+        Layers::new(lower, self.upper.as_ref().map(absolute), self.upper_size)
+    }
+
+    fn check_root(&self) -> Result<(), String> {
+        let is_upon = self.upper.is_some() || self.upper_size.is_some();
+        match (&self.root, self.lower.is_empty()) {
+            (None, true) => Err("neither root nor lower says what its root is".into()),
+            (Some(_), false) => Err("root and lower exclude each other".into()),
+            (Some(_), true) if is_upon => {
+                Err("upper and upper-size are for a root that lower says".into())
+            }
+            (Some(_), true) => Ok(()),
+            (None, false) if self.template.is_some() => {
+                Err("a template builds root; what lower names has to be there".into())
+            }
+            (None, false) => self.layers().check(),
+        }
     }
 
     /// Checks that all that is asked for can be had together.
     pub(super) fn check(&self) -> Result<(), String> {
+        self.check_root()?;
         if self.umask > 0o777 {
             return Err("umask is beyond 0o777".into());
         }
