@@ -20,13 +20,13 @@ pub mod check;
 pub mod closure;
 pub mod expand;
 pub mod host;
-pub mod listing;
 pub mod image;
+pub mod listing;
 #[cfg(test)]
 mod run;
 pub mod template;
 
-pub use build::{build, build_and_tell, BuildError, Options, Progress, Summary};
+pub use build::{build, build_and_tell, fingerprint, BuildError, Options, Progress, Summary};
 pub use check::{check, CheckOptions, Findings};
 pub use listing::Listing;
 pub use template::{Library, Outline, Settings, Template, TemplateError};

@@ -5,8 +5,8 @@
 use clap::Args;
 
 use jaula::isolation::{
-    Credentials, Dropped, Ids, Init, Isolation, Mounts, NewNamespaces, Part, Permission, Rlimit,
-    Size, UMASK,
+    Credentials, Dropped, Ids, Init, Isolation, Mount, Mounts, NewNamespaces, Part, Permission,
+    Rlimit, Size, UMASK,
 };
 
 use super::mounting::Mounting;
@@ -121,6 +121,11 @@ pub struct Around {
 }
 
 impl Around {
+    /// What is mounted by option.
+    pub fn mounts(&self) -> &[Mount] {
+        &self.mounting.0
+    }
+
     /// All of it, but for `without`.
     pub fn isolation(self, without: Vec<Part>) -> Isolation {
         Isolation {

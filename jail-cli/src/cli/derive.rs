@@ -109,14 +109,14 @@ fn mebibytes(bytes: u64) -> String {
 }
 
 /// How much has been copied, for who looks on.
-struct Progress {
+pub(super) struct Progress {
     is_shown: bool,
     last: Instant,
     has_told: bool,
 }
 
 impl Progress {
-    fn new(quiet: bool) -> Self {
+    pub fn new(quiet: bool) -> Self {
         Progress {
             is_shown: !quiet && stderr().is_terminal(),
             last: Instant::now(),
@@ -124,7 +124,7 @@ impl Progress {
         }
     }
 
-    fn tell(&mut self, bytes: u64) {
+    pub fn tell(&mut self, bytes: u64) {
         if self.is_shown && self.last.elapsed() >= EACH {
             self.last = Instant::now();
             self.has_told = true;
@@ -132,7 +132,7 @@ impl Progress {
         }
     }
 
-    fn clear(&mut self) {
+    pub fn clear(&mut self) {
         if self.has_told {
             to_stderr("\r\x1b[K");
         }

@@ -27,6 +27,7 @@ mod run;
 mod set;
 mod stats;
 mod table;
+mod thrown_away;
 mod wait;
 mod waiting;
 

@@ -17,13 +17,16 @@ use jaula::user::UserSpec;
 
 use super::around::Around;
 use super::process::Process;
+use super::thrown_away::{Said, ThrownAway};
 use super::{output, Failure};
 
 /// What is launched, and how.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Directory that becomes the root of the jail
-    #[arg(value_name = "ROOT", required = true, value_hint = clap::ValueHint::DirPath)]
+    /// Directory that becomes the root of the jail, or root file that says what it is made of
+    ///
+    /// With --template or --image there is none: what follows is the command.
+    #[arg(value_name = "ROOT", required_unless_present = "built", value_hint = clap::ValueHint::AnyPath)]
     root: Option<PathBuf>,
 
     /// Command to execute in place of the shell, and its arguments
@@ -88,19 +91,16 @@ pub struct Run {
     #[arg(long, value_name = "SIGNAL", help_heading = "Jail")]
     stop_signal: Option<SignalNumber>,
 
-    /// Run as this user of the jail, and group
+    /// Run as this user of the jail, and group [default: 1000:1000, or what --image says]
     ///
     /// Each is a name in ROOT/etc/passwd or ROOT/etc/group, or a number, which needs no entry there.
     /// Without GROUP, the group is that of the user's entry, and the user is also in the groups that
     /// name it as a member; a number without an entry is also its group.
-    #[arg(
-        short,
-        long,
-        value_name = "USER[:GROUP]",
-        default_value = "1000:1000",
-        help_heading = "Command"
-    )]
-    user: UserSpec,
+    #[arg(short, long, value_name = "USER[:GROUP]", help_heading = "Command")]
+    user: Option<UserSpec>,
+
+    #[command(flatten)]
+    thrown_away: ThrownAway,
 
     // The headings of the help come in the order in which options first have them.
     #[command(flatten)]
@@ -228,14 +228,36 @@ impl Limits {
 impl Run {
     /// Runs it and returns the exit status of its first process; at once, where that is not
     /// waited for.
-    pub fn run(self) -> Result<u8, Failure> {
-        let variables = self.inside.variables()?;
+    pub fn run(mut self) -> Result<u8, Failure> {
+        let stored = self.thrown_away.store(self.quiet)?;
+        let root = match &stored {
+            None => RootChoice::Path(self.root.take().unwrap_or_default()),
+            Some(stored) => {
+                // What follows is the command, as it is where there is a root.
+                let first = self.root.take().map(PathBuf::into_os_string);
+                self.command = first.into_iter().chain(self.command).collect();
+                RootChoice::Made(stored.contents.clone())
+            }
+        };
+        let config = stored.as_ref().and_then(|stored| stored.config.as_ref());
+        let said = config.map(Said::of).transpose()?.unwrap_or_default();
+        if !self.quiet {
+            said.warn_of_volumes(self.around.mounts().iter());
+        }
+        let mut variables = said.variables;
+        variables.extend(self.inside.variables()?);
+        if self.command.is_empty() && self.inside.shell.is_none() {
+            self.command = said.cmd;
+        }
+        if !self.command.is_empty() {
+            self.command = said.entrypoint.into_iter().chain(self.command).collect();
+        }
         let mut isolation = self.around.isolation(self.inside.without);
         self.inside.process.add_to(&mut isolation);
         let mut settings = self.limits.settings();
         settings.extend(isolation.allowance());
         let launch = Launch {
-            root: RootChoice::Path(self.root.unwrap_or_default()),
+            root,
             place: Place::New(NewJail {
                 name: self.name,
                 settings,
@@ -245,15 +267,15 @@ impl Run {
                     destination: self.log,
                     size: self.log_size,
                 },
-                stop_signal: self.stop_signal,
+                stop_signal: self.stop_signal.or(said.stop_signal),
                 ..NewJail::default()
             }),
-            user: self.user,
+            user: self.user.or(said.user).unwrap_or_default(),
             shell: self.inside.shell,
             variables,
             command: self.command,
             isolation,
-            workdir: self.inside.workdir,
+            workdir: self.inside.workdir.or(said.workdir),
             noted: None,
             tty: self.tty,
             quiet: self.quiet,

@@ -21,6 +21,9 @@ pub use error::BuildError;
 use crate::host::Host;
 use crate::listing::{Limits, Listing};
 use crate::template::Template;
+use plan::Kind;
+use sha2::{Digest, Sha256};
+
 use collect::Collector;
 use stage::Stage;
 use tree::Tree;
@@ -112,6 +115,33 @@ pub fn build_and_tell(
     summary.listing = listing.map_err(|error| BuildError::new(target, error))?;
     stage.commit()?;
     Ok(summary)
+}
+
+/// What stands for all that [`build`] would make a root of now: it is another one where the template, its
+/// settings, or a file of the host that it takes have changed. Nothing is copied for it.
+///
+/// # Errors
+///
+/// As [`build`].
+pub fn fingerprint(template: &Template) -> Result<String, BuildError> {
+    use std::os::unix::fs::MetadataExt;
+
+    let host = Host::machine().map_err(|error| BuildError::new("/", error))?;
+    let options = Options::default();
+    let plan = Collector::new(template, &host, &options).collect()?;
+    let mut digest = Sha256::new();
+    digest.update(format!("{:?}\n", time()?));
+    for (path, kind) in plan.finish()? {
+        digest.update(format!("{path} {kind:?}\n"));
+        if let Kind::Copy { source, .. } = &kind {
+            let found = host.open(source).and_then(|file| file.metadata());
+            let found = found.map_err(|error| BuildError::new(source, error))?;
+            let (change, part) = (found.ctime(), found.ctime_nsec());
+            digest.update(format!("{} {} {change}.{part}\n", found.dev(), found.ino()));
+        }
+    }
+    let digest = digest.finalize();
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The time of everything in a root.

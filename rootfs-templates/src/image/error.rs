@@ -19,7 +19,7 @@ pub struct ImageError {
 
 impl ImageError {
     /// Something is wrong at `place`.
-    pub(crate) fn new(place: impl Display, reason: impl Display) -> Self {
+    pub fn new(place: impl Display, reason: impl Display) -> Self {
         ImageError {
             place: escaped(&place.to_string()),
             reason: escaped(&reason.to_string()),
