@@ -14,7 +14,7 @@ use super::apart::{alone, in_own_mounts};
 use super::copy::{self, Summary};
 use super::making::Making;
 use super::upper::{self, UPPER, WORK};
-use super::{store, But, Contents, Layers, Purpose, RootFile};
+use super::{host, store, But, Contents, Layers, Purpose, RootFile};
 use crate::admin::Jail;
 use crate::isolation::{Block, Ids};
 use crate::launch::root_in_jail_alone;
@@ -167,7 +167,7 @@ fn of_directory(root: Root) -> Result<Taken, String> {
 
 fn of_contents(contents: Contents, path: &Path, but: But) -> Result<Taken, String> {
     let Contents::Layers(layers) = &contents;
-    let lower = real(&layers.lower)?;
+    let lower = layers_of(layers)?;
     let is_there = |path: &Path| path.join(UPPER).symlink_metadata().is_ok();
     let written = match layers.upper.as_deref().is_some_and(is_there) {
         false => None,
@@ -191,10 +191,23 @@ fn of_jail(jail: &Jail, record: &Record) -> Result<Taken, String> {
     };
     match root_in_jail_alone(number, record)? {
         Some(all) => Ok(Taken {
-            lower: real(&layers.lower)?,
+            lower: layers_of(layers)?,
             written: Some(Written { all, ids }),
         }),
         None => of_contents(contents.clone(), &record.root.path, But(Some(number))),
+    }
+}
+
+/// The layers that can be shared.
+fn layers_of(layers: &Layers) -> Result<Vec<PathBuf>, String> {
+    let lower = real(&layers.lower)?;
+    match lower.iter().any(|path| path == Path::new("/")) && !host::mounts()?.is_empty() {
+        true => Err(
+            "is made of the machine's own root, which lies on several file systems: of these \
+             nothing can be taken to another root"
+                .into(),
+        ),
+        false => Ok(lower),
     }
 }
 

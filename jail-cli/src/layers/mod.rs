@@ -11,6 +11,7 @@ mod apart;
 mod copy;
 mod derive;
 mod file;
+mod host;
 mod making;
 mod overlay;
 pub mod store;

@@ -10,21 +10,21 @@
 //! that programs with 32 bits for them cannot read.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
-use nix::fcntl::{openat, AtFlags, OFlag};
+use nix::fcntl::{openat, openat2, AtFlags, OFlag, OpenHow, ResolveFlag};
 use nix::sys::stat::{fchmod, fstat, mkdirat, FileStat, Mode, SFlag};
 use nix::unistd::{fchdir, fchownat, setfsgid, setfsuid, Gid, Uid};
 use rustix::mount::{
-    fsconfig_create, fsconfig_set_string, fsmount, fsopen, move_mount, FsMountFlags, FsOpenFlags,
-    MountAttrFlags, MoveMountFlags,
+    fsconfig_create, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree, FsMountFlags,
+    FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags,
 };
 
 use super::apart::{alone, complaints};
 use super::upper::{Upper, UPPER, WORK};
-use super::{Layers, Mapping, Purpose};
+use super::{host, Layers, Mapping, Purpose};
 use crate::isolation::Size;
 use crate::sys;
 use crate::text::{reason, shown};
@@ -45,6 +45,24 @@ pub fn look_at(path: &Path) -> Result<FileStat, String> {
     fstat(open(path)?).map_err(|errno| format!("{}: {}", shown(path), reason(errno)))
 }
 
+/// A layer that is open.
+struct Lower {
+    directory: OwnedFd,
+    path: PathBuf,
+    /// Whether its ids are those of the jail already.
+    is_mapped: bool,
+}
+
+impl Lower {
+    fn open(path: &Path) -> Result<Self, String> {
+        Ok(Lower {
+            directory: open(path)?,
+            path: path.to_owned(),
+            is_mapped: false,
+        })
+    }
+}
+
 /// Mounts them, nowhere yet, in a process with mounts of its own. `like` is whose the top of the root is.
 pub fn mount(
     layers: &Layers,
@@ -56,6 +74,122 @@ pub fn mount(
         Purpose::Run(mapping) => mapping,
         Purpose::Look => None,
     };
+    let mut lower = Vec::new();
+    let view = layers
+        .upper
+        .as_ref()
+        .filter(|_| matches!(purpose, Purpose::Look));
+    if let Some(path) = view.map(|path| path.join(UPPER)) {
+        // There is none before it is first needed.
+        if !matches!(
+            trusted_path::open(&path),
+            Err(Refusal::Kernel(Errno::ENOENT))
+        ) {
+            lower.push(Lower::open(&path)?);
+        }
+    }
+    let mut mounted = Vec::new();
+    for path in &layers.lower {
+        let layer = Lower::open(path)?;
+        if host::is_own_root(&layer.directory) {
+            lower.push(covering(&layer.directory, Path::new("/"), mapping)?);
+            mounted = host::mounts()?;
+        }
+        lower.push(layer);
+    }
+    let memory = match upper {
+        Some(_) => None,
+        None => Some(Memory::new(layers.size.unwrap_or_default())?),
+    };
+    let mut writable = Vec::new();
+    for place in [Path::new("/")]
+        .into_iter()
+        .chain(mounted.iter().map(PathBuf::as_path))
+    {
+        let names = names_of(place);
+        let like = match place == Path::new("/") {
+            true => *like,
+            false => look_at(place)?,
+        };
+        match (&memory, upper) {
+            (Some(memory), _) => memory.make(&names, &like)?,
+            (None, Some(upper)) => upper.fill((&names.0, &names.1), &like)?,
+            (None, None) => {}
+        }
+        writable.push(names);
+    }
+    let directory = match (memory, upper) {
+        (Some(memory), _) => memory.put(mapping)?,
+        (None, Some(upper)) => entered(upper.open_again()?, upper.path(), mapping)?,
+        (None, None) => return Err("there is nowhere to write to".into()),
+    };
+    let root = overlay(lower, &directory, &writable[0], mapping)?;
+    if mounted.is_empty() {
+        return Ok(root);
+    }
+    // What is mounted in the machine's own root belongs to it.
+    let failed = |why: String| format!("what is mounted in the root: {why}");
+    let to_root = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    move_mount(&root, c"", rustix::fs::CWD, c"/", to_root)
+        .map_err(|error| failed(error.to_string()))?;
+    for (place, names) in mounted.iter().zip(&writable[1..]) {
+        let layer = Lower::open(place)?;
+        let lower = vec![covering(&layer.directory, place, mapping)?, layer];
+        let mount = overlay(lower, &directory, names, mapping)?;
+        attach(&mount, &root, place).map_err(|why| format!("{}: {why}", shown(place)))?;
+    }
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH
+        | OpenTreeFlags::AT_RECURSIVE;
+    open_tree(&root, c"", flags).map_err(|error| failed(error.to_string()))
+}
+
+/// What a place where something is written to is called, and where overlayfs works for it.
+fn names_of(place: &Path) -> (String, String) {
+    let place = place.strip_prefix("/").unwrap_or(place).to_string_lossy();
+    match place.is_empty() {
+        true => (UPPER.into(), WORK.into()),
+        false => {
+            let place = place.replace('-', "--").replace('/', "-");
+            (format!("{UPPER}-{place}"), format!("{WORK}-{place}"))
+        }
+    }
+}
+
+/// Puts a mount on a place of the root, where there must be no link.
+fn attach(mount: &OwnedFd, root: &OwnedFd, place: &Path) -> Result<(), String> {
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS);
+    let below = place.strip_prefix("/").unwrap_or(place);
+    let point = openat2(root, below, how).map_err(reason)?;
+    let by_descriptors =
+        MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(mount, c"", &point, c"", by_descriptors).map_err(|error| error.to_string())
+}
+
+/// A layer in memory that covers what is not to be seen of the machine's own root.
+fn covering(layer: &OwnedFd, place: &Path, mapping: Option<Mapping<'_>>) -> Result<Lower, String> {
+    let memory = Memory::new(COVERS)?;
+    host::cover(&alone(layer, c"")?, place, &memory.0)?;
+    Ok(Lower {
+        directory: memory.put(mapping)?,
+        path: place.to_owned(),
+        is_mapped: true,
+    })
+}
+
+/// As much as covers take: they have no content to speak of.
+const COVERS: Size = Size::of_mebibytes(64);
+
+/// Mounts layers upon each other, with what is written below `directory`, nowhere yet.
+fn overlay(
+    lower: Vec<Lower>,
+    directory: &OwnedFd,
+    (upper, work): &(String, String),
+    mapping: Option<Mapping<'_>>,
+) -> Result<OwnedFd, String> {
     let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(|error| match error {
         rustix::io::Errno::NODEV => {
             "the running kernel has no overlayfs, which roots of layers are made by \
@@ -76,49 +210,45 @@ pub fn mount(
         set(option, value)?;
     }
     // By where the process is: a path could have to be quoted, and would be seen in the jail.
-    let enter = |directory: OwnedFd, path: &Path| {
-        let directory = match mapping {
-            Some(mapping) => {
-                mapped(&directory, mapping).map_err(|why| format!("{}: {why}", shown(path)))?
-            }
-            None => directory,
-        };
-        fchdir(&directory).map_err(|errno| format!("{}: {}", shown(path), reason(errno)))
-    };
-    let view = layers
-        .upper
-        .as_ref()
-        .filter(|_| matches!(purpose, Purpose::Look));
-    if let Some(path) = view {
-        let path = path.join(UPPER);
-        match trusted_path::open(&path) {
-            // There is none before it is first needed.
-            Err(Refusal::Kernel(Errno::ENOENT)) => {}
-            _ => {
-                enter(open(&path)?, &path)?;
-                set("lowerdir+", ".")?;
-            }
-        }
+    for layer in lower {
+        let mapping = mapping.filter(|_| !layer.is_mapped);
+        entered(layer.directory, &layer.path, mapping)?;
+        set("lowerdir+", ".").map_err(|why| format!("{}: {why}", shown(&layer.path)))?;
     }
-    for path in &layers.lower {
-        enter(open(path)?, path)?;
-        set("lowerdir+", ".").map_err(|why| format!("{}: {why}", shown(path)))?;
-    }
-    match upper {
-        Some(upper) => enter(upper.open_again()?, upper.path())?,
-        None => in_memory(layers.size.unwrap_or_default(), like, mapping)?,
-    }
-    set("upperdir", UPPER)?;
-    set("workdir", WORK)?;
-    if let Some(mapping) = mapping {
-        work_as(mapping.base)?;
-    }
-    fsconfig_create(&context)
-        .and_then(|()| {
+    fchdir(directory).map_err(reason)?;
+    set("upperdir", upper)?;
+    set("workdir", work)?;
+    let create = || {
+        fsconfig_create(&context).and_then(|()| {
             let flags = FsMountFlags::FSMOUNT_CLOEXEC;
             fsmount(&context, flags, MountAttrFlags::empty())
         })
-        .map_err(|error| format!("{}{}", refused(error), complaints(&context)))
+    };
+    let made = match mapping {
+        None => create(),
+        Some(mapping) => {
+            work_as(mapping.base)?;
+            let made = create();
+            work_as(0)?;
+            made
+        }
+    };
+    made.map_err(|error| format!("{}{}", refused(error), complaints(&context)))
+}
+
+/// Has the process be in a directory, with ids of its disk as those of the jail.
+fn entered(
+    directory: OwnedFd,
+    path: &Path,
+    mapping: Option<Mapping<'_>>,
+) -> Result<OwnedFd, String> {
+    let about = |why: String| format!("{}: {why}", shown(path));
+    let directory = match mapping {
+        Some(mapping) => mapped(&directory, mapping).map_err(about)?,
+        None => directory,
+    };
+    fchdir(&directory).map_err(|errno| about(reason(errno)))?;
+    Ok(directory)
 }
 
 fn refused(error: rustix::io::Errno) -> String {
@@ -172,33 +302,47 @@ fn map(tree: &OwnedFd, mapping: Mapping<'_>) -> Result<(), String> {
     })
 }
 
-/// Has the process be where what is written is thrown away: in memory, mounted upon the root of its
-/// mounts, where nothing is looked up any more.
-fn in_memory(size: Size, like: &FileStat, mapping: Option<Mapping<'_>>) -> Result<(), String> {
-    let failed = |why: String| format!("memory for what is thrown away: {why}");
-    let context =
-        fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC).map_err(|error| failed(error.to_string()))?;
-    let (bytes, files) = (size.bytes().to_string(), size.files().to_string());
-    for (option, value) in [("mode", "0700"), ("size", &bytes), ("nr_inodes", &files)] {
-        fsconfig_set_string(&context, option, value)
-            .map_err(|error| failed(format!("{option}={value}: {error}")))?;
+/// A file system in memory, which goes with what is made of it.
+struct Memory(OwnedFd);
+
+impl Memory {
+    fn new(size: Size) -> Result<Self, String> {
+        let failed = |why: String| format!("memory for what is thrown away: {why}");
+        let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)
+            .map_err(|error| failed(error.to_string()))?;
+        let (bytes, files) = (size.bytes().to_string(), size.files().to_string());
+        for (option, value) in [("mode", "0700"), ("size", &bytes), ("nr_inodes", &files)] {
+            fsconfig_set_string(&context, option, value)
+                .map_err(|error| failed(format!("{option}={value}: {error}")))?;
+        }
+        fsconfig_create(&context)
+            .and_then(|()| {
+                let flags = FsMountFlags::FSMOUNT_CLOEXEC;
+                fsmount(&context, flags, MountAttrFlags::empty())
+            })
+            .map(Memory)
+            .map_err(|error| failed(error.to_string()))
     }
-    let mount = fsconfig_create(&context)
-        .and_then(|()| {
-            let flags = FsMountFlags::FSMOUNT_CLOEXEC;
-            fsmount(&context, flags, MountAttrFlags::empty())
-        })
-        .map_err(|error| failed(error.to_string()))?;
-    make_below(&mount, UPPER, Some(like))
-        .and_then(|()| make_below(&mount, WORK, None))
-        .map_err(|errno| failed(reason(errno)))?;
-    if let Some(mapping) = mapping {
-        map(&mount, mapping).map_err(failed)?;
+
+    /// Makes where something is written, and where overlayfs works for it.
+    fn make(&self, (upper, work): &(String, String), like: &FileStat) -> Result<(), String> {
+        make_below(&self.0, upper, Some(like))
+            .and_then(|()| make_below(&self.0, work, None))
+            .map_err(|errno| format!("memory for what is thrown away: {}", reason(errno)))
     }
-    let to_root = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-    move_mount(&mount, c"", rustix::fs::CWD, c"/", to_root)
-        .map_err(|error| failed(error.to_string()))?;
-    fchdir(&mount).map_err(|errno| failed(reason(errno)))
+
+    /// Mounts it upon the root of the mounts of the process, where nothing is looked up any more.
+    fn put(self, mapping: Option<Mapping<'_>>) -> Result<OwnedFd, String> {
+        let failed = |why: String| format!("memory for what is thrown away: {why}");
+        let Memory(mount) = self;
+        if let Some(mapping) = mapping {
+            map(&mount, mapping).map_err(failed)?;
+        }
+        let to_root = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+        move_mount(&mount, c"", rustix::fs::CWD, c"/", to_root)
+            .map_err(|error| failed(error.to_string()))?;
+        Ok(mount)
+    }
 }
 
 /// Makes a directory that is root's alone, or as another is.

@@ -29,6 +29,9 @@ use crate::text::shown;
 /// Where the roots are in the cache.
 const ROOTS: &str = "roots";
 
+/// What stands for the machine's own root.
+const HOST: &str = "host";
+
 /// What the name of a root begins and ends with in that of the file that says who pins it.
 const PINS: (&str, &str) = (".", ".pins");
 
@@ -39,7 +42,7 @@ pub struct Stored {
     pub contents: Contents,
     /// What an image says about running it.
     pub config: Option<Config>,
-    _held: Root,
+    _held: Option<Root>,
 }
 
 impl Stored {
@@ -47,7 +50,7 @@ impl Stored {
         Stored {
             contents: Contents::Layers(Layers::new(vec![root.path().to_owned()], None, None)),
             config: root.about.config.clone(),
-            _held: root,
+            _held: Some(root),
         }
     }
 }
@@ -64,6 +67,16 @@ pub fn of_template(
     settings: &Settings,
     tell: &mut dyn FnMut(u64),
 ) -> Result<Stored, String> {
+    if name == HOST {
+        if let Some(setting) = settings.keys().next() {
+            return Err(format!("{HOST}: there is no variable {setting}"));
+        }
+        return Ok(Stored {
+            contents: Contents::Layers(Layers::new(vec!["/".into()], None, None)),
+            config: None,
+            _held: None,
+        });
+    }
     let template = template::load(name, directory, settings)?;
     let about = About {
         kind: "template".to_owned(),

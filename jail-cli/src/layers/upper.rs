@@ -68,7 +68,7 @@ impl Upper {
             identity: stat.into(),
         };
         upper.lock(but).map_err(about)?;
-        upper.fill(like).map_err(about)?;
+        upper.fill((UPPER, WORK), like).map_err(about)?;
         Ok(upper)
     }
 
@@ -126,23 +126,32 @@ impl Upper {
         }
     }
 
-    fn fill(&self, like: &FileStat) -> Result<(), String> {
-        let at = |name: &'static str| move |errno| format!("{name} in it: {}", reason(errno));
-        if matches!(open_below(&self.directory, UPPER), Err(Errno::ENOENT)) {
+    /// Makes where something is written, and where overlayfs works for it, where they are missing; the top of
+    /// the first is as `like` is.
+    ///
+    /// # Errors
+    ///
+    /// What is in the way.
+    pub fn fill(&self, (upper, work): (&str, &str), like: &FileStat) -> Result<(), String> {
+        let at = |name: &str| {
+            let name = name.to_owned();
+            move |errno| format!("{name} in it: {}", reason(errno))
+        };
+        if matches!(open_below(&self.directory, upper), Err(Errno::ENOENT)) {
             // Who was killed before has left it without its mode.
             match unlinkat(&self.directory, NEW, UnlinkatFlags::RemoveDir) {
                 Ok(()) | Err(Errno::ENOENT) => {}
                 Err(errno) => return Err(at(NEW)(errno)),
             }
             make_below(&self.directory, NEW, Some(like)).map_err(at(NEW))?;
-            renameat(&self.directory, NEW, &self.directory, UPPER).map_err(at(UPPER))?;
+            renameat(&self.directory, NEW, &self.directory, upper).map_err(at(upper))?;
         }
-        match make_below(&self.directory, WORK, None) {
+        match make_below(&self.directory, work, None) {
             Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Err(at(WORK)(errno)),
+            Err(errno) => return Err(at(work)(errno)),
         }
         let own = mount_of(&self.directory)?;
-        for name in [UPPER, WORK] {
+        for name in [upper, work] {
             let below = open_below(&self.directory, name).map_err(at(name))?;
             if mount_of(&below)? != own {
                 return Err(format!(
@@ -150,7 +159,7 @@ impl Upper {
                 ));
             }
         }
-        let upper = open_below(&self.directory, UPPER).map_err(at(UPPER))?;
+        let upper = open_below(&self.directory, upper).map_err(at(upper))?;
         trusted_path::mark(upper).map_err(|errno| match errno {
             Errno::EOPNOTSUPP => {
                 "its file system has no trusted extended attributes, which layers need".to_owned()

@@ -33,6 +33,11 @@ impl Default for Size {
 }
 
 impl Size {
+    /// So many mebibytes.
+    pub(crate) const fn of_mebibytes(count: u64) -> Self {
+        Size(count << 20)
+    }
+
     /// In bytes.
     pub fn bytes(self) -> u64 {
         self.0

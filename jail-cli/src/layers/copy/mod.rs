@@ -28,7 +28,7 @@ use rustix::fs::{
 use crate::admin::copy::content;
 use crate::isolation::Block;
 use crate::text::{reason, shown};
-use attributes::give;
+pub(super) use attributes::give;
 use entry::{is_same, kind};
 
 /// How deep directories may lie in one another: each takes descriptors.
@@ -250,7 +250,7 @@ fn readable(directory: &OwnedFd, name: &CStr) -> rustix::io::Result<OwnedFd> {
 }
 
 /// What is in a directory, in an order that is always the same.
-fn names(directory: &OwnedFd) -> rustix::io::Result<BTreeSet<CString>> {
+pub(super) fn names(directory: &OwnedFd) -> rustix::io::Result<BTreeSet<CString>> {
     let mut names = BTreeSet::new();
     for entry in Dir::read_from(directory)? {
         let name = entry?.file_name().to_owned();
@@ -261,7 +261,7 @@ fn names(directory: &OwnedFd) -> rustix::io::Result<BTreeSet<CString>> {
     Ok(names)
 }
 
-fn path(name: &CStr) -> &Path {
+pub(super) fn path(name: &CStr) -> &Path {
     Path::new(std::ffi::OsStr::from_bytes(name.to_bytes()))
 }
 
@@ -269,7 +269,7 @@ fn by_descriptor(file: &OwnedFd) -> PathBuf {
     format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
 
-fn why(error: rustix::io::Errno) -> String {
+pub(super) fn why(error: rustix::io::Errno) -> String {
     reason(Errno::from_raw(error.raw_os_error()))
 }
 
