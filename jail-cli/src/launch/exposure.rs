@@ -31,8 +31,9 @@ fn warnings(root: &Root, isolation: &Isolation) -> Vec<String> {
              of the jail as well"
                 .into(),
         );
-    } else if root.as_made().is_some() {
+    } else if let Some(made) = root.as_made() {
         // What is written goes where root alone gets.
+        warnings.extend(made.contents().warnings());
     } else if !isolation.mounts.read_only && is_exposed(root.directory()) == Ok(true) {
         warnings.push(warning(root.path()));
     }

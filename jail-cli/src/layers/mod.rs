@@ -20,6 +20,7 @@ mod upper;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use nix::sys::stat::fstat;
 use serde::{Deserialize, Serialize};
 
 use crate::isolation::Size;
@@ -27,6 +28,7 @@ use crate::jail::JailNumber;
 use crate::root::{Identity, Root};
 use crate::state::bytes;
 use crate::text::shown;
+use crate::trusted_path;
 pub(crate) use apart::{alone, in_child};
 pub use derive::{clone, snapshot, Derived, Source};
 pub use file::RootFile;
@@ -211,6 +213,21 @@ impl Contents {
                 path.map_or(Path::new("/"), PathBuf::as_path)
             }
         }
+    }
+
+    /// What is to be said about who else writes to what it is made of.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let Contents::Layers(layers) = self;
+        let writer = |path: &PathBuf| {
+            let layer = trusted_path::open(path).ok()?;
+            let jail = upper::writer_of(fstat(layer).ok()?.into())?;
+            Some(format!(
+                "{}: jail {jail} writes to it, and what it changes is not seen reliably by those built on \
+                 it",
+                shown(path)
+            ))
+        };
+        layers.lower.iter().filter_map(writer).collect()
     }
 
     /// Where what is written lies on the host.

@@ -6,7 +6,7 @@
 //! extended attributes of a layer is not listened to: that a directory is to be taken from elsewhere
 //! (`redirect_dir`), that the content of a file is (`metacopy`). Without these two, and without `index`
 //! and `xino`, a lower layer may also be changed while nobody uses it, and a layer may be moved and copied:
-//! nothing in the upper says by which file of which disk it began. `xino` would besides give inode numbers
+//! nothing depends on by which file of which disk it began. `xino` would besides give inode numbers
 //! that programs with 32 bits for them cannot read.
 
 use std::os::fd::{AsFd, OwnedFd};

@@ -99,30 +99,25 @@ impl Upper {
     }
 
     fn lock(&self, but: But) -> Result<(), String> {
+        let refused = |by: &str| {
+            Err(format!(
+                "is in use by {by}, and is for one at a time; \"jaula clone\" makes another upon the same \
+                 layers"
+            ))
+        };
         let since = Instant::now();
         loop {
-            let used = match flock(&self.directory, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => match user_of(self.identity, but) {
-                    None => return Ok(()),
-                    Some(jail) => {
-                        let unlocked = flock(&self.directory, FlockOperation::Unlock);
-                        unlocked.map_err(|error| error.to_string())?;
-                        format!("jail {jail}")
-                    }
-                },
-                Err(rustix::io::Errno::WOULDBLOCK) => match user_of(self.identity, but) {
-                    Some(jail) => format!("jail {jail}"),
-                    None => "another jaula".into(),
-                },
-                Err(error) => return Err(format!("locking it: {error}")),
-            };
-            if since.elapsed() > PATIENCE {
-                return Err(format!(
-                    "is in use by {used}, and is for one at a time; \"jaula clone\" makes another upon \
-                     the same layers"
-                ));
+            let locked = flock(&self.directory, FlockOperation::NonBlockingLockExclusive);
+            // Of one that is locked it is looked at once more, for who had it may have noted it last.
+            match (locked, user_of(self.identity, but)) {
+                (_, Some(jail)) => return refused(&format!("jail {jail}")),
+                (Ok(()), None) => return Ok(()),
+                (Err(rustix::io::Errno::WOULDBLOCK), None) if since.elapsed() > PATIENCE => {
+                    return refused("another jaula")
+                }
+                (Err(rustix::io::Errno::WOULDBLOCK), None) => sleep(LOOK),
+                (Err(error), None) => return Err(format!("locking it: {error}")),
             }
-            sleep(LOOK);
         }
     }
 

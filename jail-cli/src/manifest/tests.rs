@@ -227,7 +227,7 @@ fn what_is_wrong_is_located() {
             "[jail.a]\nroot = '/'\n  colour = 1\n",
             "line 3, column 3: jail.a: ",
         ),
-        ("\n [jail.a]\n", "line 2, column 2: jail.a: "),
+        ("\n [jail.a]\n", "line 2, column 8: jail.a: neither root"),
         (
             "[jail.a]\nroot = '/'\nhooks = { x = 1 }\n",
             "line 3, column 11: jail.a: ",

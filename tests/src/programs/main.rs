@@ -26,6 +26,7 @@ mod ipc_undo;
 mod isolation;
 mod jailfs;
 mod launcher;
+mod layers;
 mod limits;
 mod log;
 mod machine;
@@ -80,6 +81,7 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("isolation", isolation::main),
     ("jailfs", jailfs::main),
     ("launcher", launcher::main),
+    ("layers", layers::main),
     ("limits", limits::main),
     ("log", log::main),
     ("machine", machine::main),

@@ -204,6 +204,22 @@ pub fn make_capable_of_chroot(path: impl AsRef<Path>) -> Result<()> {
     .map(drop)
 }
 
+/// `setxattr(2)`: gives a file an extended attribute.
+pub fn set_attribute(path: impl AsRef<Path>, name: &str, value: &[u8]) -> Result<()> {
+    let (path, name) = (c_path(path)?, c_path(name)?);
+    // SAFETY: the strings end with a null byte; the pointer and the size describe the value.
+    checked(unsafe {
+        libc::setxattr(
+            path.as_ptr(),
+            name.as_ptr(),
+            value.as_ptr().cast(),
+            value.len(),
+            0,
+        )
+    })
+    .map(drop)
+}
+
 /// `chmod(2)`.
 pub fn set_mode(path: impl AsRef<Path>, mode: libc::mode_t) -> Result<()> {
     let path = c_path(path)?;
