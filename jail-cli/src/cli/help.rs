@@ -4,8 +4,10 @@
 
 pub const USAGE: &str = "\
 jaula [OPTIONS] ROOT [-- COMMAND [ARG]...]
+       jaula [OPTIONS] --template NAME|--image IMAGE [-- COMMAND [ARG]...]
        jaula run|exec|console|cp|set|kill|wait|stop|rm ...
        jaula ls|ps|stats|inspect|logs ...
+       jaula clone|snapshot SOURCE NEW
        jaula up|down [FILE|DIR]
        jaula doctor [--json]
        jaula number
@@ -16,6 +18,7 @@ pub const SHORT: &str = "\
 Examples:
   jaula rootfs build -t minimal /srv/jail          make a root directory
   jaula /srv/jail                                  a shell as user 1000
+  jaula --template minimal                         the same, thrown away after
   jaula --user www /srv/jail -- httpd -f           a service as user www
   jaula run -d --name web /srv/jail -- httpd -f    one in the background; then
   jaula ls; jaula exec web; jaula logs web; jaula stop web

@@ -158,6 +158,20 @@ fn a_jail_is_run_with_a_name_and_limits() {
         ],
         &["run", "--ids", "auto", "/srv/jail"],
         &["exec", "web", "--workdir", "/tmp", "--without", "seccomp"],
+        &["run", "--template", "minimal"],
+        &[
+            "run",
+            "--template",
+            "bash",
+            "--set",
+            "also=vim",
+            "--",
+            "bash",
+            "-l",
+        ],
+        &["run", "--image", "docker://x", "--pull", "-d", "--", "ls", "-l"],
+        &["clone", "/srv/jail", "new.root"],
+        &["snapshot", "-q", "web", "new.root"],
         &["set", "web", "allow=+chroot,-kill"],
         &[
             "run",
@@ -182,6 +196,10 @@ fn a_jail_is_run_with_a_name_and_limits() {
     }
     for arguments in [
         &["run"][..],
+        &["run", "--template", "minimal", "--image", "x.tar"],
+        &["run", "--set", "a=b", "/srv/jail"],
+        &["run", "--template", "minimal", "--pull"],
+        &["clone", "/srv/jail"],
         &["run", "--name", "7", "/srv/jail"],
         &["run", "--max-tasks", "many", "/srv/jail"],
         &["run", "--max-children", "max", "/srv/jail"],

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use jaula::environment::Variable;
-use jaula::isolation::Mount;
+use jaula::isolation::{Mount, Size};
 use jaula::layers::store::{of_image, of_template, Stored};
 use jaula::privilege;
 use jaula::signal::SignalNumber;
@@ -57,6 +57,12 @@ pub struct ThrownAway {
     )]
     set: Vec<(String, String)>,
 
+    /// With --template or --image: how much may be written [default: 64M]
+    ///
+    /// It is kept in memory.
+    #[arg(long, value_name = "BYTES", requires = "built", help_heading = "Root")]
+    upper_size: Option<Size>,
+
     /// With --image: fetch it again, where it is fetched
     #[arg(long, requires = "image", help_heading = "Root")]
     pull: bool,
@@ -84,7 +90,9 @@ impl ThrownAway {
             }
         };
         progress.clear();
-        stored.map(Some).map_err(Failure::failed)
+        let mut stored = stored.map_err(Failure::failed)?;
+        stored.contents.limit(self.upper_size);
+        Ok(Some(stored))
     }
 }
 
@@ -142,6 +150,56 @@ impl Said {
                     shown(volume)
                 );
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_image_says_is_taken() {
+        let config = Config {
+            user: "www:7".into(),
+            env: vec!["PATH=/bin".into(), "A=b=c".into()],
+            entrypoint: vec!["/run".into()],
+            cmd: vec!["--fast".into()],
+            workdir: "srv".into(),
+            stop_signal: Some("SIGQUIT".into()),
+            volumes: vec!["/data".into()],
+        };
+        let said = Said::of(&config).expect("an image");
+        assert_eq!(said.user, "www:7".parse().ok());
+        assert_eq!(said.variables.len(), 2);
+        assert_eq!(
+            (said.entrypoint, said.cmd),
+            (vec!["/run".into()], vec!["--fast".into()])
+        );
+        assert_eq!(said.workdir.as_deref(), Some(Path::new("/srv")));
+        assert_eq!(said.stop_signal, "QUIT".parse().ok());
+        // Where nothing is said it is root, at the root.
+        let said = Said::of(&Config::default()).expect("an image");
+        assert_eq!((said.user, said.workdir), ("0".parse().ok(), None));
+    }
+
+    #[test]
+    fn what_an_image_says_wrongly_is_refused() {
+        for config in [
+            Config {
+                user: ":".into(),
+                ..Config::default()
+            },
+            Config {
+                env: vec!["=x".into()],
+                ..Config::default()
+            },
+            Config {
+                stop_signal: Some("SIGNONE".into()),
+                ..Config::default()
+            },
+        ] {
+            Said::of(&config).expect_err("wrong");
         }
     }
 }

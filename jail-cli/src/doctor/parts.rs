@@ -9,12 +9,14 @@ use nix::sys::statfs::{statfs, CGROUP2_SUPER_MAGIC};
 
 use super::Finding;
 use crate::launch::knows_hidepid;
+use crate::layers::knows_overlay;
 use crate::sys;
 
 pub fn examine() -> Vec<Finding> {
     let mut findings = vec![mount_calls(), hidepid(), seccomp()];
     findings.extend(file_systems());
     findings.extend(namespaces());
+    findings.push(overlay());
     findings.push(cgroup());
     findings
 }
@@ -122,6 +124,23 @@ fn namespaces() -> Vec<Finding> {
                                            same, within one space of numbers",
         ),
     ]
+}
+
+fn overlay() -> Finding {
+    let check = "overlayfs";
+    match knows_overlay() {
+        Ok(()) => Finding::ok(check, "there"),
+        Err(why) if why.contains("EPERM") => Finding::warning(
+            check,
+            why,
+            "whether roots can be made of layers can be told to root alone",
+        ),
+        Err(why) => Finding::warning(
+            check,
+            why,
+            "root files, clones, snapshots and roots that are thrown away do not work",
+        ),
+    }
 }
 
 fn cgroup() -> Finding {

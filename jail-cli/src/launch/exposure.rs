@@ -5,6 +5,7 @@
 use nix::sys::stat::stat;
 
 use crate::isolation::{Isolation, Mount, Part};
+use crate::layers;
 use crate::reach::{is_exposed, is_path_exposed, warning};
 use crate::root::{Identity, Root};
 
@@ -36,6 +37,9 @@ fn warnings(root: &Root, isolation: &Isolation) -> Vec<String> {
         warnings.extend(made.contents().warnings());
     } else if !isolation.mounts.read_only && is_exposed(root.directory()) == Ok(true) {
         warnings.push(warning(root.path()));
+    }
+    if root.as_made().is_none() && !isolation.mounts.read_only {
+        warnings.extend(layers::warning_of_users(root));
     }
     for mount in &isolation.mounts.list {
         let Mount::Bind(bind) = mount else { continue };

@@ -130,6 +130,46 @@ pub fn snapshot(source: &Source, new: &Path, tell: &mut dyn FnMut(u64)) -> Resul
     })
 }
 
+/// The directories that a root is made of, to be saved one by one.
+pub struct Parts {
+    /// The layers that it shares with others, the lowest first. All but the first have notes of overlayfs.
+    pub lower: Vec<PathBuf>,
+    /// What it has beyond these, copied, with such notes; gone when this is.
+    pub written: Option<PathBuf>,
+    _making: Option<Making>,
+}
+
+/// Takes the parts of a root of layers as it is now; `None` where `source` is one directory. `tell` is told
+/// how many bytes have been copied.
+///
+/// The calling process must have one thread.
+///
+/// # Errors
+///
+/// A text that says what is in the way.
+pub fn parts(source: &Source, tell: &mut dyn FnMut(u64)) -> Result<Option<Parts>, String> {
+    let mut taken = source.take()?;
+    if taken.lower.is_empty() {
+        return Ok(None);
+    }
+    let mut parts = Parts {
+        lower: Vec::new(),
+        written: None,
+        _making: None,
+    };
+    if let Some(written) = &taken.written {
+        // Nobody but root gets there, and what is left is seen to by the next.
+        let making = store::scratch().and_then(|path| Making::begin(&path, "layer"))?;
+        let into = making.make_directory()?;
+        written.copy(&taken.lower, &into, tell)?;
+        parts.written = Some(into);
+        parts._making = Some(making);
+    }
+    taken.lower.reverse();
+    parts.lower = taken.lower;
+    Ok(Some(parts))
+}
+
 impl Source {
     fn take(&self) -> Result<Taken, String> {
         match self {

@@ -30,8 +30,9 @@ use crate::state::bytes;
 use crate::text::shown;
 use crate::trusted_path;
 pub(crate) use apart::{alone, in_child};
-pub use derive::{clone, snapshot, Derived, Source};
+pub use derive::{clone, parts, snapshot, Derived, Parts, Source};
 pub use file::RootFile;
+pub use overlay::knows_overlay;
 use upper::Upper;
 
 /// As many layers as the kernel takes.
@@ -203,6 +204,13 @@ impl Contents {
         }
     }
 
+    /// Says how much may be written that is thrown away.
+    pub fn limit(&mut self, size: Option<Size>) {
+        match self {
+            Contents::Layers(layers) => layers.size = size.or(layers.size),
+        }
+    }
+
     /// A directory of the host by which it is called where it has no file of its own: where what is
     /// written goes, or the topmost layer.
     pub fn path(&self) -> &Path {
@@ -258,6 +266,15 @@ impl Made {
     pub(crate) fn take_locks(&mut self) -> Vec<OwnedFd> {
         std::mem::take(&mut self.locks)
     }
+}
+
+/// What is to be said about a directory that a jail may write to, where others are built on it.
+pub(crate) fn warning_of_users(directory: &Root) -> Option<String> {
+    let jail = upper::user_of_layer(directory.identity())?;
+    Some(format!(
+        "{}: jail {jail} is built on it, and does not see reliably what is changed there",
+        shown(directory.path())
+    ))
 }
 
 /// Opens the root at a path: a directory, or what a root file says.

@@ -40,6 +40,29 @@ const OPTIONS: [(&str, &str); 5] = [
     ("xino", "off"),
 ];
 
+/// Whether the running kernel has overlayfs.
+///
+/// # Errors
+///
+/// Why not; with EPERM in it where the caller may not know.
+pub fn knows_overlay() -> Result<(), String> {
+    context().map(drop)
+}
+
+fn context() -> Result<OwnedFd, String> {
+    fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(|error| match error {
+        rustix::io::Errno::NODEV => {
+            "the running kernel has no overlayfs, which roots of layers are made by \
+             (CONFIG_OVERLAY_FS)"
+                .to_owned()
+        }
+        error => format!(
+            "overlayfs: {}",
+            reason(Errno::from_raw(error.raw_os_error()))
+        ),
+    })
+}
+
 /// Whose a layer is and what mode it has, at its top.
 pub fn look_at(path: &Path) -> Result<FileStat, String> {
     fstat(open(path)?).map_err(|errno| format!("{}: {}", shown(path), reason(errno)))
@@ -190,14 +213,7 @@ fn overlay(
     (upper, work): &(String, String),
     mapping: Option<Mapping<'_>>,
 ) -> Result<OwnedFd, String> {
-    let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(|error| match error {
-        rustix::io::Errno::NODEV => {
-            "the running kernel has no overlayfs, which roots of layers are made by \
-             (CONFIG_OVERLAY_FS)"
-                .to_owned()
-        }
-        error => format!("overlayfs: {error}"),
-    })?;
+    let context = context()?;
     let set = |option: &str, value: &str| {
         fsconfig_set_string(&context, option, value).map_err(|error| {
             format!(

@@ -124,6 +124,12 @@ fn open() -> Result<Cache, String> {
     Cache::open(Path::new(CACHE)).map_err(|error| error.to_string())
 }
 
+/// A path in the cache for something that is made and not kept.
+pub(super) fn scratch() -> Result<PathBuf, String> {
+    let name = format!("saving-{}", std::process::id());
+    Ok(open()?.path().join(name))
+}
+
 /// Locks those of the cache that a jail or a root file needs, so that they stay while it is emptied.
 ///
 /// # Errors

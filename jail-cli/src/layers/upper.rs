@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{openat, renameat, OFlag};
-use nix::sys::stat::{fstat, mkdirat, FileStat, Mode};
+use nix::sys::stat::{fstat, mkdirat, stat, FileStat, Mode};
 use nix::unistd::{unlinkat, UnlinkatFlags};
 use rustix::fs::{flock, statx, AtFlags, FlockOperation, StatxFlags};
 
@@ -205,6 +205,17 @@ pub(super) fn writer_of(root: Identity) -> Option<String> {
     noted(|record| {
         let is_directory = record.root.made_of().is_none();
         is_directory && record.root.has(root) && !record.isolation.mounts.read_only
+    })
+}
+
+/// The jail that has a directory for a lower layer.
+pub(super) fn user_of_layer(layer: Identity) -> Option<String> {
+    noted(|record| {
+        let Some(Contents::Layers(layers)) = record.root.made_of() else {
+            return false;
+        };
+        let is_it = |path: &PathBuf| stat(path).is_ok_and(|found| Identity::from(found) == layer);
+        layers.lower.iter().any(is_it)
     })
 }
 

@@ -172,6 +172,27 @@ pub fn add(suite: &mut Suite) {
             &["takes mounts of the jail's own"],
         )
     });
+    suite.case(
+        "who writes to a layer that others are built on is warned",
+        || {
+            let case = Case::new(&[("web.root", "lower = ['dir']\nupper = 'web.upper'\n")])?;
+            case.said("chmod 700 CASE; mkdir CASE/dir; cp -a /srv/layers/base/. CASE/dir")?;
+            case.said("jaula run -q -d -n writer CASE/dir -- sleep 1000")?;
+            case.says(
+                "jaula CASE/web.root -- true 2>&1 | grep -c 'writes to it'",
+                "1",
+            )?;
+            case.said("jaula rm writer; jaula run -q -d -n web CASE/web.root -- sleep 1000")?;
+            case.says(
+                "jaula CASE/dir -- true 2>&1 | grep -c 'is built on it'",
+                "1",
+            )?;
+            case.says(
+                "jaula --read-only CASE/dir -- true 2>&1 | grep -c 'built on it'; :",
+                "0",
+            )
+        },
+    );
     suite.case("set-user-ID and devices do nothing", || {
         let case = Case::new(&[("top.root", "lower = ['top', '/srv/layers/base']\n")])?;
         case.said("mkdir -p CASE/top && mknod -m 666 CASE/top/null c 1 3")?;

@@ -27,6 +27,10 @@ pub fn add(suite: &mut Suite) {
         check_eq!(said(CACHED)?, first, "what is cached");
         let again = said(&format!("cd /var/cache/jaula/roots && stat -c %i {first}"))?;
         check_eq!(again, built, "it was built once more");
+        case.refused(
+            "jaula -q -u 0 --template minimal --upper-size 64K dd if=/dev/zero of=/big bs=1k count=200",
+            &["No space"],
+        )?;
         // Detached and kept, it is held by what is noted.
         case.said("jaula run -q -d -n one --template minimal sleep 1000")?;
         case.says(
