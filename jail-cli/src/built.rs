@@ -14,6 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use jaula_rootfs::image::{Config, Image};
 use jaula_rootfs::listing::digest_of;
 use jaula_rootfs::{Listing, Template};
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,9 @@ pub struct Head {
     pub settings: BTreeMap<String, String>,
     /// What stands for all that was in it.
     pub digest: String,
+    /// What an image says about running it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<Config>,
 }
 
 impl Built {
@@ -61,8 +65,23 @@ impl Built {
                 template: name.to_owned(),
                 settings: template.settings().clone(),
                 digest: listing.digest(),
+                config: None,
             },
             listing: listing.clone(),
+        }
+    }
+
+    /// One that has just been made of an image.
+    pub fn of_image(name: &str, image: &Image, listing: Listing) -> Self {
+        Built {
+            head: Head {
+                path: String::new(),
+                template: format!("image {name}"),
+                settings: BTreeMap::from([("digest".to_owned(), image.digest.clone())]),
+                digest: listing.digest(),
+                config: Some(image.config.clone()),
+            },
+            listing,
         }
     }
 

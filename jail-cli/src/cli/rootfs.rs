@@ -3,9 +3,12 @@
 //! `jaula rootfs`: root directories from templates.
 
 mod build;
+mod cache;
 mod check;
+mod image;
 mod list;
 mod progress;
+mod save;
 mod show;
 
 use clap::Subcommand;
@@ -15,12 +18,12 @@ use super::Failure;
 /// What to do about root directories.
 #[derive(Debug, Subcommand)]
 pub enum Rootfs {
-    /// Build a root directory from a template
+    /// Build a root directory from a template or an image
     ///
     /// It is built whole or not at all: beside DIR, and moved there when it is complete. This
-    /// takes root, for files get the owners that the template names.
+    /// takes root, for files get the owners that the template or the image names.
     #[command(after_help = build::EXAMPLES)]
-    Build(build::Build),
+    Build(Box<build::Build>),
     /// Look why a root directory does not work, or lets its users do too much
     ///
     /// Each line says how bad it is, where and what, and below that what to do. A root that jaula has
@@ -33,6 +36,14 @@ pub enum Rootfs {
     /// One in ~/.config/jaula/templates comes before one of the same name in /etc/jaula/templates, and
     /// that before one that is built in.
     List(list::List),
+    /// Save a root directory as an image that podman, skopeo and others load
+    ///
+    /// The same root makes the same bytes. What was built from an image keeps what that says about running
+    /// it, where the options say nothing else. Only root can read what is saved.
+    #[command(after_help = save::EXAMPLES)]
+    Save(Box<save::Save>),
+    /// Show or empty the cache of what was fetched and built
+    Cache(cache::Cache),
     /// Print a template, to begin one of your own from, or what comes of it
     Show(show::Show),
 }
@@ -44,6 +55,8 @@ impl Rootfs {
             Rootfs::Build(build) => build.run(),
             Rootfs::Check(check) => check.run(),
             Rootfs::List(list) => list.run(),
+            Rootfs::Save(save) => save.run(),
+            Rootfs::Cache(cache) => cache.run(),
             Rootfs::Show(show) => show.run(),
         }
     }

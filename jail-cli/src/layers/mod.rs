@@ -135,6 +135,13 @@ impl Layers {
         }
     }
 
+    /// The directories that are upon each other, the lowest first, what was written among them.
+    pub fn directories(&self) -> Vec<PathBuf> {
+        let written = self.upper.iter().map(|upper| upper.join(upper::UPPER));
+        let written = written.filter(|path| path.symlink_metadata().is_ok());
+        self.lower.iter().rev().cloned().chain(written).collect()
+    }
+
     /// Whether what is written to them is gone with the last process that has them.
     pub fn are_thrown_away(&self) -> bool {
         self.upper.is_none()

@@ -43,7 +43,7 @@ impl Archive {
         let mut reader = LayerReader::new(input, limits);
         let mut files = HashMap::new();
         let mut count = 0;
-        while let Some(entry) = reader.next()? {
+        while let Some(entry) = reader.next_entry()? {
             count += 1;
             if count > limits.entries {
                 let reason = format!(

@@ -32,6 +32,8 @@ pub use cache::{About, Cache, Kind, Listed, Pull, Root, CACHE};
 pub use config::Config;
 pub use digest::{Digest, NotADigest};
 pub use error::ImageError;
+pub use layer::Kind as EntryKind;
+pub use layer::{Entry, Input, LayerReader, Piece, Time};
 pub use limits::Limits;
 pub use open::{open, open_for, Image};
 pub use platform::{NotAPlatform, Platform};

@@ -5,8 +5,6 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use nix::fcntl::Flock;
-
 use super::blob::Blob;
 use super::config::Config;
 use super::digest::Digest;
@@ -31,7 +29,7 @@ pub struct Image {
     pub(crate) layers: Vec<Layer>,
     pub(crate) limits: Limits,
     /// What keeps its content from being removed.
-    pub(crate) lock: Option<Arc<Flock<File>>>,
+    pub(crate) lock: Option<Arc<File>>,
 }
 
 /// A layer that has not been read.

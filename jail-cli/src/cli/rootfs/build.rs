@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! `jaula rootfs build`: a root directory from a template.
+//! `jaula rootfs build`: a root directory from a template or an image.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use jaula::reach;
 use jaula::template::{build, load, setting, How};
 use jaula::text::shown;
 
+use super::image::{self, FromImage};
 use super::progress::Bar;
 use crate::cli::table::bytes;
 use crate::cli::Failure;
@@ -16,24 +17,35 @@ use crate::cli::Failure;
 pub const EXAMPLES: &str = "\
 Examples:
   jaula rootfs build --template minimal /srv/jail
+  jaula rootfs build --image web.tar /srv/web
+  jaula rootfs build --image docker://docker.io/library/alpine:3 /srv/alpine
   jaula rootfs build -t bash --set also='vim git' /srv/box
   jaula rootfs show minimal > web.toml       change it as you like, then
   jaula rootfs build --template ./web.toml /srv/web";
 
-/// Which template, and where to.
+/// Which template or image, and where to.
 #[derive(Debug, Args)]
 pub struct Build {
     /// Template: a name that \"jaula rootfs list\" tells, or a file (a name with a slash, or one that
     /// ends in .toml)
-    #[arg(short, long, value_name = "NAME|FILE")]
-    template: String,
+    #[arg(
+        short,
+        long,
+        value_name = "NAME|FILE",
+        required_unless_present = "image",
+        conflicts_with = "image"
+    )]
+    template: Option<String>,
+
+    #[command(flatten)]
+    image: FromImage,
 
     /// What a variable of the template stands for; can be given several times
-    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting, conflicts_with = "image")]
     set: Vec<(String, String)>,
 
     /// Take programs and files from the tree DIR in place of this machine's own
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "image")]
     sysroot: Option<PathBuf>,
 
     /// Replace a DIR that is not empty; what was there is kept as DIR.old
@@ -52,14 +64,19 @@ pub struct Build {
 impl Build {
     /// Builds it, and returns the exit status.
     pub fn run(self) -> Result<u8, Failure> {
+        let Some(name) = self.template else {
+            // One of the two is given.
+            let asked = self.image.asked().unwrap_or_else(|| unreachable!());
+            return image::build(&asked, &self.target, self.force, self.quiet).map(|()| 0);
+        };
         let settings = self.set.into_iter().collect();
-        let template = load(&self.template, Path::new(""), &settings).map_err(Failure::failed)?;
+        let template = load(&name, Path::new(""), &settings).map_err(Failure::failed)?;
         let how = How {
             replace: self.force,
             sysroot: self.sysroot,
         };
         let mut bar = Bar::new(self.quiet);
-        let built = build(&self.template, &template, &self.target, &how, &mut |at| {
+        let built = build(&name, &template, &self.target, &how, &mut |at| {
             bar.show(at);
         });
         drop(bar);
@@ -68,7 +85,7 @@ impl Build {
             jaula::complain!(
                 "jaula: {}: built from {}: {} files ({}), {} directories, {} symbolic links; {}",
                 shown(&self.target),
-                shown(&self.template),
+                shown(&name),
                 summary.files,
                 bytes(summary.bytes),
                 summary.directories,

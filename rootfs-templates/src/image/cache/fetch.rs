@@ -12,6 +12,7 @@ use crate::build::stage::Stage;
 use crate::image::digest::Digest;
 use crate::image::error::ImageError;
 use crate::image::platform::Platform;
+use crate::image::unpack::remove;
 
 /// Where programs are, whatever the caller's PATH is.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -48,14 +49,15 @@ pub fn fetch(
     target: &Path,
     blobs: &Path,
 ) -> Result<(), ImageError> {
-    let stage = Stage::new(target, false, None).or_else(|_| {
-        // There is one, of an earlier time.
-        let earlier = target.with_extension("earlier");
-        let _ = std::fs::remove_dir_all(&earlier);
-        std::fs::rename(target, &earlier).map_err(ImageError::io(target.display()))?;
-        Stage::new(target, false, None).map_err(ImageError::from)
-    });
-    let stage = stage?;
+    let failed = || ImageError::io(target.display());
+    // What was there stays until the other is whole.
+    let former = target.with_extension("old");
+    let removed = remove(
+        &std::fs::File::open(above(target)).map_err(failed())?,
+        name_of(&former),
+    );
+    removed.map_err(|errno| failed()(errno.into()))?;
+    let stage = Stage::new(target, true, None)?;
     let directory = stage.open()?;
     copy(name, platform, directory.as_fd(), blobs)?;
     let about = serde_json::json!({"reference": name, "platform": platform.to_string()});
@@ -63,10 +65,19 @@ pub fn fetch(
         within(directory.as_fd()).join("about.json"),
         about.to_string(),
     );
-    written.map_err(ImageError::io(target.display()))?;
+    written.map_err(failed())?;
     stage.commit()?;
-    let _ = std::fs::remove_dir_all(target.with_extension("earlier"));
+    // Where it cannot be removed now, it is the next time.
+    let _ = std::fs::remove_dir_all(former);
     Ok(())
+}
+
+fn above(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
+}
+
+fn name_of(path: &Path) -> &std::ffi::OsStr {
+    path.file_name().unwrap_or_default()
 }
 
 fn within(directory: impl AsFd) -> std::path::PathBuf {
@@ -125,8 +136,8 @@ fn copy(
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.lines().filter(|line| !line.trim().is_empty());
-    let last = said.last().unwrap_or("it did not say why").trim();
+    let mut said = said.lines().filter(|line| !line.trim().is_empty());
+    let last = said.next_back().unwrap_or("it did not say why").trim();
     let reason = format!("skopeo has not fetched it ({}): {last}", output.status);
     Err(ImageError::new(name, reason))
 }

@@ -88,10 +88,13 @@ impl Cache {
         let blobs = self.path.join("blobs");
         // Held as long as the image is: what is in use is not removed.
         let lock = lock::shared(&blobs)?;
-        let target = self.path.join("images").join(fetch::key(name, platform));
+        let (images, key) = (self.path.join("images"), fetch::key(name, platform));
+        let target = images.join(&key);
+        let making = self.making(&images, &key)?;
         if pull == Pull::Always || !target.is_dir() {
             fetch::fetch(name, platform, &target, &blobs)?;
         }
+        drop(making);
         let open = |path: &Path| {
             let opened = fs::File::open(path);
             opened.map_err(ImageError::io(path.display()))

@@ -3,7 +3,7 @@
 //! Root directories that are built once, and only read.
 
 use std::fs::{self, File};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -47,9 +47,10 @@ impl Root {
         &self.path
     }
 
-    /// What holds it: open in a process, it keeps the root from being removed. It is closed by execve.
-    pub fn lock(&self) -> &File {
-        &self.lock
+    /// What holds it: open in a process, any process, it keeps the root from being removed. It is closed by
+    /// execve.
+    pub fn into_lock(self) -> OwnedFd {
+        self.lock.into()
     }
 }
 
@@ -102,7 +103,7 @@ impl Cache {
                 let path = target.join(ROOT);
                 return Ok(Root { path, about, lock });
             }
-            let _alone = self.making(&roots, &key)?;
+            let _alone = self.making(&roots, key.hex())?;
             if target.is_dir() {
                 continue;
             }
@@ -125,8 +126,8 @@ impl Cache {
     }
 
     /// Waits until nobody else is making the same.
-    fn making(&self, roots: &Path, key: &Digest) -> Result<Lock, ImageError> {
-        let path = roots.join(format!(".making-{}", key.hex()));
+    pub(super) fn making(&self, directory: &Path, key: &str) -> Result<Lock, ImageError> {
+        let path = directory.join(format!(".making-{key}"));
         loop {
             let file = File::options()
                 .write(true)

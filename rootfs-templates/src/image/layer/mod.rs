@@ -84,7 +84,11 @@ impl<R: Input> LayerReader<R> {
     }
 
     /// The next entry; what is left of the one before is passed over.
-    pub fn next(&mut self) -> Result<Option<Entry>, ImageError> {
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, and where.
+    pub fn next_entry(&mut self) -> Result<Option<Entry>, ImageError> {
         if self.ended {
             return Ok(None);
         }
@@ -127,7 +131,7 @@ impl<R: Input> LayerReader<R> {
                     let bytes = self
                         .announced(size, &mut before)
                         .map_err(ImageError::io(place()))?;
-                    let records = Records::parse(&bytes).map_err(|reason| refused(reason))?;
+                    let records = Records::parse(&bytes).map_err(&refused)?;
                     if before.records.replace(records).is_some() {
                         return Err(refused("two headers of pax stand before one entry"));
                     }
@@ -136,7 +140,7 @@ impl<R: Input> LayerReader<R> {
                     let bytes = self
                         .announced(size, &mut before)
                         .map_err(ImageError::io(place()))?;
-                    let records = Records::parse(&bytes).map_err(|reason| refused(reason))?;
+                    let records = Records::parse(&bytes).map_err(&refused)?;
                     // A commit's number is there in what git writes. What would change the entries that
                     // follow is passed over by some readers and not by others.
                     if records.says_something_of_entries() {
@@ -149,6 +153,10 @@ impl<R: Input> LayerReader<R> {
     }
 
     /// Reads on in the content of the entry.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading.
     pub fn piece(&mut self, buffer: &mut [u8]) -> io::Result<Piece> {
         let most = match self.map.next() {
             sparse::Next::Hole(bytes) => return Ok(Piece::Hole(bytes)),

@@ -14,13 +14,16 @@ const SPARSE: &[u8] = b"GNU.sparse.";
 
 /// Records by name; of two with one name the last.
 #[derive(Debug, Default)]
-pub struct Records(Vec<(Vec<u8>, Vec<u8>)>);
+pub struct Records(Pairs);
+
+/// Names and values.
+pub type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
 impl Records {
     /// Reads `LENGTH NAME=VALUE` and so on.
     pub fn parse(mut bytes: &[u8]) -> Result<Self, &'static str> {
         const BROKEN: &str = "a record of pax is not as long as it says";
-        let mut records: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        let mut records: Pairs = Vec::new();
         while !bytes.is_empty() {
             // Some fill the last block with zeros.
             if bytes.iter().all(|byte| *byte == 0) {
@@ -134,8 +137,8 @@ impl Records {
     }
 
     /// Extended attributes, by name.
-    pub fn xattrs(&self, longest: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, &'static str> {
-        let mut xattrs: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    pub fn xattrs(&self, longest: usize) -> Result<Pairs, &'static str> {
+        let mut xattrs: Pairs = Vec::new();
         for (name, value) in &self.0 {
             let Some(name) = name.strip_prefix(XATTR) else {
                 continue;

@@ -11,7 +11,7 @@ fn limits() -> Limits {
 fn all(tar: &[u8]) -> Result<Vec<(Entry, Vec<u8>)>, String> {
     let mut reader = LayerReader::new(tar, &limits());
     let mut entries = Vec::new();
-    while let Some(entry) = reader.next().map_err(|error| error.to_string())? {
+    while let Some(entry) = reader.next_entry().map_err(|error| error.to_string())? {
         let mut content = Vec::new();
         let mut buffer = [0; 100];
         loop {

@@ -111,7 +111,7 @@ impl Unpacked {
         let stream = stream::open(layer, most, &self.limits, Rc::clone(&count))?;
         let mut reader = LayerReader::new(stream, &self.limits);
         let mut told = 0;
-        while let Some(entry) = reader.next()? {
+        while let Some(entry) = reader.next_entry()? {
             self.entry(&entry, &mut reader, &mut || {
                 if count.get() - told >= STEP {
                     told = count.get();
