@@ -18,6 +18,7 @@ mod escape;
 mod executed;
 mod file_signals;
 mod hierarchy;
+mod images;
 mod inherit;
 mod ipc_blocked;
 mod ipc_cross;
@@ -73,6 +74,7 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("executed", executed::main),
     ("file_signals", file_signals::main),
     ("hierarchy", hierarchy::main),
+    ("images", images::main),
     ("inherit", inherit::main),
     ("ipc_blocked", ipc_blocked::main),
     ("ipc_cross", ipc_cross::main),

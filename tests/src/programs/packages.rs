@@ -2,7 +2,7 @@
 
 //! The packages are upgraded, removed and installed again while jails run.
 
-mod dpkg;
+pub mod dpkg;
 mod jails;
 
 use dpkg::{kernel, run, write, Newer};
