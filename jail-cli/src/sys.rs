@@ -6,6 +6,7 @@
 //! [`Result`]. What the calls promise is written in `docs/abi.md`.
 
 pub mod inherited;
+pub mod volume;
 
 use std::ffi::{c_int, c_long, c_uint};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};

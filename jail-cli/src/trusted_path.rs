@@ -310,7 +310,9 @@ fn must_be_directory(path: &[u8]) -> bool {
 }
 
 fn kind(file: &OwnedFd) -> Result<SFlag, Errno> {
-    Ok(SFlag::from_bits_truncate(fstat(file)?.st_mode) & SFlag::S_IFMT)
+    // A file may be larger than a machine of 32 bits tells otherwise.
+    let stat = rustix::fs::fstat(file).map_err(|error| Errno::from_raw(error.raw_os_error()))?;
+    Ok(SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT)
 }
 
 fn is_directory(file: &OwnedFd) -> Result<bool, Errno> {

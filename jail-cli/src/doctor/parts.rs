@@ -9,7 +9,7 @@ use nix::sys::statfs::{statfs, CGROUP2_SUPER_MAGIC};
 
 use super::Finding;
 use crate::launch::knows_hidepid;
-use crate::layers::knows_overlay;
+use crate::layers::{knows_overlay, volume};
 use crate::sys;
 
 pub fn examine() -> Vec<Finding> {
@@ -17,6 +17,7 @@ pub fn examine() -> Vec<Finding> {
     findings.extend(file_systems());
     findings.extend(namespaces());
     findings.push(overlay());
+    findings.push(volumes());
     findings.push(cgroup());
     findings
 }
@@ -139,6 +140,18 @@ fn overlay() -> Finding {
             check,
             why,
             "root files, clones, snapshots and roots that are thrown away do not work",
+        ),
+    }
+}
+
+fn volumes() -> Finding {
+    let check = "encrypted roots";
+    match volume::require() {
+        Ok(()) => Finding::ok(check, "cryptsetup, loop devices and dm-crypt are there"),
+        Err(why) => Finding::warning(
+            check,
+            why,
+            "encrypted roots can be neither made nor opened; nothing else needs it",
         ),
     }
 }

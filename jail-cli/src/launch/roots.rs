@@ -15,7 +15,7 @@ use super::world::UserNamespace;
 use super::{Launch, Plan, RootChoice};
 use crate::isolation::Part;
 use crate::jail::JailNumber;
-use crate::layers::{self, in_child, But, Mapping, Purpose};
+use crate::layers::{self, in_child, But, Contents, Mapping, Purpose};
 use crate::process::members;
 use crate::root::Root;
 use crate::state::{Entry, Record, Store};
@@ -77,7 +77,8 @@ impl Launch {
         };
         match opened.root.as_made() {
             Some(_) if !self.isolation.has(Part::Mounts) => Err(
-                "is made of layers, which takes mounts of the jail's own: leave out --without mounts"
+                "is no directory but made of layers or a volume, which takes mounts of the jail's own: leave \
+                 out --without mounts"
                     .into(),
             ),
             _ => Ok(opened),
@@ -188,7 +189,8 @@ impl Plan {
             _ => return Ok(root),
         };
         let path = root.path().to_owned();
-        drop(root);
+        // A volume stays open, so that nobody is asked for its key twice. An upper must not be in use.
+        let view = Some(root).filter(|_| matches!(contents, Contents::Volume(_)));
         let mapping = users.map(|users| -> Result<_, String> {
             Ok(Mapping {
                 namespace: users.as_fd(),
@@ -196,6 +198,8 @@ impl Plan {
             })
         });
         let purpose = Purpose::Run(mapping.transpose()?);
-        contents.assemble(&path, purpose, self.place.but())
+        let made = contents.assemble(&path, purpose, self.place.but());
+        drop(view);
+        made
     }
 }

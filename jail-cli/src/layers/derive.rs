@@ -170,6 +170,11 @@ pub fn parts(source: &Source, tell: &mut dyn FnMut(u64)) -> Result<Option<Parts>
     Ok(Some(parts))
 }
 
+/// A layer is a directory of the host.
+const ENCRYPTED: &str =
+    "is encrypted, and would not be in a layer; copy the volume itself, while no jail \
+                         uses it, and its root file";
+
 impl Source {
     fn take(&self) -> Result<Taken, String> {
         match self {
@@ -206,7 +211,9 @@ fn of_directory(root: Root) -> Result<Taken, String> {
 }
 
 fn of_contents(contents: Contents, path: &Path, but: But) -> Result<Taken, String> {
-    let Contents::Layers(layers) = &contents;
+    let Contents::Layers(layers) = &contents else {
+        return Err(ENCRYPTED.into());
+    };
     let lower = layers_of(layers)?;
     let is_there = |path: &Path| path.join(UPPER).symlink_metadata().is_ok();
     let written = match layers.upper.as_deref().is_some_and(is_there) {
@@ -224,7 +231,9 @@ fn of_jail(jail: &Jail, record: &Record) -> Result<Taken, String> {
     let Some(contents) = record.root.made_of() else {
         return of_directory(record.root.open()?);
     };
-    let Contents::Layers(layers) = contents;
+    let Contents::Layers(layers) = contents else {
+        return Err(ENCRYPTED.into());
+    };
     let ids = match record.isolation.ids {
         Some(Ids::Block(block)) => Some(block),
         _ => None,

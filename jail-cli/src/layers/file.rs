@@ -8,6 +8,13 @@
 //! size = "64M"              # how much may be written that is thrown away
 //! ```
 //!
+//! Or, in the place of these, an encrypted volume:
+//!
+//! ```toml
+//! volume = "web.luks"
+//! key = "file:/etc/jaula/keys/web"   # or "credential:NAME", "fd:NUMBER", "prompt"
+//! ```
+//!
 //! Paths that are not absolute begin where the file lies. Whatever stands in it is done by root; so it
 //! must be root's, and nobody else can have laid it where it is.
 
@@ -20,6 +27,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::stat::{fstat, FileStat, SFlag};
 use serde::Deserialize;
 
+use super::volume::{Key, Volume};
 use super::{Contents, Layers};
 use crate::isolation::Size;
 use crate::text::{reason, shown};
@@ -39,9 +47,12 @@ pub struct RootFile {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Text {
+    #[serde(default)]
     lower: Vec<PathBuf>,
     upper: Option<PathBuf>,
     size: Option<Size>,
+    volume: Option<PathBuf>,
+    key: Option<Key>,
 }
 
 impl RootFile {
@@ -116,15 +127,44 @@ impl RootFile {
         Ok(text)
     }
 
+    /// The text of one with a volume.
+    ///
+    /// # Errors
+    ///
+    /// Where a path has bytes that are no text.
+    pub fn text_of_volume(volume: &Path, key: &Key) -> Result<String, String> {
+        let volume = volume.to_str();
+        let volume = volume.ok_or("its name is no text, which TOML is")?;
+        let key = quoted(&key.to_string());
+        Ok(format!("volume = {}\nkey = {key}\n", quoted(volume)))
+    }
+
     fn check(&self) -> Result<(), String> {
-        let Text { lower, upper, .. } = &self.text;
-        match lower
+        let Text {
+            lower,
+            upper,
+            volume,
+            ..
+        } = &self.text;
+        if lower
             .iter()
             .chain(upper)
+            .chain(volume)
             .any(|path| path.as_os_str().is_empty())
         {
-            true => Err("a path in it is empty".into()),
-            false => self.layers().check(),
+            return Err("a path in it is empty".into());
+        }
+        let has_layers = !lower.is_empty() || upper.is_some() || self.text.size.is_some();
+        match (volume, &self.text.key) {
+            (Some(_), _) if has_layers => {
+                Err("a volume is all of a root: lower, upper and size are not for it".into())
+            }
+            (Some(_), None) => {
+                Err("it does not say where the key of its volume comes from (key)".into())
+            }
+            (Some(_), Some(_)) => Ok(()),
+            (None, Some(_)) => Err("a key is for a volume, and there is none".into()),
+            (None, None) => self.layers().check(),
         }
     }
 
@@ -137,7 +177,13 @@ impl RootFile {
 
     /// What it says, with absolute paths.
     pub fn contents(&self) -> Contents {
-        Contents::Layers(self.layers())
+        match (&self.text.volume, &self.text.key) {
+            (Some(volume), Some(key)) => Contents::Volume(Volume {
+                volume: self.directory.join(volume),
+                key: key.clone().within(&self.directory),
+            }),
+            _ => Contents::Layers(self.layers()),
+        }
     }
 }
 
@@ -200,8 +246,8 @@ mod tests {
     fn what_is_written_is_thrown_away_where_nothing_is_said() {
         let contents = parse("lower = ['/srv/base']\nsize = '1M'\n").expect("a root file");
         assert!(contents.is_thrown_away());
-        let Contents::Layers(layers) = contents;
-        assert_eq!(layers.size.map(Size::bytes), Some(1 << 20));
+        let expected = Layers::new(vec!["/srv/base".into()], None, "1M".parse().ok());
+        assert_eq!(contents, Contents::Layers(expected));
     }
 
     #[test]
@@ -210,6 +256,19 @@ mod tests {
         let text = RootFile::text(&lower, Some(Path::new("x.upper"))).expect("text");
         let expected = Layers::new(lower.into(), Some("/srv/jails/x.upper".into()), None);
         assert_eq!(parse(&text), Ok(Contents::Layers(expected)));
+    }
+
+    #[test]
+    fn a_volume_has_a_key() {
+        let key = Key::File("/srv/jails/web.key".into());
+        let text = RootFile::text_of_volume(Path::new("web.luks"), &key).expect("text");
+        let expected = Contents::Volume(Volume {
+            volume: "/srv/jails/web.luks".into(),
+            key,
+        });
+        assert_eq!(parse(&text), Ok(expected.clone()));
+        let text = "volume = 'web.luks'\nkey = 'file:web.key'\n";
+        assert_eq!(parse(text), Ok(expected));
     }
 
     #[test]
@@ -224,6 +283,16 @@ mod tests {
             ("lower = ['/a']\nsize = 'much'", "size"),
             ("lower = ['/a']\nupper = '..'", "no name"),
             ("#!/bin/sh\necho", "no root file"),
+            ("volume = 'x'", "key"),
+            ("key = 'prompt'\nlower = ['/a']", "a key is for a volume"),
+            ("volume = ''\nkey = 'prompt'", "empty"),
+            ("volume = 'x'\nkey = 'secret'", "never a key itself"),
+            (
+                "volume = 'x'\nkey = 'prompt'\nlower = ['/a']",
+                "all of a root",
+            ),
+            ("volume = 'x'\nkey = 'prompt'\nupper = 'a'", "all of a root"),
+            ("volume = 'x'\nkey = 'prompt'\nsize = '1M'", "all of a root"),
         ] {
             let error = parse(text).expect_err(text);
             assert!(error.contains(part), "{text}: {error}");

@@ -16,6 +16,7 @@ mod making;
 mod overlay;
 pub mod store;
 mod upper;
+pub mod volume;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ pub use derive::{clone, parts, snapshot, Derived, Parts, Source};
 pub use file::RootFile;
 pub use overlay::knows_overlay;
 use upper::Upper;
+use volume::Volume;
 
 /// As many layers as the kernel takes.
 const MOST_LAYERS: usize = 500;
@@ -44,6 +46,8 @@ const MOST_LAYERS: usize = 500;
 pub enum Contents {
     /// Directories upon each other.
     Layers(Layers),
+    /// An encrypted volume.
+    Volume(Volume),
 }
 
 /// Directories upon each other.
@@ -200,6 +204,7 @@ impl Contents {
     ) -> Result<Root, String> {
         let (mount, made) = match self {
             Contents::Layers(layers) => layers.assemble(purpose, but)?,
+            Contents::Volume(volume) => volume.assemble(purpose)?,
         };
         Root::made(mount, path.to_owned(), made)
     }
@@ -208,6 +213,7 @@ impl Contents {
     pub fn is_thrown_away(&self) -> bool {
         match self {
             Contents::Layers(layers) => layers.are_thrown_away(),
+            Contents::Volume(_) => false,
         }
     }
 
@@ -215,6 +221,8 @@ impl Contents {
     pub fn limit(&mut self, size: Option<Size>) {
         match self {
             Contents::Layers(layers) => layers.size = size.or(layers.size),
+            // All of it is kept.
+            Contents::Volume(_) => {}
         }
     }
 
@@ -227,12 +235,15 @@ impl Contents {
                 let path = layers.upper.as_ref().or(first);
                 path.map_or(Path::new("/"), PathBuf::as_path)
             }
+            Contents::Volume(volume) => &volume.volume,
         }
     }
 
     /// What is to be said about who else writes to what it is made of.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let Contents::Layers(layers) = self;
+        let Contents::Layers(layers) = self else {
+            return Vec::new();
+        };
         let writer = |path: &PathBuf| {
             let layer = trusted_path::open(path).ok()?;
             let jail = upper::writer_of(fstat(layer).ok()?.into())?;
@@ -249,6 +260,7 @@ impl Contents {
     pub fn upper(&self) -> Option<&Path> {
         match self {
             Contents::Layers(layers) => layers.upper.as_deref(),
+            Contents::Volume(_) => None,
         }
     }
 }

@@ -205,6 +205,7 @@ fn is_pinned(entry: &Path) -> bool {
 fn has_jail(entry: &Path) -> bool {
     let jail = noted(|record| match record.root.made_of() {
         Some(Contents::Layers(layers)) => layers.lower.iter().any(|layer| layer.starts_with(entry)),
+        Some(Contents::Volume(_)) => false,
         None => record.root.path.starts_with(entry),
     });
     jail.is_some()

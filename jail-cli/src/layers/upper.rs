@@ -194,7 +194,7 @@ fn user_of(upper: Identity, but: But) -> Option<String> {
     noted(|record| {
         let has_it = match record.root.made_of() {
             Some(Contents::Layers(layers)) => layers.have_upper(upper),
-            None => false,
+            _ => false,
         };
         has_it && but.0 != Some(record.number)
     })
