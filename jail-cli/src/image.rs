@@ -54,7 +54,7 @@ impl Asked {
     }
 
     /// Makes a root directory of it, in place of what is there where `replace` says so; and notes outside
-    /// of it what it was made of.
+    /// of it what it was made of. The digest of the image, and what is in the directory.
     ///
     /// # Errors
     ///
@@ -64,27 +64,51 @@ impl Asked {
         target: &Path,
         replace: bool,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<(Image, Summary), String> {
+    ) -> Result<(String, Summary), String> {
         let above = above(target)?;
         let image = self.open()?;
-        let options = Options {
-            above: above
-                .as_ref()
-                .map(OwnedFd::try_clone)
-                .transpose()
-                .map_err(|e| e.to_string())?,
-            replace,
-            without_devices: self.without_devices,
-        };
-        let summary = image::unpack(&image, target, &options, progress);
-        let summary = summary.map_err(|error| format!("{}: {error}", self.reference))?;
+        let held = above.as_ref().map(OwnedFd::try_clone).transpose();
+        let held = held.map_err(|error| error.to_string())?;
+        let summary = self.unpack(&image, target, (held, replace), progress)?;
         if let (Some(above), Some(name)) = (above, target.file_name()) {
             if let Err(why) = self.note(&image, above, name) {
                 let what = "what it was made of could not be noted, and \"jaula rootfs check\" will not know";
                 crate::complain!("jaula: warning: {}: {what}: {why}", shown(target));
             }
         }
-        Ok((image, summary))
+        Ok((image.digest, summary))
+    }
+
+    /// Makes `name` of it in a directory that is open and that nobody else sees. Nothing is noted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Asked::build`].
+    pub fn build_in(
+        &self,
+        name: &Path,
+        above: OwnedFd,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(String, Summary), String> {
+        let image = self.open()?;
+        let summary = self.unpack(&image, name, (Some(above), false), progress)?;
+        Ok((image.digest, summary))
+    }
+
+    fn unpack(
+        &self,
+        image: &Image,
+        target: &Path,
+        (above, replace): (Option<OwnedFd>, bool),
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Summary, String> {
+        let options = Options {
+            above,
+            replace,
+            without_devices: self.without_devices,
+        };
+        let summary = image::unpack(image, target, &options, progress);
+        summary.map_err(|error| format!("{}: {error}", self.reference))
     }
 
     fn note(&self, image: &Image, above: OwnedFd, name: &std::ffi::OsStr) -> Result<(), String> {

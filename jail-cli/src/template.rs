@@ -176,6 +176,27 @@ pub fn build(
     Ok(summary)
 }
 
+/// Builds `template` as `name` in a directory that is open and that nobody else sees. Nothing is noted.
+///
+/// # Errors
+///
+/// As [`build`].
+pub fn build_in(
+    template: &Template,
+    name: &Path,
+    above: OwnedFd,
+    how: &How,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Summary, String> {
+    let options = Options {
+        replace: false,
+        sysroot: how.sysroot.as_deref().map(sysroot).transpose()?,
+        sysroot_path: how.sysroot.clone(),
+        above: Some(above),
+    };
+    build_and_tell(template, name, &options, progress).map_err(|error| error.to_string())
+}
+
 /// What was found in a root directory.
 #[derive(Debug)]
 pub struct Checked {

@@ -5,6 +5,7 @@
 mod build;
 mod cache;
 mod check;
+mod encrypt;
 mod image;
 mod list;
 mod progress;

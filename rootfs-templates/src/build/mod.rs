@@ -128,7 +128,7 @@ pub fn fingerprint(template: &Template) -> Result<String, BuildError> {
 
     let host = Host::machine().map_err(|error| BuildError::new("/", error))?;
     let options = Options::default();
-    let plan = Collector::new(template, &host, &options).collect()?;
+    let plan = Collector::new(template, &host, &host, &options).collect()?;
     let mut digest = Sha256::new();
     digest.update(format!("{:?}\n", time()?));
     for (path, kind) in plan.finish()? {

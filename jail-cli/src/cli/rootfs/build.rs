@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jaula::reach;
-use jaula::template::{build, load, setting, How};
+use jaula::template::{build, build_in, load, setting, How};
 use jaula::text::shown;
 
+use super::encrypt::Encrypt;
 use super::image::{self, FromImage};
 use super::progress::Bar;
 use crate::cli::table::bytes;
@@ -21,7 +22,9 @@ Examples:
   jaula rootfs build --image docker://docker.io/library/alpine:3 /srv/alpine
   jaula rootfs build -t bash --set also='vim git' /srv/box
   jaula rootfs show minimal > web.toml       change it as you like, then
-  jaula rootfs build --template ./web.toml /srv/web";
+  jaula rootfs build --template ./web.toml /srv/web
+  jaula rootfs build -t minimal --encrypt file:/etc/jaula/keys/web /srv/web.root
+  jaula run /srv/web.root                    opens it, and closes it with the jail";
 
 /// Which template or image, and where to.
 #[derive(Debug, Args)]
@@ -56,7 +59,10 @@ pub struct Build {
     #[arg(short, long)]
     quiet: bool,
 
-    /// Directory to build; it must not exist, or be empty
+    #[command(flatten)]
+    encrypt: Encrypt,
+
+    /// Directory to build; it must not exist, or be empty. With --encrypt, the root file to write
     #[arg(value_name = "DIR")]
     target: PathBuf,
 }
@@ -67,7 +73,12 @@ impl Build {
         let Some(name) = self.template else {
             // One of the two is given.
             let asked = self.image.asked().unwrap_or_else(|| unreachable!());
-            return image::build(&asked, &self.target, self.force, self.quiet).map(|()| 0);
+            let to = image::To {
+                target: &self.target,
+                replace: self.force,
+                quiet: self.quiet,
+            };
+            return image::build(&asked, &to, self.encrypt).map(|()| 0);
         };
         let settings = self.set.into_iter().collect();
         let template = load(&name, Path::new(""), &settings).map_err(Failure::failed)?;
@@ -76,12 +87,21 @@ impl Build {
             sysroot: self.sysroot,
         };
         let mut bar = Bar::new(self.quiet);
-        let built = build(&name, &template, &self.target, &how, &mut |at| {
-            bar.show(at);
-        });
+        let encrypted = self.encrypt.make(&self.target, self.force, |name, above| {
+            build_in(&template, name, above, &how, &mut |at| bar.show(at))
+        })?;
+        let built = match &encrypted {
+            Some(encrypted) => Ok(encrypted.filled().clone()),
+            None => build(&name, &template, &self.target, &how, &mut |at| {
+                bar.show(at);
+            }),
+        };
         drop(bar);
         let summary = built.map_err(Failure::failed)?;
         if !self.quiet {
+            if let Some(encrypted) = &encrypted {
+                encrypted.tell();
+            }
             jaula::complain!(
                 "jaula: {}: built from {}: {} files ({}), {} directories, {} symbolic links; {}",
                 shown(&self.target),
@@ -92,7 +112,7 @@ impl Build {
                 summary.symlinks,
                 summary.listing.digest(),
             );
-            if reach::is_path_exposed(&self.target) == Ok(true) {
+            if encrypted.is_none() && reach::is_path_exposed(&self.target) == Ok(true) {
                 jaula::complain!("jaula: warning: {}", reach::warning(&self.target));
             }
         }

@@ -11,6 +11,7 @@ use jaula::reach;
 use jaula::text::shown;
 use jaula_rootfs::image::{Limits, Platform, Progress, Pull, Reference, Summary};
 
+use super::encrypt::Encrypt;
 use super::progress::Bar;
 use crate::cli::table::bytes;
 use crate::cli::Failure;
@@ -72,25 +73,43 @@ impl FromImage {
     }
 }
 
-/// Makes a root directory of an image, and tells of it.
-pub fn build(asked: &Asked, target: &Path, replace: bool, quiet: bool) -> Result<(), Failure> {
-    let mut bar = Bar::new(quiet);
-    let built = asked.build(target, replace, &mut |at| show(&mut bar, at));
+/// Where a root goes, and how.
+pub struct To<'a> {
+    /// The directory, or the root file.
+    pub target: &'a Path,
+    /// Whether what is there is replaced.
+    pub replace: bool,
+    /// Whether nothing is told.
+    pub quiet: bool,
+}
+
+/// Makes a root of an image, and tells of it.
+pub fn build(asked: &Asked, to: &To<'_>, encrypt: Encrypt) -> Result<(), Failure> {
+    let mut bar = Bar::new(to.quiet);
+    let encrypted = encrypt.make(to.target, to.replace, |name, above| {
+        asked.build_in(name, above, &mut |at| show(&mut bar, at))
+    })?;
+    let built = match &encrypted {
+        Some(encrypted) => Ok(encrypted.filled().clone()),
+        None => asked.build(to.target, to.replace, &mut |at| show(&mut bar, at)),
+    };
     drop(bar);
-    let (image, summary) = built.map_err(Failure::failed)?;
-    if quiet {
+    let (digest, summary) = built.map_err(Failure::failed)?;
+    if to.quiet {
         return Ok(());
+    }
+    if let Some(encrypted) = &encrypted {
+        encrypted.tell();
     }
     let reference = asked.reference.to_string();
     jaula::complain!(
-        "jaula: {}: made of {}: {}; {}",
-        shown(target),
+        "jaula: {}: made of {}: {}; {digest}",
+        shown(to.target),
         shown(&reference),
         told(&summary),
-        image.digest,
     );
-    if reach::is_path_exposed(target) == Ok(true) {
-        jaula::complain!("jaula: warning: {}", reach::warning(target));
+    if encrypted.is_none() && reach::is_path_exposed(to.target) == Ok(true) {
+        jaula::complain!("jaula: warning: {}", reach::warning(to.target));
     }
     Ok(())
 }
