@@ -102,6 +102,7 @@ impl Package<'_> {
         for (from, to) in [
             ("jail-cli/debian", "debian"),
             ("jail-cli/systemd", "systemd"),
+            ("jail-cli/udev", "udev"),
             ("docs/man", "man"),
             ("rootfs-templates/templates", "templates"),
         ] {
