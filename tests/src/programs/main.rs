@@ -14,6 +14,7 @@ mod compat;
 mod described;
 mod descriptors;
 mod destroy;
+mod encrypted;
 mod escape;
 mod executed;
 mod file_signals;
@@ -70,6 +71,7 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("descriptors", descriptors::main),
     ("described", described::main),
     ("destroy", destroy::main),
+    ("encrypted", encrypted::main),
     ("escape", escape::main),
     ("executed", executed::main),
     ("file_signals", file_signals::main),

@@ -4,7 +4,7 @@
 
 use jaula_tests::admin::{json, output, text};
 use jaula_tests::ktap::{fail, Context, Suite};
-use jaula_tests::launch::jaula;
+use jaula_tests::launch::{failed, jaula, FAILED};
 use jaula_tests::sys::{ids, mount, tree};
 use jaula_tests::{check, check_eq};
 use std::fs;
@@ -39,6 +39,46 @@ pub fn add(suite: &mut Suite<'_>) {
         );
         Ok(())
     });
+    suite.case(
+        "doctor: what encrypted roots take is named where it is missing",
+        || {
+            let found = json(&["doctor", "--json"])?;
+            let mut found = found.as_array().into_iter().flatten();
+            let found = found.find(|finding| finding["check"] == "encrypted roots");
+            let found = found.ok_or_else(|| fail("it is not looked at"))?;
+            check_eq!(found["state"], "warning", "{found}");
+            let why = found["found"].as_str().unwrap_or_default();
+            check!(why.contains("cryptsetup is missing"), "{why}");
+            const PLACE: &str = "/srv/volume";
+            fs::create_dir(PLACE).context(PLACE)?;
+            let (volume, root) = (format!("{PLACE}/x.luks"), format!("{PLACE}/x.root"));
+            fs::write(&volume, "x").context(&volume)?;
+            fs::write(&root, "volume = 'x.luks'\nkey = 'prompt'\n").context(&root)?;
+            let run = output(&mut jaula(&["run", &root, "--", "true"]));
+            let target = format!("{PLACE}/new.root");
+            let key = format!("file:{PLACE}/key");
+            let build = [
+                "rootfs",
+                "build",
+                "-t",
+                "minimal",
+                "--encrypt",
+                &key,
+                &target,
+            ];
+            let build = output(&mut jaula(&build));
+            let left = fs::read_dir(PLACE).context(PLACE)?.count();
+            fs::remove_dir_all(PLACE).context(PLACE)?;
+            failed(
+                &run?,
+                FAILED,
+                &["x.luks", "device mapper", "CONFIG_BLK_DEV_DM"],
+            )?;
+            failed(&build?, FAILED, &["new.luks", "cryptsetup is missing"])?;
+            check_eq!(left, 2, "what is left");
+            Ok(())
+        },
+    );
     suite.case("doctor: the host has the user that jails run as", || {
         const FILE: &str = "/etc/passwd";
         let before = fs::read(FILE).context(FILE)?;

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! While a volume is open.
+
+use super::machine::{devices, keys, nothing_is_left, users, Place};
+use jaula_tests::admin::{json, output, succeed, text};
+use jaula_tests::ktap::{fail, Context, Suite};
+use jaula_tests::{check, check_eq, procfs, wait};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::process::Command;
+
+fn jailed() -> Result<BTreeSet<libc::pid_t>, jaula_tests::ktap::Failure> {
+    let jails = json(&["ps", "--json"])?;
+    let all = jails.as_array().into_iter().flatten();
+    Ok(all
+        .filter_map(|process| process["pid"].as_i64())
+        .filter_map(|pid| libc::pid_t::try_from(pid).ok())
+        .collect())
+}
+
+pub fn add(suite: &mut Suite<'_>) {
+    suite.case(
+        "open: no path of the host leads there, and nobody outside has it",
+        || {
+            let place = Place::with_volume()?;
+            let root = place.path("secret.root");
+            let marker = "marker-of-the-encrypted-root";
+            let script = format!("echo inside > /{marker}; echo ready; exec sleep 1000");
+            let start = ["run", "--detach", "--name", "secret", "--user", "root"];
+            succeed(&[&start[..], &[&root, "--", "sh", "-c", &script]].concat())?;
+            wait::until("it is there", || {
+                Ok(succeed(&["logs", "secret"])?.contains("ready"))
+            })?;
+            let open = devices()?;
+            check_eq!(open.len(), 1, "the devices: {open:?}");
+            let device = open[0].display().to_string();
+            let (users, jailed) = (users(&device)?, jailed()?);
+            check!(!users.is_empty(), "nobody has it");
+            for user in &users {
+                let name = procfs::name(*user).unwrap_or_default();
+                check!(
+                    jailed.contains(user),
+                    "{user} ({name}), which is in no jail, has it"
+                );
+            }
+            // All that root gets to by a path, on every file system that is mounted.
+            let found = output(Command::new("find").args([
+                "/", "-path", "/proc", "-prune", "-o", "-name", marker, "-print",
+            ]))?;
+            check_eq!(text(&found), "", "where the marker is");
+            for line in fs::read_to_string("/proc/mounts")
+                .context("/proc/mounts")?
+                .lines()
+            {
+                check!(
+                    !line.contains("jaula") && !line.contains("/dm-"),
+                    "it is mounted: {line}"
+                );
+            }
+            // What looks for file systems has not looked into it.
+            let said = output(Command::new("lsblk").args([
+                "--noheadings",
+                "--output=FSTYPE,UUID,MOUNTPOINTS",
+                &format!(
+                    "/dev/{}",
+                    open[0].file_name().unwrap_or_default().to_string_lossy()
+                ),
+            ]))?;
+            let said = text(&said);
+            check_eq!(said.trim(), "", "what lsblk says of it");
+            check_eq!(
+                keys()?,
+                Vec::<String>::new(),
+                "keys of it that are to be found"
+            );
+            // Its own mounts name no path either.
+            let seen = succeed(&[
+                "exec",
+                "--user",
+                "root",
+                "secret",
+                "--",
+                "cat",
+                "/proc/mounts",
+            ])?;
+            let top = seen
+                .lines()
+                .find(|line| line.split(' ').nth(1) == Some("/"));
+            let top = top.ok_or_else(|| fail(format!("no root: {seen}")))?;
+            check!(
+                top.contains(" ext4 ") && top.contains("nosuid") && top.contains("nodev"),
+                "{top}"
+            );
+            check!(!top.contains("/srv") && !top.contains("/dev/"), "{top}");
+            succeed(&["rm", "secret"])?;
+            nothing_is_left()
+        },
+    );
+    suite.case("open: the node of its device is root's alone", || {
+        let place = Place::with_volume()?;
+        let root = place.path("secret.root");
+        succeed(&[
+            "run", "--detach", "--name", "secret", &root, "--", "sleep", "1000",
+        ])?;
+        output(Command::new("udevadm").arg("settle"))?;
+        let mut nodes = 0;
+        for directory in ["/dev", "/dev/mapper"] {
+            for entry in fs::read_dir(directory).context(directory)?.flatten() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if !name.starts_with("dm-") && !name.starts_with("jaula-") {
+                    continue;
+                }
+                let found = fs::metadata(entry.path()).context(&name)?;
+                if !found.file_type().is_block_device() {
+                    continue;
+                }
+                nodes += 1;
+                let for_others = found.mode() & 0o007;
+                check!(
+                    found.uid() == 0 && for_others == 0,
+                    "{name}: {:o}",
+                    found.mode()
+                );
+            }
+        }
+        check!(nodes > 0, "there are no nodes");
+        let script = "ls -l /dev; mknod /dev/b b 252 0; mknod /b b 252 0; cat /b";
+        let said = output(&mut jaula_tests::launch::jaula(&[
+            "exec", "--user", "root", "secret", "--", "sh", "-c", script,
+        ]))?;
+        check!(!said.status.success(), "a jail reads the device");
+        check!(
+            !text(&said).contains("dm-"),
+            "it has a node: {}",
+            text(&said)
+        );
+        Ok(())
+    });
+    suite.case("open: jails share a volume, and need its key once", || {
+        let place = Place::with_volume()?;
+        let root = place.path("secret.root");
+        for name in ["first", "second"] {
+            succeed(&[
+                "run", "--detach", "--name", name, &root, "--", "sleep", "1000",
+            ])?;
+            // It is open.
+            let _ = fs::rename(place.path("key"), place.path("away"));
+        }
+        check_eq!(devices()?.len(), 1, "the devices");
+        succeed(&[
+            "exec",
+            "--user",
+            "root",
+            "first",
+            "--",
+            "sh",
+            "-c",
+            "echo told > /told",
+        ])?;
+        let told = succeed(&["exec", "second", "--", "cat", "/told"])?;
+        check_eq!(told, "told\n", "what the other reads");
+        succeed(&["rm", "first"])?;
+        check_eq!(devices()?.len(), 1, "the devices with one left");
+        check_eq!(
+            succeed(&["exec", "second", "--", "cat", "/told"])?,
+            "told\n",
+            "after that"
+        );
+        succeed(&["rm", "second"])?;
+        nothing_is_left()?;
+        let refused = place.end("secret.root", "true")?;
+        jaula_tests::launch::failed(&refused, 125, &["secret.luks", "the key file:"])?;
+        nothing_is_left()
+    });
+    suite.case("open: a copy of a volume is another", || {
+        let place = Place::with_volume()?;
+        fs::copy(place.path("secret.luks"), place.path("other.luks")).context("copying")?;
+        place.write(
+            "other.root",
+            "volume = 'other.luks'\nkey = 'file:key'\n",
+            0o644,
+        )?;
+        for name in ["secret", "other"] {
+            let root = place.path(&format!("{name}.root"));
+            succeed(&[
+                "run", "--detach", "--name", name, &root, "--", "sleep", "1000",
+            ])?;
+        }
+        check_eq!(devices()?.len(), 2, "the devices");
+        succeed(&[
+            "exec",
+            "--user",
+            "root",
+            "secret",
+            "--",
+            "sh",
+            "-c",
+            "echo told > /told",
+        ])?;
+        let said = output(&mut jaula_tests::launch::jaula(&[
+            "exec", "other", "--", "cat", "/told",
+        ]))?;
+        check!(!said.status.success(), "it is in both");
+        Ok(())
+    });
+    suite.case("open: with ids of the jail's own", || {
+        let place = Place::with_volume()?;
+        let script =
+            "stat -c %u:%g /bin/busybox; echo x > /root/new; stat -c %u:%g /root/new; id -u";
+        let said = output(&mut place.command("secret.root", &["--ids", "auto"], script))?;
+        check_eq!(
+            text(&said),
+            "0:0\n0:0\n0\n",
+            "{}",
+            jaula_tests::launch::complaint(&said)
+        );
+        check_eq!(
+            place.run("secret.root", "stat -c %u:%g /root/new")?,
+            "0:0\n",
+            "on its disk"
+        );
+        nothing_is_left()
+    });
+    suite.case("open: read-only, and full", || {
+        let place = Place::with_volume()?;
+        let said = output(&mut place.command("secret.root", &["--read-only"], "echo > /x"))?;
+        check!(!said.status.success(), "it was written to");
+        let full = place.end("secret.root", "dd if=/dev/zero of=/large bs=64k")?;
+        let why = jaula_tests::launch::complaint(&full);
+        check!(why.contains("No space left"), "{why}");
+        check_eq!(
+            place.run("secret.root", "rm /large; echo x > /y; cat /y")?,
+            "x\n",
+            "after that"
+        );
+        nothing_is_left()
+    });
+    suite.case("open: a volume that was made larger has more room", || {
+        let place = Place::with_volume()?;
+        let room = "df -k / | tail -n 1 | awk '{ print $2 }'";
+        let number = |said: String| {
+            let number = said.trim().parse::<u64>();
+            number.map_err(|error| fail(format!("{said}: {error}")))
+        };
+        let before = number(place.run("secret.root", room)?)?;
+        let volume = fs::OpenOptions::new()
+            .write(true)
+            .open(place.path("secret.luks"));
+        volume
+            .and_then(|volume| volume.set_len(200 << 20))
+            .context("growing")?;
+        let after = number(place.run("secret.root", room)?)?;
+        check!(
+            after > before + (120 << 10),
+            "{before} KiB before, {after} KiB after"
+        );
+        nothing_is_left()
+    });
+}
