@@ -157,6 +157,7 @@ pub fn build(
         replace: how.replace,
         sysroot: how.sysroot.as_deref().map(sysroot).transpose()?,
         sysroot_path: how.sysroot.clone(),
+        cache: None,
         above: above
             .as_ref()
             .map(OwnedFd::try_clone)

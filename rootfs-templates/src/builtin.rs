@@ -17,8 +17,32 @@ const ALL: &[Builtin] = &[
         source: include_str!("../templates/bash.toml"),
     },
     Builtin {
+        name: "debian",
+        source: include_str!("../templates/debian.toml"),
+    },
+    Builtin {
         name: "minimal",
         source: include_str!("../templates/minimal.toml"),
+    },
+    Builtin {
+        name: "nginx",
+        source: include_str!("../templates/nginx.toml"),
+    },
+    Builtin {
+        name: "postgres",
+        source: include_str!("../templates/postgres.toml"),
+    },
+    Builtin {
+        name: "program",
+        source: include_str!("../templates/program.toml"),
+    },
+    Builtin {
+        name: "python",
+        source: include_str!("../templates/python.toml"),
+    },
+    Builtin {
+        name: "sqlite",
+        source: include_str!("../templates/sqlite.toml"),
     },
 ];
 
@@ -37,12 +61,17 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::Template;
+    use crate::{Library, Settings, Template};
 
     #[test]
     fn every_one_is_valid() {
         for builtin in all() {
-            let template = Template::parse(builtin.source);
+            // One that is for any program takes the name of one.
+            let settings = match builtin.name {
+                "program" => Settings::from([("program".to_owned(), "sh".to_owned())]),
+                _ => Settings::new(),
+            };
+            let template = Template::load_named(builtin.name, &Library::default(), &settings);
             let template = template.unwrap_or_else(|error| panic!("{}: {error}", builtin.name));
             assert!(!template.description().is_empty(), "{}", builtin.name);
         }

@@ -18,6 +18,7 @@ pub mod build;
 pub mod builtin;
 pub mod check;
 pub mod closure;
+mod debian;
 pub mod expand;
 pub mod host;
 pub mod image;

@@ -6,8 +6,9 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use super::accounts::{self, Accounts};
 use super::plan::{Attributes, Kind, Plan};
-use super::{accounts, data, program, BuildError, Options};
+use super::{data, program, BuildError, Options};
 use crate::closure::closure;
 use crate::host::{Found, Host};
 use crate::template::{Applets, Content, JailPath, Mode, Template};
@@ -26,26 +27,32 @@ pub struct Collector<'a> {
     machine: &'a Host,
     pub(super) plan: Plan,
     options: &'a Options,
+    accounts: Accounts,
     /// Where programs are looked for.
     directories: Vec<PathBuf>,
 }
 
 impl<'a> Collector<'a> {
     /// Nothing is gathered so far.
+    ///
+    /// # Errors
+    ///
+    /// Where a user of the host is asked for that there is not.
     pub fn new(
         template: &'a Template,
         host: &'a Host,
         machine: &'a Host,
         options: &'a Options,
-    ) -> Self {
-        Collector {
+    ) -> Result<Self, BuildError> {
+        Ok(Collector {
             template,
             host,
             machine,
             plan: Plan::new(template.usr(), template.without()),
             options,
+            accounts: Accounts::of(template, host)?,
             directories: program::directories(options.sysroot.is_none()),
-        }
+        })
     }
 
     /// Gathers all of it. What the template says itself comes first, then what comes of that.
@@ -67,15 +74,23 @@ impl<'a> Collector<'a> {
 
     fn directories(&mut self) -> Result<(), BuildError> {
         for directory in self.template.directories() {
-            let attributes = self.attributes(directory.mode, &directory.owner, &directory.group);
+            let attributes = self.attributes(directory.mode, &directory.owner, &directory.group)?;
             self.plan
                 .put(&directory.path, Kind::Directory(attributes))?;
+        }
+        let lists = self.template.directory_lists().iter();
+        for list in lists.filter(|list| !list.paths.0.is_empty()) {
+            let attributes = self.attributes(list.mode, &list.owner, &list.group)?;
+            for path in &list.paths.0 {
+                let path = jail_path(Path::new(path))?;
+                self.plan.put(&path, Kind::Directory(attributes))?;
+            }
         }
         Ok(())
     }
 
     fn accounts(&mut self) -> Result<(), BuildError> {
-        for (path, content) in accounts::files(self.template) {
+        for (path, content) in self.accounts.files() {
             let path = JailPath::new(path).map_err(|error| BuildError::new(path, error))?;
             let attributes = Attributes::of_root(Mode::READABLE);
             self.plan.put(&path, Kind::Text(attributes, content))?;
@@ -85,7 +100,7 @@ impl<'a> Collector<'a> {
 
     fn files(&mut self) -> Result<(), BuildError> {
         for file in self.template.files() {
-            let attributes = self.attributes(file.mode, &file.owner, &file.group);
+            let attributes = self.attributes(file.mode, &file.owner, &file.group)?;
             let kind = match file.content() {
                 Some(Content::Text(text)) => Kind::Text(attributes, text.to_owned()),
                 Some(Content::Host(source)) if file.is_beside => {
@@ -252,6 +267,20 @@ impl<'a> Collector<'a> {
             };
             self.tree(&found, copy.target(), how)?;
         }
+        for list in template.copy_lists() {
+            let how = data::How {
+                libraries: list.libraries,
+                keep_times: list.keep_times,
+            };
+            for path in &list.paths.0 {
+                let source = jail_path(Path::new(path))?;
+                match self.host.find_itself(Path::new(path)) {
+                    Ok(found) => self.tree(&found, &source, how)?,
+                    Err(_) if list.optional => {}
+                    Err(error) => return Err(BuildError::new(path, error)),
+                }
+            }
+        }
         Ok(())
     }
 
@@ -299,12 +328,17 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn attributes(&self, mode: Mode, owner: &str, group: &str) -> Attributes {
-        Attributes {
+    fn attributes(&self, mode: Mode, owner: &str, group: &str) -> Result<Attributes, BuildError> {
+        let unknown = |what: &str, name: &str| {
+            let what = format!("there is no {what} {name} in this root, whom the template names");
+            BuildError::new(accounts::PASSWD, what)
+        };
+        let (uid, gid) = (self.accounts.uid(owner), self.accounts.gid(group));
+        Ok(Attributes {
             mode,
-            uid: self.template.uid(owner),
-            gid: self.template.gid(group),
-        }
+            uid: uid.ok_or_else(|| unknown("user", owner))?,
+            gid: gid.ok_or_else(|| unknown("group", group))?,
+        })
     }
 }
 

@@ -55,6 +55,10 @@ impl Collector<'_> {
         how: How,
         depth: usize,
     ) -> Result<(), BuildError> {
+        // Nothing of what is not to be there comes along either.
+        if self.plan.leaves_out(target) {
+            return Ok(());
+        }
         let refused = |what: &str| Err(BuildError::new(&found.real, what));
         let metadata = &found.metadata;
         let kept = attributes_kept(found);

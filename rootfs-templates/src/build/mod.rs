@@ -18,6 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use error::BuildError;
 
+use crate::debian;
 use crate::host::Host;
 use crate::listing::{Limits, Listing};
 use crate::template::Template;
@@ -32,6 +33,9 @@ use tree::Tree;
 /// reproducible-builds.org.
 const EPOCH: &str = "SOURCE_DATE_EPOCH";
 
+/// Where is kept what takes long to make.
+pub const CACHE: &str = "/var/cache/jaula";
+
 /// How a root directory is built.
 #[derive(Debug, Default)]
 pub struct Options {
@@ -44,6 +48,8 @@ pub struct Options {
     pub sysroot: Option<OwnedFd>,
     /// What that tree is called.
     pub sysroot_path: Option<PathBuf>,
+    /// Where is kept what takes long to make; else in [`CACHE`].
+    pub cache: Option<PathBuf>,
 }
 
 /// What was built.
@@ -59,6 +65,23 @@ pub struct Summary {
     pub bytes: u64,
     /// What is there, by which it can be seen later whether it has changed.
     pub listing: Listing,
+}
+
+impl Summary {
+    /// Counts what is there, whoever has made it.
+    fn count(&mut self) {
+        let of = |kind| {
+            self.listing
+                .iter()
+                .filter(move |(_, item)| item.kind == kind)
+        };
+        let bytes = of('f').map(|(_, item)| item.size).sum();
+        // The root itself is none of them.
+        let directories = of('d').count().saturating_sub(1);
+        let (files, symlinks) = (of('f').count(), of('l').count());
+        (self.files, self.directories) = (files, directories);
+        (self.symlinks, self.bytes) = (symlinks, bytes);
+    }
 }
 
 /// How far a build has come.
@@ -107,12 +130,23 @@ pub fn build_and_tell(
     let host = tree.as_ref().unwrap_or(&machine);
     let above = options.above.as_ref().map(AsFd::as_fd);
     let stage = Stage::new(target, options.replace, above)?;
-    let plan = Collector::new(template, host, &machine, options).collect()?;
+    let plan = Collector::new(template, host, &machine, options)?.collect()?;
     let entries = plan.finish()?;
-    let tree = Tree::new(stage.open()?, host, &machine, time, progress)?;
+    if let Some(system) = template.debian() {
+        let cache = options.cache.as_deref().unwrap_or(Path::new(CACHE));
+        debian::put(system, cache, epoch()?, stage.open()?)
+            .map_err(|error| BuildError::new(target, error))?;
+    }
+    let mut tree = Tree::new(stage.open()?, host, &machine, time, progress)?;
+    if template.debian().is_some() {
+        tree = tree.adding();
+    }
     let mut summary = tree.fill(&entries)?;
     let listing = Listing::of(stage.open()?, &Limits::NONE);
     summary.listing = listing.map_err(|error| BuildError::new(target, error))?;
+    if template.debian().is_some() {
+        summary.count();
+    }
     stage.commit()?;
     Ok(summary)
 }
@@ -146,13 +180,17 @@ pub fn fingerprint(template: &Template) -> Result<String, BuildError> {
 
 /// The time of everything in a root.
 fn time() -> Result<SystemTime, BuildError> {
+    let epoch = epoch()?.unwrap_or(0);
+    Ok(UNIX_EPOCH + Duration::from_secs(epoch.into()))
+}
+
+fn epoch() -> Result<Option<u32>, BuildError> {
     let Some(text) = std::env::var_os(EPOCH) else {
-        return Ok(UNIX_EPOCH);
+        return Ok(None);
     };
     let seconds = text.to_str().and_then(|text| text.parse::<u32>().ok());
-    seconds
-        .map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds.into()))
-        .ok_or_else(|| BuildError::new(EPOCH, "is no number of seconds since 1970"))
+    let wrong = || BuildError::new(EPOCH, "is no number of seconds since 1970");
+    seconds.ok_or_else(wrong).map(Some)
 }
 
 #[cfg(test)]

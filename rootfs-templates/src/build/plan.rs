@@ -148,6 +148,11 @@ impl Plan {
         !self.without.is_empty() && ancestors(path).any(|above| self.without.contains(&above))
     }
 
+    /// Whether a path is not to be there.
+    pub fn leaves_out(&self, path: &JailPath) -> bool {
+        self.is_left_out(&self.place(path))
+    }
+
     /// Whether something is to be there.
     pub fn contains(&self, path: &JailPath) -> bool {
         self.entries.contains_key(&self.place(path))

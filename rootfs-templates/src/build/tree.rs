@@ -9,10 +9,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use nix::errno::Errno;
 use nix::fcntl::{openat, openat2, AtFlags, OFlag, OpenHow, ResolveFlag};
 use nix::sys::stat::{fchmod, futimens, mkdirat, utimensat, UtimensatFlags};
 use nix::sys::time::{TimeSpec, TimeValLike};
-use nix::unistd::{fchown, fchownat, symlinkat, syncfs, Gid, Uid};
+use nix::unistd::{fchown, fchownat, symlinkat, syncfs, unlinkat, Gid, Uid, UnlinkatFlags};
 
 use super::plan::{Attributes, Kind};
 use super::{BuildError, Progress, Summary};
@@ -37,6 +38,8 @@ pub struct Tree<'a> {
     progress: &'a mut dyn FnMut(Progress<'_>),
     summary: Summary,
     total: u64,
+    /// Whether something is there already, which is added to.
+    adding: bool,
 }
 
 impl<'a> Tree<'a> {
@@ -61,7 +64,15 @@ impl<'a> Tree<'a> {
             progress,
             summary: Summary::default(),
             total: 0,
+            adding: false,
         })
+    }
+
+    /// The same of one in which something is already. A directory that is there stays as it is, unless it is
+    /// given another owner or mode than it would have by default; what else is there is replaced.
+    pub fn adding(mut self) -> Self {
+        self.adding = true;
+        self
     }
 
     /// Makes all of it, and sees to it that it is on the disk.
@@ -106,9 +117,22 @@ impl<'a> Tree<'a> {
     fn entry(&mut self, path: &JailPath, kind: &Kind) -> Result<(), BuildError> {
         let (parent, name) = self.parent(path)?;
         let failed = |what| move |errno| BuildError::kernel(path.as_str(), what, errno);
+        if self.adding && !matches!(kind, Kind::Directory(_)) {
+            match unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir) {
+                Ok(()) | Err(Errno::ENOENT) => {}
+                Err(errno) => return Err(failed("replacing it")(errno)),
+            }
+        }
         match kind {
             Kind::Directory(attributes) => {
-                mkdirat(&parent, name, SysMode::S_IRWXU).map_err(failed("making it"))?;
+                match mkdirat(&parent, name, SysMode::S_IRWXU) {
+                    Err(Errno::EEXIST) if self.adding => {
+                        if *attributes == Attributes::of_root(Mode::TRAVERSABLE) {
+                            return self.open(path.inside(), path.as_str()).map(drop);
+                        }
+                    }
+                    made => made.map_err(failed("making it"))?,
+                }
                 let directory = self.open(path.inside(), path.as_str())?;
                 self.summary.directories += 1;
                 set(&directory, Path::new(path.as_str()), *attributes)

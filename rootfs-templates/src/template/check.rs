@@ -19,6 +19,8 @@ pub fn check(template: &Template) -> Result<(), TemplateError> {
     check_paths(template)?;
     check_modes(template)?;
     check_names(template)?;
+    check_lists(template)?;
+    check_debian(template)?;
     for file in &template.files {
         if file.content().is_none() {
             return fail(format!("file {} needs either content or source", file.path));
@@ -70,6 +72,11 @@ fn check_modes(template: &Template) -> Result<(), TemplateError> {
             return refused(&directory.path, directory.mode, "");
         }
     }
+    for list in &template.directory_lists {
+        if list.mode.sets_id() {
+            return refused(&list.paths.0.join(" "), list.mode, "");
+        }
+    }
     let hint = "; it takes set_id = true";
     for file in &template.files {
         if file.mode.sets_id() && !file.set_id {
@@ -100,6 +107,66 @@ fn check_names(template: &Template) -> Result<(), TemplateError> {
             return fail(format!(
                 "{name:?} is neither the name of a program nor an absolute path"
             ));
+        }
+    }
+    Ok(())
+}
+
+/// A whole system has its own users and programs, and brings what they need.
+fn check_debian(template: &Template) -> Result<(), TemplateError> {
+    let Some(debian) = &template.debian else {
+        return Ok(());
+    };
+    let others = [
+        ("usr", template.usr.is_some()),
+        ("without", !template.without.is_empty()),
+        ("[[user]]", !template.users.is_empty()),
+        ("[[group]]", !template.groups.is_empty()),
+        ("[[account]]", !template.accounts.is_empty()),
+        ("[[program]]", !template.programs.is_empty()),
+        ("[[programs]]", !template.lists.is_empty()),
+        ("[[copy]]", !template.copies.is_empty()),
+        ("[[copies]]", !template.copy_lists.is_empty()),
+        ("[[locale]]", !template.locales.is_empty()),
+        ("[[terminfo]]", !template.terminals.is_empty()),
+    ];
+    if let Some((name, _)) = others.into_iter().find(|(_, is_there)| *is_there) {
+        return fail(format!(
+            "{name} does not go with [debian], which is a system of its own; name packages there"
+        ));
+    }
+    let is_part =
+        |character: char| character.is_ascii_alphanumeric() || "+-.:=~_/".contains(character);
+    let single = [&debian.suite, &debian.variant];
+    let all = single
+        .into_iter()
+        .chain(&debian.components.0)
+        .chain(&debian.packages.0);
+    for word in all {
+        let begins = word.starts_with(|first: char| first.is_ascii_alphanumeric());
+        if !begins || !word.chars().all(is_part) {
+            return fail(format!("[debian]: {word:?} is no name of Debian's"));
+        }
+    }
+    if debian
+        .mirror
+        .contains(|c: char| c.is_control() && c != '\n')
+    {
+        return fail("[debian]: mirror has a control character in it".to_owned());
+    }
+    Ok(())
+}
+
+/// Paths that stand in lists.
+fn check_lists(template: &Template) -> Result<(), TemplateError> {
+    let directories = template.directory_lists.iter().map(|list| &list.paths);
+    let copies = template.copy_lists.iter().map(|list| &list.paths);
+    for path in directories.chain(copies).flat_map(|paths| &paths.0) {
+        super::JailPath::new(path).map_err(TemplateError::new)?;
+    }
+    for name in template.accounts.iter().flat_map(|list| &list.names.0) {
+        if !is_account_name(name) {
+            return fail(format!("{name:?} is no name of a user"));
         }
     }
     Ok(())
@@ -176,7 +243,7 @@ fn check_ids<'a>(
     Ok(())
 }
 
-fn is_account_name(name: &str) -> bool {
+pub fn is_account_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     let first = bytes
         .next()
@@ -190,12 +257,20 @@ fn check_owners(template: &Template) -> Result<(), TemplateError> {
     let directories = template
         .directories
         .iter()
-        .map(|one| (&one.path, &one.owner, &one.group));
+        .map(|one| (one.path.to_string(), &one.owner, &one.group));
+    let lists = template
+        .directory_lists
+        .iter()
+        .map(|one| (one.paths.0.join(" "), &one.owner, &one.group));
     let files = template
         .files
         .iter()
-        .map(|one| (&one.path, &one.owner, &one.group));
-    for (path, owner, group) in directories.chain(files) {
+        .map(|one| (one.path.to_string(), &one.owner, &one.group));
+    // Who comes from the host is known when it is built.
+    if !template.accounts.is_empty() {
+        return Ok(());
+    }
+    for (path, owner, group) in directories.chain(lists).chain(files) {
         if owner != "root" && !template.users.iter().any(|user| user.name == *owner) {
             return fail(format!("{path}: no [[user]] is called {owner:?}"));
         }
@@ -208,7 +283,12 @@ fn check_owners(template: &Template) -> Result<(), TemplateError> {
 
 fn check_paths(template: &Template) -> Result<(), TemplateError> {
     let mut paths: Vec<&str> = Vec::new();
-    if !template.users.is_empty() || !template.groups.is_empty() {
+    let accounts = [
+        template.users.len(),
+        template.groups.len(),
+        template.accounts.len(),
+    ];
+    if accounts != [0; 3] {
         paths.extend(ACCOUNT_FILES);
     }
     paths.extend(template.directories.iter().map(|one| one.path.as_str()));

@@ -11,6 +11,7 @@ impl Template {
     /// Puts what another says in place of what this says about the same path, user or group.
     pub(super) fn extend(&mut self, other: Template) {
         self.usr = other.usr.or(self.usr);
+        self.debian = other.debian.clone().or(self.debian.take());
         let is_other = |path: &JailPath| other.has(path);
         self.without.retain(|path| !is_other(path));
         self.directories.retain(|one| !is_other(&one.path));
@@ -31,11 +32,14 @@ impl Template {
         self.users.extend(other.users);
         self.groups.extend(other.groups);
         self.without.extend(other.without);
+        self.accounts.extend(other.accounts);
         self.directories.extend(other.directories);
+        self.directory_lists.extend(other.directory_lists);
         self.files.extend(other.files);
         self.symlinks.extend(other.symlinks);
         self.programs.extend(other.programs);
         self.copies.extend(other.copies);
+        self.copy_lists.extend(other.copy_lists);
         self.lists.extend(other.lists);
         self.locales.extend(other.locales);
         self.terminals.extend(other.terminals);

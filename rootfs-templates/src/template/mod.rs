@@ -12,10 +12,11 @@ mod variables;
 
 use std::path::Path;
 
-pub(crate) use check::leads_out;
+pub(crate) use check::{is_account_name, leads_out};
 pub use library::{Library, Origin};
 pub use schema::{
-    Applets, Content, Copy, Directory, File, Group, Names, Program, Programs, Symlink, User, Usr,
+    Applets, Content, Copies, Copy, Debian, Directories, Directory, File, Group, Names, Program,
+    Programs, Symlink, User, Usr,
 };
 pub use values::{Id, JailPath, Mode, Words};
 pub use variables::{Declared, Settings, Variables};
@@ -179,25 +180,14 @@ impl Template {
         &self.content.programs
     }
 
-    /// The user id of an owner; `root` is 0 whether the template defines it or not.
-    pub fn uid(&self, owner: &str) -> u32 {
-        self.users()
-            .iter()
-            .find(|user| user.name == owner)
-            .map_or(0, |user| user.uid.0)
-    }
-
-    /// The group id of a group; `root` is 0 whether the template defines it or not.
-    pub fn gid(&self, group: &str) -> u32 {
-        self.groups()
-            .iter()
-            .find(|one| one.name == group)
-            .map_or(0, |group| group.gid.0)
-    }
-
     /// Whether /bin is a link to /usr/bin.
     pub fn usr(&self) -> Usr {
         self.content.usr.unwrap_or(Usr::Split)
+    }
+
+    /// The system to which all else is added.
+    pub fn debian(&self) -> Option<&Debian> {
+        self.content.debian.as_ref()
     }
 
     /// What is not to be there.
@@ -213,6 +203,21 @@ impl Template {
     /// What is copied with all that is in it.
     pub fn copies(&self) -> &[Copy] {
         &self.content.copies
+    }
+
+    /// The same of several that each stay where they lie.
+    pub fn copy_lists(&self) -> &[Copies] {
+        &self.content.copy_lists
+    }
+
+    /// Directories by their paths.
+    pub fn directory_lists(&self) -> &[Directories] {
+        &self.content.directory_lists
+    }
+
+    /// Users of the host.
+    pub fn accounts(&self) -> &[Names] {
+        &self.content.accounts
     }
 
     /// Locales.

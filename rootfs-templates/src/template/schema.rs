@@ -16,6 +16,9 @@ pub struct Template {
     /// Where what lies in /bin, /sbin and /lib is; in /bin, /sbin and /lib unless said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usr: Option<Usr>,
+    /// A Debian system, to which all else is added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub debian: Option<Debian>,
     /// Paths that are not to be there, whatever else says so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without: Vec<JailPath>,
@@ -23,8 +26,12 @@ pub struct Template {
     pub users: Vec<User>,
     #[serde(default, rename = "group", skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Group>,
+    #[serde(default, rename = "account", skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<Names>,
     #[serde(default, rename = "directory", skip_serializing_if = "Vec::is_empty")]
     pub directories: Vec<Directory>,
+    #[serde(default, rename = "directories", skip_serializing_if = "Vec::is_empty")]
+    pub directory_lists: Vec<Directories>,
     #[serde(default, rename = "file", skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<File>,
     #[serde(default, rename = "symlink", skip_serializing_if = "Vec::is_empty")]
@@ -35,6 +42,8 @@ pub struct Template {
     pub lists: Vec<Programs>,
     #[serde(default, rename = "copy", skip_serializing_if = "Vec::is_empty")]
     pub copies: Vec<Copy>,
+    #[serde(default, rename = "copies", skip_serializing_if = "Vec::is_empty")]
+    pub copy_lists: Vec<Copies>,
     #[serde(default, rename = "locale", skip_serializing_if = "Vec::is_empty")]
     pub locales: Vec<Names>,
     #[serde(default, rename = "terminfo", skip_serializing_if = "Vec::is_empty")]
@@ -49,6 +58,35 @@ pub enum Usr {
     Split,
     /// /bin, /sbin, /lib and those like it are links to the same below /usr.
     Merged,
+}
+
+/// `[debian]`: a system that mmdebstrap or debootstrap makes.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Debian {
+    pub(crate) suite: String,
+    /// Which set of packages it begins with.
+    #[serde(default = "variant")]
+    pub(crate) variant: String,
+    #[serde(default = "components")]
+    pub(crate) components: Words,
+    /// Packages besides these.
+    #[serde(default)]
+    pub(crate) packages: Words,
+    /// Where packages come from, in lines; where the builder says, unless given.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) mirror: String,
+    /// Whether programs keep set-user-ID and set-group-ID.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub(crate) set_id: bool,
+}
+
+impl Debian {
+    /// Addresses, or lines of a sources.list.
+    pub fn mirrors(&self) -> impl Iterator<Item = &str> {
+        let lines = self.mirror.lines().map(str::trim);
+        lines.filter(|line| !line.is_empty())
+    }
 }
 
 /// `[[user]]`: a line of /etc/passwd.
@@ -88,6 +126,19 @@ pub struct Group {
 #[serde(deny_unknown_fields)]
 pub struct Directory {
     pub(crate) path: JailPath,
+    #[serde(default = "traversable")]
+    pub(crate) mode: Mode,
+    #[serde(default = "root")]
+    pub(crate) owner: String,
+    #[serde(default = "root")]
+    pub(crate) group: String,
+}
+
+/// `[[directories]]`: several with one owner and mode.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Directories {
+    pub(crate) paths: Words,
     #[serde(default = "traversable")]
     pub(crate) mode: Mode,
     #[serde(default = "root")]
@@ -207,7 +258,23 @@ impl Copy {
     }
 }
 
-/// `[[locale]]` and `[[terminfo]]`: what the host has under these names.
+/// `[[copies]]`: several files and directories of the host, each where it lies there.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Copies {
+    pub(crate) paths: Words,
+    /// Whether what programs and libraries among them need comes along.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub(crate) libraries: bool,
+    /// Whether files keep the time of their last change.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub(crate) keep_times: bool,
+    /// Whether those that are not there are passed over.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub(crate) optional: bool,
+}
+
+/// `[[account]]`, `[[locale]]` and `[[terminfo]]`: what the host has under these names.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Names {
@@ -249,6 +316,14 @@ impl Default for Applets {
 
 fn root() -> String {
     "root".into()
+}
+
+fn variant() -> String {
+    "minbase".into()
+}
+
+fn components() -> Words {
+    Words(vec!["main".into()])
 }
 
 fn home() -> String {

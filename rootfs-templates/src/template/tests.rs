@@ -30,14 +30,6 @@ fn defaults_are_the_customary_ones() {
     assert_eq!(template.directories()[0].mode.bits(), 0o755);
     assert_eq!(template.files()[0].mode.bits(), 0o644);
     assert_eq!(template.users()[0].shell, "/bin/sh");
-    assert_eq!(
-        (
-            template.uid("www"),
-            template.gid("www"),
-            template.uid("root")
-        ),
-        (33, 33, 0)
-    );
 }
 
 #[test]
@@ -249,7 +241,7 @@ fn circles_and_unknown_names_are_refused_with_the_chain() {
     );
     let error = shelf.error("none", &[]);
     assert!(
-        error.contains("there are: a, b, bash, c, d, e, minimal"),
+        error.contains("there are: a, b, bash, c, d, debian, e, minimal"),
         "{error}"
     );
     assert!(shelf.error("../a", &[]).contains("no such file"));
@@ -380,4 +372,79 @@ fn variables_make_no_more_than_anybody_means() {
     assert_eq!(parse(&(large.clone() + &files(100))), Ok(()));
     let error = parse(&(large + &files(1000))).expect_err("large");
     assert!(error.contains("of it together"), "{error}");
+}
+
+impl Template {
+    /// The number of an owner that it describes itself; `root` is 0 in any case.
+    fn uid(&self, owner: &str) -> u32 {
+        let found = self.users().iter().find(|user| user.name == owner);
+        found.map_or(0, |user| user.uid.0)
+    }
+
+    /// The same of a group.
+    fn gid(&self, group: &str) -> u32 {
+        let found = self.groups().iter().find(|one| one.name == group);
+        found.map_or(0, |group| group.gid.0)
+    }
+}
+
+/// Of one without users.
+fn bare_error(text: &str) -> String {
+    let text = format!("description = \"x\"\n{text}");
+    Template::parse(&text).expect_err("invalid").to_string()
+}
+
+#[test]
+fn a_system_of_its_own_takes_nothing_from_the_machine() {
+    let debian = "[debian]\nsuite = \"trixie\"\n";
+    let template = Template::parse(&format!("description = \"x\"\n{debian}")).expect("valid");
+    let debian_table = template.debian().expect("a system");
+    assert_eq!(debian_table.variant, "minbase");
+    assert_eq!(debian_table.components.0, ["main"]);
+    for (more, expected) in [
+        (
+            "[[programs]]\nnames = \"ls\"",
+            "[[programs]] does not go with",
+        ),
+        (
+            "[[account]]\nnames = \"www\"",
+            "[[account]] does not go with",
+        ),
+        (
+            "[[copies]]\npaths = \"/etc\"",
+            "[[copies]] does not go with",
+        ),
+        ("[[locale]]\nnames = \"C\"", "[[locale]] does not go with"),
+    ] {
+        let text = bare_error(&format!("{debian}{more}"));
+        assert!(text.contains(expected), "{text}");
+    }
+    for wrong in [
+        "[debian]\nsuite = \"--hook=x\"",
+        "[debian]\nsuite = \"\"",
+        "[debian]\nsuite = \"a b\"",
+        "[debian]\nsuite = \"a\"\npackages = \"-x\"",
+        "[debian]\nsuite = \"a\"\npackages = [\"a,b\"]",
+        "[debian]\nsuite = \"a\"\nvariant = \"$x\"",
+    ] {
+        let text = bare_error(wrong);
+        assert!(text.contains("is no name of Debian's"), "{text}");
+    }
+}
+
+#[test]
+fn lists_are_of_absolute_paths_and_names() {
+    for (text, expected) in [
+        ("[[copies]]\npaths = \"/a ../b\"", "\"../b\""),
+        ("[[directories]]\npaths = \"a\"", "\"a\""),
+        ("[[account]]\nnames = \"a:b\"", "a:b"),
+        (
+            "[[directories]]\npaths = \"/a\"\nmode = \"2755\"",
+            "set-user-ID",
+        ),
+        ("[[directories]]\npaths = \"/a\"\nowner = \"who\"", "who"),
+    ] {
+        let error = error(text);
+        assert!(error.contains(expected), "{error}");
+    }
 }
