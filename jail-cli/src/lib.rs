@@ -42,6 +42,7 @@ pub mod state;
 pub mod sys;
 pub mod template;
 pub mod text;
+pub mod trace;
 mod trusted_path;
 pub mod user;
 

@@ -26,6 +26,7 @@ pub mod listing;
 #[cfg(test)]
 mod run;
 pub mod template;
+pub mod trace;
 
 pub use build::{build, build_and_tell, fingerprint, BuildError, Options, Progress, Summary};
 pub use check::{check, CheckOptions, Findings};

@@ -11,6 +11,7 @@ mod list;
 mod progress;
 mod save;
 mod show;
+mod trace;
 
 use clap::Subcommand;
 
@@ -47,6 +48,14 @@ pub enum Rootfs {
     Cache(cache::Cache),
     /// Print a template, to begin one of your own from, or what comes of it
     Show(show::Show),
+    /// Run a program once, and make a template of what it opens
+    ///
+    /// It runs in a jail of its own, in the root of this machine or of another, below a layer in memory
+    /// that takes what it writes and is thrown away. Who traces it sees what all its processes open, and
+    /// not what they only ask after. It ends by itself, by ^C, or when nothing new has been opened for a
+    /// while; use a server meanwhile, so that it opens what it serves.
+    #[command(after_help = trace::EXAMPLES)]
+    Trace(trace::Trace),
 }
 
 impl Rootfs {
@@ -59,6 +68,7 @@ impl Rootfs {
             Rootfs::Save(save) => save.run(),
             Rootfs::Cache(cache) => cache.run(),
             Rootfs::Show(show) => show.run(),
+            Rootfs::Trace(trace) => trace.run(),
         }
     }
 }

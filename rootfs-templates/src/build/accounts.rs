@@ -195,6 +195,46 @@ impl Accounts {
     }
 }
 
+/// The users and groups of a host, to be told by their numbers.
+#[derive(Debug)]
+pub struct Users {
+    users: Vec<User>,
+    groups: Vec<Group>,
+}
+
+impl Users {
+    /// Those of a host.
+    pub fn of(host: &Host) -> Result<Self, BuildError> {
+        Ok(Users {
+            users: lines(host, PASSWD)?.iter().filter_map(user).collect(),
+            groups: lines(host, GROUP)?.iter().filter_map(group).collect(),
+        })
+    }
+
+    /// What a user is called.
+    pub fn name(&self, uid: u32) -> Option<&str> {
+        let found = self.users.iter().find(|user| user.uid == uid);
+        found.map(|user| user.name.as_str())
+    }
+
+    /// What a group is called.
+    pub fn group(&self, gid: u32) -> Option<&str> {
+        let found = self.groups.iter().find(|group| group.gid == gid);
+        found.map(|group| group.name.as_str())
+    }
+
+    /// Whether a user is in a group.
+    pub fn is_in(&self, user: &str, group: &str) -> bool {
+        let (Some(user), Some(group)) = (
+            self.users.iter().find(|one| one.name == user),
+            self.groups.iter().find(|one| one.name == group),
+        ) else {
+            return false;
+        };
+        user.gid == group.gid || group.members.contains(&user.name)
+    }
+}
+
 /// The fields of the lines of a file of the host.
 fn lines(host: &Host, path: &str) -> Result<Vec<Vec<String>>, BuildError> {
     let bytes = host.read(Path::new(path), LARGEST);

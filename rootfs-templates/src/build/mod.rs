@@ -16,10 +16,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+pub(crate) use accounts::Users;
 pub use error::BuildError;
 
 use crate::debian;
-use crate::host::Host;
+use crate::host::{Found, Host};
 use crate::listing::{Limits, Listing};
 use crate::template::Template;
 use plan::Kind;
@@ -162,9 +163,9 @@ pub fn fingerprint(template: &Template) -> Result<String, BuildError> {
 
     let host = Host::machine().map_err(|error| BuildError::new("/", error))?;
     let options = Options::default();
-    let plan = Collector::new(template, &host, &host, &options).collect()?;
+    let plan = Collector::new(template, &host, &host, &options)?.collect()?;
     let mut digest = Sha256::new();
-    digest.update(format!("{:?}\n", time()?));
+    digest.update(format!("{:?} {:?}\n", time()?, template.debian()));
     for (path, kind) in plan.finish()? {
         digest.update(format!("{path} {kind:?}\n"));
         if let Kind::Copy { source, .. } = &kind {
@@ -176,6 +177,11 @@ pub fn fingerprint(template: &Template) -> Result<String, BuildError> {
     }
     let digest = digest.finalize();
     Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Where a program of a tree lies, and what lies there.
+pub(crate) fn located(tree: &Host, program: &Path) -> Option<(PathBuf, Found)> {
+    program::locate(tree, &program::directories(false), program)
 }
 
 /// The time of everything in a root.
