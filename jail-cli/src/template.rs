@@ -194,6 +194,7 @@ pub fn build_in(
         sysroot: how.sysroot.as_deref().map(sysroot).transpose()?,
         sysroot_path: how.sysroot.clone(),
         above: Some(above),
+        cache: None,
     };
     build_and_tell(template, name, &options, progress).map_err(|error| error.to_string())
 }

@@ -47,6 +47,7 @@ mod services;
 mod stacking;
 mod storms;
 mod stress;
+mod templates;
 mod tracing;
 mod units;
 mod units_without_jaula;
@@ -104,6 +105,7 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("stacking", stacking::main),
     ("storms", storms::main),
     ("stress", stress::main),
+    ("templates", templates::main),
     ("tracing", tracing::main),
     ("units", units::main),
     ("units_without_jaula", units_without_jaula::main),

@@ -6,15 +6,15 @@
 
 mod apache;
 mod cron;
-mod http;
+pub mod http;
 mod nginx;
-mod page;
+pub mod page;
 mod postfix;
 mod postgresql;
 mod python;
 mod redis;
 mod sshd;
-mod tree;
+pub mod tree;
 
 use jaula_tests::ktap::{Chosen, Suite};
 use std::process::ExitCode;

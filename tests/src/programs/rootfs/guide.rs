@@ -9,7 +9,7 @@ use std::path::Path;
 
 const GUIDE: &str = include_str!("../../../../docs/guide.md");
 /// Where they begin and end.
-const PART: [&str; 2] = ["## Making a jail root", "## Running something in a jail"];
+const PART: [&str; 2] = ["## Making a jail root", "## A root for one program"];
 
 /// The template that it shows, and where it has it.
 const TEMPLATE: &str = "/etc/jaula/templates/web.toml";

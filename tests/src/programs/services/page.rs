@@ -178,7 +178,7 @@ pub fn within(jail: &str, command: &[&str]) -> Result<String, Failure> {
 }
 
 /// What is typed in the blocks of sessions: after `# `, and `> ` where it goes on.
-fn sessions(section: &str) -> Vec<String> {
+pub fn sessions(section: &str) -> Vec<String> {
     let mut commands: Vec<String> = Vec::new();
     let blocks = section.split("```console\n").skip(1);
     for block in blocks.filter_map(|rest| Some(rest.split_once("```")?.0)) {

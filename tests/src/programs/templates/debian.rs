@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Debian in a jail, and apt in that.
+
+use super::{repository, Place};
+use crate::services::page::bash;
+use crate::services::tree::TREE;
+use jaula_tests::check_eq;
+use jaula_tests::ktap::Suite;
+
+/// A directory with one package.
+const PACKAGE: &str = "mkdir -p /srv/greeter/DEBIAN /srv/greeter/usr/bin /srv/packages
+cat > /srv/greeter/DEBIAN/control <<END
+Package: greeter
+Version: 1
+Architecture: all
+Maintainer: nobody <nobody@localhost>
+Description: greets
+END
+printf '#!/bin/sh\\necho greetings\\n' > /srv/greeter/usr/bin/greet
+chmod 755 /srv/greeter/usr/bin/greet
+dpkg-deb --root-owner-group --build /srv/greeter /srv/packages/greeter.deb";
+
+pub fn add(suite: &mut Suite<'_>) {
+    suite.case("apt installs a package from a directory in a jail", || {
+        let place = Place::new()?;
+        bash(PACKAGE)?;
+        // A system that mmdebstrap has made, with what the template adds to one.
+        bash(&format!(
+            "mkdir -p /srv/box/upper /srv/box/work /srv/box/root && mount -t overlay overlay \
+             -o lowerdir={TREE},upperdir=/srv/box/upper,workdir=/srv/box/work /srv/box/root"
+        ))?;
+        let installed = bash(
+            "echo 'APT::Sandbox::User \"root\";' > /srv/box/root/etc/apt/apt.conf.d/90jail
+             jaula --quiet --user root --bind /srv/packages:/mnt:ro /srv/box/root -- \
+                apt-get install --yes /mnt/greeter.deb
+             jaula --quiet /srv/box/root -- greet",
+        );
+        bash("umount /srv/box/root")?;
+        let said = installed?;
+        check_eq!(said.lines().last(), Some("greetings"), "{said}");
+        place.end()
+    });
+    suite.case(
+        "debian: mmdebstrap makes a root once, and apt works in it",
+        || {
+            let place = Place::new()?;
+            bash(PACKAGE)?;
+            repository::make("/srv/archive")?;
+            let build = |root: &str| {
+                bash(&format!(
+                    "jaula rootfs build --template debian --set variant=apt \
+                 --set mirror='deb [trusted=yes] copy:/srv/archive ./' /srv/{root} 2>&1"
+                ))
+            };
+            let first = build("first")?;
+            // Nothing is left to make it from.
+            bash("rm -rf /srv/archive")?;
+            let second = build("second")?;
+            let digest = |said: &str| said.split("sha256:").last().map(str::to_owned);
+            check_eq!(digest(&first), digest(&second), "{first}{second}");
+            let odd = bash("find /srv/first -type b -o -type c -o -type f -perm /6000")?;
+            check_eq!(odd, "", "devices and set-user-ID programs");
+            let said = bash(
+                "jaula --quiet --user root --bind /srv/packages:/mnt:ro /srv/first -- \
+                apt-get install --yes /mnt/greeter.deb
+             jaula --quiet /srv/first -- greet",
+            )?;
+            check_eq!(said.lines().last(), Some("greetings"), "{said}");
+            bash("rm -rf /var/cache/jaula/debian")?;
+            place.end()
+        },
+    );
+}
