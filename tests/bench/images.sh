@@ -3,7 +3,7 @@
 # How long jaula, umoci and podman take to make a tree of the same image, and how much room that takes. On the
 # Debian machine:
 #
-#     cargo xtask exec --machine debian -- "$(cat tests/bench/images.sh)"
+#     cargo xtask exec --machine debian -- "echo $(base64 -w 0 tests/bench/images.sh) | base64 -d | ROUNDS=1 bash"
 #
 # Each time begins with nothing in the kernel's caches, and ends when all is on the disk. A line for each run says
 # seconds by the clock, and of the processor.
@@ -12,7 +12,7 @@ place=/var/tmp/bench
 rm -rf $place && mkdir -p $place && cd $place
 TIMEFORMAT='%R %U %S'
 
-tar -C / -c usr/bin usr/lib/x86_64-linux-gnu usr/share/zoneinfo usr/share/perl usr/share/man etc 2>/dev/null |
+tar -C / -c usr/lib/x86_64-linux-gnu usr/share/zoneinfo usr/share/perl usr/share/man etc 2>/dev/null |
     podman import -q - localhost/bench >/dev/null
 for compressed in gzip zstd; do
     skopeo copy -q --dest-compress-format $compressed containers-storage:localhost/bench oci:$compressed:x
@@ -27,8 +27,12 @@ by_podman() {
 
 for compressed in gzip zstd; do
     echo "$compressed: $(du -sk $compressed | cut -f1) KiB stored"
-    for round in 1 2 3; do
+    for round in $(seq ${ROUNDS:-3}); do
         for who in jaula umoci podman; do
+            # umoci reads no zstd.
+            [ $compressed.$who = zstd.umoci ] && continue
+            # podman leaves its own directory mounted.
+            umount $place/podman.root/overlay 2>/dev/null || true
             rm -rf $place/*.root $place/*.run
             sync
             echo 3 > /proc/sys/vm/drop_caches
@@ -37,4 +41,5 @@ for compressed in gzip zstd; do
         done
     done
 done
+umount $place/podman.root/overlay
 rm -rf $place

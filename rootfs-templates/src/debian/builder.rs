@@ -15,7 +15,7 @@ use crate::template::Debian;
 /// Where they are looked for besides PATH.
 const ALSO: [&str; 4] = ["/usr/local/sbin", "/usr/sbin", "/usr/bin", "/sbin"];
 
-/// What debootstrap works in, where it is not told another address.
+/// The directory in which debootstrap makes it, beside the archive.
 const SYSTEM: &str = "system";
 
 /// One that is installed.
@@ -125,7 +125,15 @@ impl Builder {
     }
 
     fn command(self, epoch: Option<u32>) -> Command {
-        let mut command = Command::new(self.name());
+        let mut command = match self {
+            Builder::Mmdebstrap => Command::new(self.name()),
+            // What it mounts in the system is gone with it, however it ends, and before that is removed.
+            Builder::Debootstrap => {
+                let mut command = Command::new("unshare");
+                command.args(["--mount", "--propagation", "private", "--", self.name()]);
+                command
+            }
+        };
         if let Some(epoch) = epoch {
             command.env("SOURCE_DATE_EPOCH", epoch.to_string());
         }

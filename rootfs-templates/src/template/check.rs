@@ -154,6 +154,10 @@ fn check_debian(template: &Template) -> Result<(), TemplateError> {
     {
         return fail("[debian]: mirror has a control character in it".to_owned());
     }
+    // It would be an option of the builder.
+    if let Some(line) = debian.mirrors().find(|line| line.starts_with('-')) {
+        return fail(format!("[debian]: {line:?} is no mirror"));
+    }
     Ok(())
 }
 

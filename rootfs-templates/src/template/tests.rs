@@ -430,6 +430,8 @@ fn a_system_of_its_own_takes_nothing_from_the_machine() {
         let text = bare_error(wrong);
         assert!(text.contains("is no name of Debian's"), "{text}");
     }
+    let text = bare_error("[debian]\nsuite = \"a\"\nmirror = \"http://a\\n --x\"");
+    assert!(text.contains("\"--x\" is no mirror"), "{text}");
 }
 
 #[test]

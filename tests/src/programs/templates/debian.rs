@@ -27,16 +27,16 @@ pub fn add(suite: &mut Suite<'_>) {
         bash(PACKAGE)?;
         // A system that mmdebstrap has made, with what the template adds to one.
         bash(&format!(
-            "mkdir -p /srv/box/upper /srv/box/work /srv/box/root && mount -t overlay overlay \
-             -o lowerdir={TREE},upperdir=/srv/box/upper,workdir=/srv/box/work /srv/box/root"
+            "mkdir -p /srv/box/upper /srv/box/work /srv/box/tree && mount -t overlay overlay \
+             -o lowerdir={TREE},upperdir=/srv/box/upper,workdir=/srv/box/work /srv/box/tree"
         ))?;
         let installed = bash(
-            "echo 'APT::Sandbox::User \"root\";' > /srv/box/root/etc/apt/apt.conf.d/90jail
-             jaula --quiet --user root --bind /srv/packages:/mnt:ro /srv/box/root -- \
+            "echo 'APT::Sandbox::User \"root\";' > /srv/box/tree/etc/apt/apt.conf.d/90jail
+             jaula --quiet --user root --bind /srv/packages:/mnt:ro /srv/box/tree -- \
                 apt-get install --yes /mnt/greeter.deb
-             jaula --quiet /srv/box/root -- greet",
+             jaula --quiet /srv/box/tree -- greet",
         );
-        bash("umount /srv/box/root")?;
+        bash("umount /srv/box/tree")?;
         let said = installed?;
         check_eq!(said.lines().last(), Some("greetings"), "{said}");
         place.end()
