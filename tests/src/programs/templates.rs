@@ -4,7 +4,6 @@
 
 mod debian;
 mod programs;
-mod repository;
 mod traced;
 
 use super::services::page::{bash, sessions};

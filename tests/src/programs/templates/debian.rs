@@ -2,7 +2,7 @@
 
 //! Debian in a jail, and apt in that.
 
-use super::{repository, Place};
+use super::Place;
 use crate::services::page::bash;
 use crate::services::tree::TREE;
 use jaula_tests::check_eq;
@@ -41,34 +41,4 @@ pub fn add(suite: &mut Suite<'_>) {
         check_eq!(said.lines().last(), Some("greetings"), "{said}");
         place.end()
     });
-    suite.case(
-        "debian: mmdebstrap makes a root once, and apt works in it",
-        || {
-            let place = Place::new()?;
-            bash(PACKAGE)?;
-            repository::make("/srv/archive")?;
-            let build = |root: &str| {
-                bash(&format!(
-                    "jaula rootfs build --template debian --set variant=apt \
-                 --set mirror='deb [trusted=yes] copy:/srv/archive ./' /srv/{root} 2>&1"
-                ))
-            };
-            let first = build("first")?;
-            // Nothing is left to make it from.
-            bash("rm -rf /srv/archive")?;
-            let second = build("second")?;
-            let digest = |said: &str| said.split("sha256:").last().map(str::to_owned);
-            check_eq!(digest(&first), digest(&second), "{first}{second}");
-            let odd = bash("find /srv/first -type b -o -type c -o -type f -perm /6000")?;
-            check_eq!(odd, "", "devices and set-user-ID programs");
-            let said = bash(
-                "jaula --quiet --user root --bind /srv/packages:/mnt:ro /srv/first -- \
-                apt-get install --yes /mnt/greeter.deb
-             jaula --quiet /srv/first -- greet",
-            )?;
-            check_eq!(said.lines().last(), Some("greetings"), "{said}");
-            bash("rm -rf /var/cache/jaula/debian")?;
-            place.end()
-        },
-    );
 }
