@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::isolation::{Dropped, Isolation};
 use crate::jails::{JailName, Key, Setting};
-use crate::text::{reason, shown};
+use crate::text::{reason, shown, toml_string};
 use crate::trusted_path::{self, Refusal};
 
 /// Where the files are.
@@ -172,14 +172,13 @@ impl Kept {
         })
     }
 
-    /// As TOML. Neither keys nor values have anything in them that must be escaped but what
-    /// [`toml_text`] sees to.
+    /// As TOML.
     fn text(&self) -> String {
         let mut text = String::from(
             "# What \"jaula set --keep\" has set this jail to; \"jaula set --forget\" removes it.\n[set]\n",
         );
         for (key, value) in &self.set {
-            text += &format!("{} = {}\n", toml_text(key), toml_text(value));
+            text += &format!("{} = {}\n", toml_string(key), toml_string(value));
         }
         text
     }
@@ -247,22 +246,6 @@ impl Changing {
     pub fn note(self) -> Result<(), String> {
         self.kept.write(&self.directory, &self.name)
     }
-}
-
-/// A basic string.
-fn toml_text(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            _ if character.is_control() => {
-                quoted += &format!("\\u{:04X}", u32::from(character));
-            }
-            _ => quoted.push(character),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 fn place(directory: &Path, name: &JailName) -> PathBuf {

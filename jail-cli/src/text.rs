@@ -22,6 +22,11 @@ pub fn to_stderr(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
+/// A text as a string of TOML, with the quotes around it.
+pub fn toml_string(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
 /// Whether a character does something in the place of being shown: it controls the terminal, begins
 /// a line, or changes the direction in which others are shown, by which a text looks like another.
 fn is_active(character: char) -> bool {

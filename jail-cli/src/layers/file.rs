@@ -30,7 +30,7 @@ use serde::Deserialize;
 use super::volume::{Key, Volume};
 use super::{Contents, Layers};
 use crate::isolation::Size;
-use crate::text::{reason, shown};
+use crate::text::{reason, shown, toml_string};
 use crate::trusted_path::{self, Refusal};
 
 /// The largest, in bytes.
@@ -115,7 +115,7 @@ impl RootFile {
     /// Where a path has bytes that are no text.
     pub fn text(lower: &[PathBuf], upper: Option<&Path>) -> Result<String, String> {
         let quoted = |path: &Path| {
-            let text = path.to_str().map(quoted);
+            let text = path.to_str().map(toml_string);
             text.ok_or_else(|| format!("{}: is no text, which TOML is", shown(path)))
         };
         let lower = lower.iter().map(|path| quoted(path));
@@ -135,8 +135,8 @@ impl RootFile {
     pub fn text_of_volume(volume: &Path, key: &Key) -> Result<String, String> {
         let volume = volume.to_str();
         let volume = volume.ok_or("its name is no text, which TOML is")?;
-        let key = quoted(&key.to_string());
-        Ok(format!("volume = {}\nkey = {key}\n", quoted(volume)))
+        let key = toml_string(&key.to_string());
+        Ok(format!("volume = {}\nkey = {key}\n", toml_string(volume)))
     }
 
     fn check(&self) -> Result<(), String> {
@@ -185,21 +185,6 @@ impl RootFile {
             _ => Contents::Layers(self.layers()),
         }
     }
-}
-
-/// A string of TOML.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            character if character.is_control() => {
-                quoted += &format!("\\u{:04X}", u32::from(character));
-            }
-            character => quoted.push(character),
-        }
-    }
-    quoted + "\""
 }
 
 fn is_file(stat: &FileStat) -> bool {
