@@ -10,7 +10,8 @@ use tempfile::TempDir;
 
 use super::DebianError;
 
-const DEBIAN: &str = "debian";
+/// The directory of the cache, and what its content is called.
+pub const DEBIAN: &str = "debian";
 
 /// What grows in a directory of its own is called so.
 const GROWING: &str = "archive.tar";

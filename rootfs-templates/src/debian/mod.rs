@@ -10,6 +10,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use crate::template::Debian;
+pub use cache::DEBIAN;
 
 /// What cannot be done about it.
 #[derive(Debug, thiserror::Error)]

@@ -58,6 +58,7 @@ fn list(all: &[Listed]) -> Result<(), Failure> {
         let kind = match listed.kind {
             Kind::Image => "image",
             Kind::Root => "root",
+            Kind::Debian => "system",
             Kind::Blobs => "content",
         };
         let used = if listed.in_use { "yes" } else { "no" };

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::roots::{About, ABOUT};
 use super::usage::usage;
 use super::{lock, read_json, Cache};
+use crate::debian::DEBIAN;
 use crate::image::digest::Digest;
 use crate::image::document::{Descriptor, Document, INDEX};
 use crate::image::error::ImageError;
@@ -24,6 +25,8 @@ pub enum Kind {
     Image,
     /// A root directory.
     Root,
+    /// A system of Debian's that templates begin with.
+    Debian,
     /// Content of images.
     Blobs,
 }
@@ -72,6 +75,11 @@ impl Cache {
             let in_use = lock::alone_at_once(&path)?.is_none();
             all.push(self.listed(Kind::Root, name, &path, key, in_use));
         }
+        for (path, key) in names(&self.path.join(DEBIAN))? {
+            let stem = Path::new(&key).file_stem().unwrap_or_default();
+            let name = format!("{DEBIAN} {}", stem.to_string_lossy());
+            all.push(self.listed(Kind::Debian, name, &path, key, false));
+        }
         let blobs = self.path.join("blobs");
         let count = names(&blobs.join("sha256")).map_or(0, |names| names.len());
         let in_use = lock::alone_at_once(&blobs)?.is_none();
@@ -103,13 +111,21 @@ impl Cache {
                 Some(name) => {
                     let asked = [format!("image {name}"), format!("template {name}")];
                     let fetched = listed.name.rsplit_once(" (").map(|(name, _)| name);
-                    asked.contains(&listed.name) || fetched == Some(name)
+                    let system = listed.kind == Kind::Debian && name == DEBIAN;
+                    asked.contains(&listed.name) || fetched == Some(name) || system
                 }
                 None => true,
             };
             let path = match listed.kind {
                 Kind::Image => self.path.join("images").join(&listed.key),
                 Kind::Root => self.path.join("roots").join(&listed.key),
+                Kind::Debian => {
+                    if meant {
+                        take_away(&self.path.join(DEBIAN).join(&listed.key))?;
+                        gone.push(listed);
+                    }
+                    continue;
+                }
                 Kind::Blobs => continue,
             };
             // An image is in use as long as its content is.

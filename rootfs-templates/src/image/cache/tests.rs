@@ -202,3 +202,23 @@ fn what_others_can_change_is_no_cache() {
     std::os::unix::fs::symlink(&cache.path, &link).expect("a link");
     assert!(Cache::open(&link).is_err());
 }
+
+#[test]
+fn systems_are_told_and_taken_away() {
+    let Some((_dir, cache)) = cache() else { return };
+    let directory = cache.path().join("debian");
+    std::fs::create_dir(&directory).expect("a directory");
+    for name in ["0123.tar", "4567.tar", ".growing-1"] {
+        std::fs::write(directory.join(name), "x").expect("a file");
+    }
+    let names = |all: Vec<Listed>| -> Vec<String> {
+        let systems = all.into_iter().filter(|one| one.kind == Kind::Debian);
+        systems.map(|one| one.name).collect()
+    };
+    let all = ["debian 0123", "debian 4567"];
+    assert_eq!(names(cache.list().expect("listed")), all);
+    assert!(names(cache.empty(Some("else")).expect("nothing")).is_empty());
+    assert_eq!(names(cache.empty(Some("debian")).expect("emptied")), all);
+    assert!(names(cache.list().expect("listed")).is_empty());
+    assert!(directory.join(".growing-1").exists(), "what is being made");
+}
