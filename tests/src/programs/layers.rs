@@ -135,10 +135,8 @@ impl Case {
 
 impl Drop for Case {
     fn drop(&mut self) {
-        let jails =
-            "for jail in $(jaula ls --json | grep -o '\"number\": *[0-9]*' | grep -o '[0-9]*'); \
-                     do jaula rm $jail; done";
-        let _ = sh(jails);
+        // With what is noted about those that were killed.
+        let _ = sh("jaula rm --all");
         let _ = fs::remove_dir_all(&self.0);
     }
 }
