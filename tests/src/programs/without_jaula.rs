@@ -113,7 +113,7 @@ fn sysv_is_linux() -> CaseResult {
 }
 
 /// Every command that needs the kernel's jails, as it is called.
-const NEEDING: [&[&str]; 26] = [
+const NEEDING: [&[&str]; 28] = [
     &["/", "--", "/bin/true"],
     &["run", "/", "--", "/bin/true"],
     &["run", "--detach", "--name", "x", "/", "--", "/bin/true"],
@@ -131,6 +131,8 @@ const NEEDING: [&[&str]; 26] = [
     &["stats"],
     &["logs", "1"],
     &["cp", "1:/x", "/tmp/x"],
+    &["clone", "1", "/srv/x.root"],
+    &["snapshot", "1", "/srv/x.root"],
     &["set", "1", "tasks.max=1"],
     &["set", "--forget", "1"],
     &["number"],

@@ -227,7 +227,7 @@ pub fn add(suite: &mut Suite<'_>) {
             &group,
             &["up", "e"],
             FAILED,
-            &["e/x.toml: line 1, column 1: jail.x"],
+            &["e/x.toml: line 1, column 7: jail.x: neither root nor lower"],
         )?;
         let text = jail("x", "");
         group.write("e/y.toml", &text)?;
@@ -235,7 +235,7 @@ pub fn add(suite: &mut Suite<'_>) {
             &group,
             &["up", "e"],
             SOME,
-            &["e/x.toml: line 1, column 1: jail.x"],
+            &["e/x.toml: line 1, column 7: jail.x: neither root nor lower"],
         )?;
         group.succeed(&["rm", "--all"])?;
         set_mode(&group.0.join("e"), 0o777)?;
