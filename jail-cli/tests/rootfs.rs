@@ -19,12 +19,12 @@ fn lists_and_shows_what_comes_along() {
     rootfs(&["list"])
         .assert()
         .success()
-        .stdout(starts_with("minimal  busybox"));
+        .stdout(contains("minimal\tbuilt in\tbusybox"));
     rootfs(&["show", "minimal"])
         .assert()
         .success()
         .stdout(contains("[[program]]"));
-    let unknown = starts_with("jaula: none: no such template; there are: minimal");
+    let unknown = starts_with("jaula: none: no such template; there are: bash, debian");
     rootfs(&["show", "none"]).assert().code(125).stderr(unknown);
 }
 

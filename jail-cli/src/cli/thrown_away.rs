@@ -34,7 +34,7 @@ pub struct From {
 
     /// Have a root from an image, in which what is written is thrown away
     ///
-    /// A directory or archive, or what skopeo fetches (docker://…), as for "jaula rootfs build". User,
+    /// A directory or archive, or what skopeo fetches (docker://NAME), as for "jaula rootfs build". User,
     /// environment, entrypoint, command, directory and signal are those of the image where nothing else is
     /// said; COMMAND follows its entrypoint, --shell takes the place of both.
     #[arg(long, value_name = "IMAGE", help_heading = "Root")]
@@ -53,6 +53,7 @@ pub struct ThrownAway {
         value_name = "NAME=VALUE",
         value_parser = setting,
         requires = "template",
+        conflicts_with = "image",
         help_heading = "Root"
     )]
     set: Vec<(String, String)>,
@@ -64,7 +65,12 @@ pub struct ThrownAway {
     upper_size: Option<Size>,
 
     /// With --image: fetch it again, where it is fetched
-    #[arg(long, requires = "image", help_heading = "Root")]
+    #[arg(
+        long,
+        requires = "image",
+        conflicts_with = "template",
+        help_heading = "Root"
+    )]
     pull: bool,
 }
 

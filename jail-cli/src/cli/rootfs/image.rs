@@ -25,27 +25,27 @@ pub struct FromImage {
     image: Option<Reference>,
 
     /// Take an image for another machine, such as linux/arm/v7
-    #[arg(long, value_name = "OS/ARCH", requires = "image", help_heading = IMAGES)]
+    #[arg(long, value_name = "OS/ARCH", requires = "image", conflicts_with = "template", help_heading = IMAGES)]
     platform: Option<Platform>,
 
     /// Fetch the image again where it has been fetched before
-    #[arg(long, requires = "image", help_heading = IMAGES)]
+    #[arg(long, requires = "image", conflicts_with = "template", help_heading = IMAGES)]
     pull: bool,
 
     /// Leave nodes of devices out, for which an image is refused otherwise
-    #[arg(long, requires = "image", help_heading = IMAGES)]
+    #[arg(long, requires = "image", conflicts_with = "template", help_heading = IMAGES)]
     without_devices: bool,
 
     /// Largest size of what is unpacked [default: 32G]
-    #[arg(long, value_name = "SIZE", requires = "image", help_heading = IMAGES)]
+    #[arg(long, value_name = "SIZE", requires = "image", conflicts_with = "template", help_heading = IMAGES)]
     max_size: Option<Size>,
 
     /// Most files, directories and whatever else [default: 1000000]
-    #[arg(long, value_name = "N", requires = "image", help_heading = IMAGES)]
+    #[arg(long, value_name = "N", requires = "image", conflicts_with = "template", help_heading = IMAGES)]
     max_entries: Option<u64>,
 
     /// How many times as large as it is stored a layer may become [default: 200]
-    #[arg(long, value_name = "N", requires = "image", help_heading = IMAGES)]
+    #[arg(long, value_name = "N", requires = "image", conflicts_with = "template", help_heading = IMAGES)]
     max_ratio: Option<u64>,
 }
 
