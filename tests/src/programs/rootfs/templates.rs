@@ -128,7 +128,7 @@ pub fn add(suite: &mut Suite<'_>) {
             let shown = output(&mut jaula(&["rootfs", "show", "nosuch"]))?;
             let message = complaint(&shown);
             check!(
-                message.contains("there are: a, b, bash, minimal"),
+                message.contains("there are: a, b, bash, debian, minimal"),
                 "{message}"
             );
             Ok(())
