@@ -207,8 +207,7 @@ pub fn add(suite: &mut Suite<'_>) {
     });
     suite.case("open: with ids of the jail's own", || {
         let place = Place::with_volume()?;
-        let script =
-            "stat -c %u:%g /bin/busybox; echo x > /root/new; stat -c %u:%g /root/new; id -u";
+        let script = "stat -c %u:%g /bin/busybox; echo x > /new; stat -c %u:%g /new; id -u";
         let said = output(&mut place.command("secret.root", &["--ids", "auto"], script))?;
         check_eq!(
             text(&said),
@@ -217,7 +216,7 @@ pub fn add(suite: &mut Suite<'_>) {
             jaula_tests::launch::complaint(&said)
         );
         check_eq!(
-            place.run("secret.root", "stat -c %u:%g /root/new")?,
+            place.run("secret.root", "stat -c %u:%g /new")?,
             "0:0\n",
             "on its disk"
         );
