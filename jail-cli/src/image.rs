@@ -161,9 +161,8 @@ pub fn parts(root: &Path) -> Result<Vec<Part>, String> {
             .iter()
             .map(|path| part(path, true))
             .collect(),
-        #[allow(unreachable_patterns)]
-        _ => Err(about(
-            "is not made of directories, and cannot be saved".to_owned(),
+        Contents::Volume(_) => Err(about(
+            "is an encrypted volume, and cannot be saved".to_owned(),
         )),
     }
 }

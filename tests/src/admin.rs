@@ -89,6 +89,14 @@ pub fn listed() -> Result<BTreeSet<i64>, Failure> {
         .collect())
 }
 
+/// A process that is noted about a jail.
+pub fn noted_process(jail: &str, which: &str) -> Result<libc::pid_t, Failure> {
+    let said = json(&["inspect", jail])?;
+    let pid = said["noted"][which]["pid"].as_i64();
+    let pid = pid.and_then(|pid| libc::pid_t::try_from(pid).ok());
+    pid.ok_or_else(|| fail(format!("no process {which} is noted: {said}")))
+}
+
 /// A detached jail, which ends with this value.
 pub struct Detached {
     /// Its number.
@@ -148,10 +156,7 @@ impl Detached {
 
     /// A process id that is noted about it.
     pub fn noted_process(&self, which: &str) -> Result<libc::pid_t, Failure> {
-        let said = self.inspect()?;
-        let pid = said["noted"][which]["pid"].as_i64();
-        let pid = pid.and_then(|pid| libc::pid_t::try_from(pid).ok());
-        pid.ok_or_else(|| fail(format!("no process {which} is noted: {said}")))
+        noted_process(&self.text(), which)
     }
 }
 

@@ -2,7 +2,7 @@
 
 //! The units by which systemd brings jails up and looks after them.
 
-use jaula_tests::admin::{in_kernel, json, output, succeed, text, wait_until_named};
+use jaula_tests::admin::{in_kernel, noted_process, output, succeed, text, wait_until_named};
 use jaula_tests::ktap::{fail, CaseResult, Chosen, Context, Failure, Suite};
 use jaula_tests::launch::jaula;
 use jaula_tests::sys::process;
@@ -36,14 +36,6 @@ fn told() -> String {
     fs::read_to_string("/run/told").unwrap_or_default()
 }
 
-/// A process that is noted about a jail.
-fn noted(name: &str, which: &str) -> Result<libc::pid_t, Failure> {
-    let said = json(&["inspect", name])?;
-    let pid = said["noted"][which]["pid"].as_i64();
-    let pid = pid.and_then(|pid| libc::pid_t::try_from(pid).ok());
-    pid.ok_or_else(|| fail(format!("no process {which} is noted: {said}")))
-}
-
 /// The control group that a process is in.
 fn group_of(pid: libc::pid_t) -> Result<String, Failure> {
     let path = format!("/proc/{pid}/cgroup");
@@ -75,7 +67,7 @@ pub fn main(chosen: &Chosen) -> ExitCode {
             systemd::succeed(&["restart", ALL])?;
             check_eq!(told(), "start db\nstart web\n", "what was done");
             for name in ["db", "web"] {
-                let group = group_of(noted(name, "supervisor")?)?;
+                let group = group_of(noted_process(name, "supervisor")?)?;
                 check!(group.contains("jaula.service"), "{name} is in {group}");
             }
             let before = in_kernel()?;
@@ -150,11 +142,12 @@ pub fn main(chosen: &Chosen) -> ExitCode {
             )])?;
             systemd::succeed(&["restart", ALL])?;
             let first = wait_until_named("web")?;
-            process::kill(noted("web", "first_process")?, libc::SIGKILL).context("kill")?;
+            process::kill(noted_process("web", "first_process")?, libc::SIGKILL).context("kill")?;
             wait::until("it was made anew", || {
-                Ok(wait_until_named("web")? != first && noted("web", "first_process").is_ok())
+                Ok(wait_until_named("web")? != first
+                    && noted_process("web", "first_process").is_ok())
             })?;
-            let group = group_of(noted("web", "first_process")?)?;
+            let group = group_of(noted_process("web", "first_process")?)?;
             check!(group.contains("jaula.service"), "it is in {group}");
             systemd::succeed(&["stop", ALL])?;
             check_eq!(in_kernel()?.len(), 0, "the jails");
@@ -173,7 +166,7 @@ pub fn main(chosen: &Chosen) -> ExitCode {
             let number = number.ok_or_else(|| fail("it was ready before it ran"))?;
             is(ONE, "ActiveState", "active")?;
             is(ONE, "StatusText", &format!("jail {number} runs"))?;
-            let main = noted("web", "supervisor")?;
+            let main = noted_process("web", "supervisor")?;
             is(ONE, "MainPID", &main.to_string())?;
             let fields = ["JAULA_NAME=web", &format!("JAULA_JAIL={number}")];
             wait::until("the journal has what it printed", || {
@@ -209,13 +202,13 @@ pub fn main(chosen: &Chosen) -> ExitCode {
             let _files = Descriptions::new(&[("web.toml", &own(""))])?;
             systemd::succeed(&["start", ONE])?;
             let first = wait_until_named("web")?;
-            process::kill(noted("web", "first_process")?, libc::SIGKILL).context("kill")?;
+            process::kill(noted_process("web", "first_process")?, libc::SIGKILL).context("kill")?;
             wait::until("it was started again", || {
                 Ok(property(ONE, "NRestarts")? == "1" && property(ONE, "ActiveState")? == "active")
             })?;
             check!(wait_until_named("web")? != first, "it is the same jail");
             // Its main process goes, and the jail with it.
-            process::kill(noted("web", "supervisor")?, libc::SIGKILL).context("kill")?;
+            process::kill(noted_process("web", "supervisor")?, libc::SIGKILL).context("kill")?;
             wait::until("it was started again", || {
                 Ok(property(ONE, "NRestarts")? == "2" && property(ONE, "ActiveState")? == "active")
             })?;

@@ -71,8 +71,9 @@ impl Build {
     /// Builds it, and returns the exit status.
     pub fn run(self) -> Result<u8, Failure> {
         let Some(name) = self.template else {
-            // One of the two is given.
-            let asked = self.image.asked().unwrap_or_else(|| unreachable!());
+            let asked = self.image.asked();
+            let asked =
+                asked.ok_or_else(|| Failure::failed("neither a template nor an image is given"))?;
             let to = image::To {
                 target: &self.target,
                 replace: self.force,

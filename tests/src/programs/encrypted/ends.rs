@@ -3,8 +3,8 @@
 //! A volume is closed with the last jail on it, however that ends.
 
 use super::machine::{devices, nothing_is_left, Place};
-use jaula_tests::admin::{json, succeed, wait_until_named};
-use jaula_tests::ktap::{fail, CaseResult, Context, Suite};
+use jaula_tests::admin::{json, noted_process, succeed, wait_until_named};
+use jaula_tests::ktap::{CaseResult, Context, Suite};
 use jaula_tests::launch::complaint;
 use jaula_tests::sys::process;
 use jaula_tests::{check, check_eq};
@@ -16,13 +16,6 @@ fn start(place: &Place, name: &str, options: &[&str]) -> CaseResult {
     succeed(&[&all[..], options, &[&root, "--", "sleep", "1000"]].concat()).map(drop)
 }
 
-fn noted(name: &str, which: &str) -> Result<libc::pid_t, jaula_tests::ktap::Failure> {
-    let said = json(&["inspect", name])?;
-    let pid = said["noted"][which]["pid"].as_i64();
-    let pid = pid.and_then(|pid| libc::pid_t::try_from(pid).ok());
-    pid.ok_or_else(|| fail(format!("no process {which} is noted: {said}")))
-}
-
 pub fn add(suite: &mut Suite<'_>) {
     suite.case(
         "ends: its first process, its supervisor, or all of it is killed",
@@ -31,7 +24,7 @@ pub fn add(suite: &mut Suite<'_>) {
             for which in ["first_process", "supervisor"] {
                 start(&place, "secret", &[])?;
                 check_eq!(devices()?.len(), 1, "the devices");
-                process::kill(noted("secret", which)?, libc::SIGKILL).context("kill")?;
+                process::kill(noted_process("secret", which)?, libc::SIGKILL).context("kill")?;
                 nothing_is_left()?;
                 succeed(&["rm", "--all"])?;
             }
@@ -63,7 +56,8 @@ pub fn add(suite: &mut Suite<'_>) {
                 "-c",
                 "echo told > /told",
             ])?;
-            process::kill(noted("secret", "first_process")?, libc::SIGKILL).context("kill")?;
+            process::kill(noted_process("secret", "first_process")?, libc::SIGKILL)
+                .context("kill")?;
             nothing_is_left()?;
             // What is run later opens it again.
             check_eq!(
@@ -94,7 +88,7 @@ pub fn add(suite: &mut Suite<'_>) {
         let description = place.path("jaula.toml");
         succeed(&["up", &description])?;
         let first = wait_until_named("secret")?;
-        process::kill(noted("secret", "first_process")?, libc::SIGKILL).context("kill")?;
+        process::kill(noted_process("secret", "first_process")?, libc::SIGKILL).context("kill")?;
         jaula_tests::wait::until("it is made anew", || {
             let jails = json(&["ls", "--json"])?;
             let number = jails[0]["number"].as_i64();
