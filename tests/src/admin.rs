@@ -2,6 +2,7 @@
 
 //! Driving the commands of `jaula` that are about jails that exist.
 
+use crate::check;
 use crate::ktap::{fail, CaseResult, Context, Failure};
 use crate::launch::{complaint, jaula};
 use crate::{jailfs, procfs, wait};
@@ -87,6 +88,18 @@ pub fn listed() -> Result<BTreeSet<i64>, Failure> {
         .iter()
         .filter_map(|jail| jail["number"].as_i64())
         .collect())
+}
+
+/// Has root's shell do something.
+pub fn host(script: &str) -> Result<String, Failure> {
+    let output = output(Command::new("/bin/sh").args(["-c", script]))?;
+    check!(
+        output.status.success(),
+        "{script}: {}: {}",
+        output.status,
+        complaint(&output)
+    );
+    Ok(text(&output).trim_end().to_owned())
 }
 
 /// A process that is noted about a jail.

@@ -2,6 +2,7 @@
 
 //! Where the jails of these tests are, and what is asked of them.
 
+pub use jaula_tests::admin::host;
 use jaula_tests::admin::{output, succeed, text};
 use jaula_tests::ktap::{Context, Failure};
 use jaula_tests::launch::{complaint, jaula};
@@ -9,7 +10,6 @@ use jaula_tests::sys::process;
 use jaula_tests::{check, check_eq};
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 /// A directory with a root made from a template, and one of the host's; removed when dropped.
 pub struct Place {
@@ -85,18 +85,6 @@ impl Place {
         check_eq!(self.says(options, script)?, said, "{options:?} {script:?}");
         Ok(())
     }
-}
-
-/// What a script of the host's shell prints, which must end well.
-pub fn host(script: &str) -> Result<String, Failure> {
-    let output = output(Command::new("/bin/sh").args(["-c", script]))?;
-    check!(
-        output.status.success(),
-        "{script:?}: {}: {}",
-        output.status,
-        complaint(&output)
-    );
-    Ok(text(&output).trim_end().to_owned())
 }
 
 /// A directory of root's, below no other that anybody else can change; removed when dropped.

@@ -2,6 +2,7 @@
 
 //! Where the roots of these tests are, and what is asked of them.
 
+pub use jaula_tests::admin::host;
 use jaula_tests::admin::{output, text};
 use jaula_tests::check;
 use jaula_tests::ktap::{fail, Context, Failure};
@@ -11,7 +12,6 @@ use serde_json::Value;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
-use std::process::Command;
 
 /// Where jaula notes what it has built.
 const NOTES: &str = "/var/lib/jaula/roots";
@@ -124,18 +124,6 @@ impl Drop for Place {
             let _ = fs::remove_dir_all(NOTES);
         }
     }
-}
-
-/// Has root's shell do something.
-pub fn host(script: &str) -> Result<String, Failure> {
-    let output = output(Command::new("/bin/sh").args(["-c", script]))?;
-    check!(
-        output.status.success(),
-        "{script}: {}: {}",
-        output.status,
-        complaint(&output)
-    );
-    Ok(text(&output).trim_end().to_owned())
 }
 
 /// The digest in what was said of a root that was built.
