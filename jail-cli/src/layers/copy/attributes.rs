@@ -12,6 +12,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::entry::{kind, on_disk};
+use super::ids::value_on_disk;
 use crate::isolation::Block;
 
 /// What overlayfs and jaula note of their own, which says nothing about another place.
@@ -32,7 +33,7 @@ pub fn give(from: impl AsFd, to: impl AsFd, ids: Option<Block>) -> Result<(), Er
     if kind(&stat) != FileType::Symlink {
         // After the owner, a change of which takes set-user-ID away.
         chmod(of(to), Mode::from_raw_mode(stat.st_mode & 0o7777))?;
-        extended(&of(from), &of(to))?;
+        extended(&of(from), &of(to), ids)?;
     }
     let time = |seconds, nanoseconds| Timespec {
         tv_sec: seconds,
@@ -45,7 +46,7 @@ pub fn give(from: impl AsFd, to: impl AsFd, ids: Option<Block>) -> Result<(), Er
     utimensat(to, c"", &times, AtFlags::EMPTY_PATH)
 }
 
-fn extended(from: &str, to: &str) -> Result<(), Errno> {
+fn extended(from: &str, to: &str, ids: Option<Block>) -> Result<(), Errno> {
     let mut names = vec![0; LARGEST];
     let length = match listxattr(from, &mut names) {
         // There are none on such a file system.
@@ -64,7 +65,10 @@ fn extended(from: &str, to: &str) -> Result<(), Errno> {
             Err(Errno::NODATA | Errno::OPNOTSUPP) => continue,
             length => length?,
         };
-        match rustix::fs::setxattr(to, &name, &value[..length], XattrFlags::empty()) {
+        let Some(value) = value_on_disk(&name, &value[..length], ids) else {
+            continue;
+        };
+        match rustix::fs::setxattr(to, &name, &value, XattrFlags::empty()) {
             // The file system of the copy has none of this kind, which a label is that the other has.
             Ok(()) | Err(Errno::OPNOTSUPP) => {}
             Err(error) => return Err(error),

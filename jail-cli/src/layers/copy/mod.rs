@@ -11,6 +11,7 @@
 
 mod attributes;
 mod entry;
+mod ids;
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::{CStr, CString};
@@ -106,10 +107,8 @@ impl Copying<'_> {
         }
         if let Some(under) = under {
             for name in self.said(self::names(under))?.difference(&names) {
-                let failed =
-                    |error| format!("{}: {}", shown(&self.way.join(path(name))), why(error));
-                mknodat(into, name, FileType::CharacterDevice, Mode::empty(), 0).map_err(failed)?;
-                self.summary.removed += 1;
+                let gone = self.gone(into, name);
+                gone.map_err(|why| format!("{}: {why}", shown(&self.way.join(path(name)))))?;
             }
         }
         self.said(give(over, into, self.ids))
@@ -122,16 +121,17 @@ impl Copying<'_> {
         into: &OwnedFd,
         name: &CStr,
     ) -> Result<(), String> {
-        // What is gone by now, or another, is what it is then.
-        let found = match openat(over, name, NAMED, Mode::empty()) {
-            Err(rustix::io::Errno::NOENT) => return Ok(()),
-            found => found.map_err(why)?,
-        };
-        let stat = rustix::fs::fstat(&found).map_err(why)?;
         let below = match under.map(|under| statat(under, name, AtFlags::SYMLINK_NOFOLLOW)) {
             None | Some(Err(rustix::io::Errno::NOENT)) => None,
             Some(below) => Some(below.map_err(why)?),
         };
+        // What is gone by now, or another, is what it is then.
+        let found = match openat(over, name, NAMED, Mode::empty()) {
+            Err(rustix::io::Errno::NOENT) if below.is_some() => return self.gone(into, name),
+            Err(rustix::io::Errno::NOENT) => return Ok(()),
+            found => found.map_err(why)?,
+        };
+        let stat = rustix::fs::fstat(&found).map_err(why)?;
         if kind(&stat) == FileType::Directory {
             let under = match (under, below) {
                 (Some(under), Some(below)) if kind(&below) == FileType::Directory => {
@@ -152,7 +152,8 @@ impl Copying<'_> {
                 let target = readlinkat(&found, c"", Vec::new()).map_err(why)?;
                 symlinkat(target, into, name).map_err(why)?;
             }
-            // Nothing there listens to it any more.
+            // Nothing there listens to it any more. It has taken the place of what is below.
+            FileType::Socket if below.is_some() => return self.gone(into, name),
             FileType::Socket => return Ok(()),
             kind => {
                 // The mount that it is seen by says whether devices work.
@@ -162,6 +163,13 @@ impl Copying<'_> {
         let made = openat(into, name, NAMED, Mode::empty()).map_err(why)?;
         give(&found, &made, self.ids).map_err(why)?;
         self.summary.entries += 1;
+        Ok(())
+    }
+
+    /// Notes that what is below is not there any more.
+    fn gone(&mut self, into: &OwnedFd, name: &CStr) -> Result<(), String> {
+        mknodat(into, name, FileType::CharacterDevice, Mode::empty(), 0).map_err(why)?;
+        self.summary.removed += 1;
         Ok(())
     }
 

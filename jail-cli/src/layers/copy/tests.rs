@@ -115,6 +115,29 @@ fn what_is_another_is_copied_and_what_is_gone_is_noted() {
 }
 
 #[test]
+fn a_socket_hides_what_is_below_it() {
+    if !is_root() {
+        return;
+    }
+    let trees = Trees::new();
+    let over = trees.at("over");
+    for path in ["a/one", "new"] {
+        let _ = fs::remove_file(over.join(path));
+        std::os::unix::net::UnixListener::bind(over.join(path)).expect("bind");
+    }
+    fs::remove_dir_all(over.join("c")).expect("rm");
+    std::os::unix::net::UnixListener::bind(over.join("c")).expect("bind");
+    let copied = trees.copy();
+    assert_eq!(copied.removed, 2);
+    for path in ["a/one", "c"] {
+        let gone = trees.at("into").join(path).symlink_metadata();
+        let gone = gone.expect("a whiteout");
+        assert!(gone.file_type().is_char_device() && gone.rdev() == 0);
+    }
+    assert!(!trees.is_in_copy("new"));
+}
+
+#[test]
 fn ids_of_a_jail_are_those_of_the_disk() {
     let block: Block = "1879048192:65536".parse().expect("a block");
     assert_eq!(entry::on_disk(1_879_048_192 + 1000, Some(block)), 1000);
