@@ -250,7 +250,7 @@ fn of_jail(jail: &Jail, record: &Record) -> Result<Taken, String> {
 /// The layers that can be shared.
 fn layers_of(layers: &Layers) -> Result<Vec<PathBuf>, String> {
     let lower = real(&layers.lower)?;
-    match lower.iter().any(|path| path == Path::new("/")) && !host::mounts()?.is_empty() {
+    match lower.iter().any(|path| path == Path::new("/")) && !host::Mounts::now()?.taken.is_empty() {
         true => Err(
             "is made of the machine's own root, which lies on several file systems: of these \
              nothing can be taken to another root"

@@ -10,6 +10,7 @@
 //! that programs with 32 bits for them cannot read.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use caps::{CapSet, Capability};
@@ -111,12 +112,13 @@ pub fn mount(
             lower.push(Lower::open(&path)?);
         }
     }
-    let mut mounted = Vec::new();
+    let mut mounts = host::Mounts::default();
     for path in &layers.lower {
         let layer = Lower::open(path)?;
         if host::is_own_root(&layer.directory) {
-            lower.push(covering(&layer.directory, Path::new("/"), mapping)?);
-            mounted = host::mounts()?;
+            mounts = host::Mounts::now()?;
+            let top = Path::new("/");
+            lower.push(covering(&layer.directory, top, &mounts.left, mapping)?);
         }
         lower.push(layer);
     }
@@ -124,6 +126,7 @@ pub fn mount(
         Some(_) => None,
         None => Some(Memory::new(layers.size.unwrap_or_default())?),
     };
+    let mounted = &mounts.taken;
     let mut writable = Vec::new();
     for place in [Path::new("/")]
         .into_iter()
@@ -157,7 +160,8 @@ pub fn mount(
         .map_err(|error| failed(error.to_string()))?;
     for (place, names) in mounted.iter().zip(&writable[1..]) {
         let layer = Lower::open(place)?;
-        let lower = vec![covering(&layer.directory, place, mapping)?, layer];
+        let cover = covering(&layer.directory, place, &mounts.left, mapping)?;
+        let lower = vec![cover, layer];
         let mount = overlay(lower, &directory, names, mapping)?;
         attach(&mount, &root, place).map_err(|why| format!("{}: {why}", shown(place)))?;
     }
@@ -168,16 +172,23 @@ pub fn mount(
     open_tree(&root, c"", flags).map_err(|error| failed(error.to_string()))
 }
 
-/// What a place where something is written to is called, and where overlayfs works for it.
+/// What a place where something is written to is called, and where overlayfs works for it: no two places
+/// have one name.
 fn names_of(place: &Path) -> (String, String) {
-    let place = place.strip_prefix("/").unwrap_or(place).to_string_lossy();
-    match place.is_empty() {
-        true => (UPPER.into(), WORK.into()),
-        false => {
-            let place = place.replace('-', "--").replace('/', "-");
-            (format!("{UPPER}-{place}"), format!("{WORK}-{place}"))
-        }
+    let place = place.strip_prefix("/").unwrap_or(place).as_os_str();
+    if place.is_empty() {
+        return (UPPER.into(), WORK.into());
     }
+    let quoted: String = place
+        .as_bytes()
+        .iter()
+        .map(|&byte| match byte {
+            b'/' => "-".to_owned(),
+            b'.' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(byte).to_string(),
+            _ => format!("%{byte:02x}"),
+        })
+        .collect();
+    (format!("{UPPER}-{quoted}"), format!("{WORK}-{quoted}"))
 }
 
 /// Puts a mount on a place of the root, where there must be no link.
@@ -193,9 +204,14 @@ fn attach(mount: &OwnedFd, root: &OwnedFd, place: &Path) -> Result<(), String> {
 }
 
 /// A layer in memory that covers what is not to be seen of the machine's own root.
-fn covering(layer: &OwnedFd, place: &Path, mapping: Option<Mapping<'_>>) -> Result<Lower, String> {
+fn covering(
+    layer: &OwnedFd,
+    place: &Path,
+    left: &[PathBuf],
+    mapping: Option<Mapping<'_>>,
+) -> Result<Lower, String> {
     let memory = Memory::new(COVERS)?;
-    host::cover(&alone(layer, c"")?, place, &memory.0)?;
+    host::cover(&alone(layer, c"")?, place, left, &memory.0)?;
     Ok(Lower {
         directory: memory.put(mapping)?,
         path: place.to_owned(),
@@ -392,4 +408,22 @@ fn work_as(base: u32) -> Result<(), String> {
         return Err("working as another user takes CAP_DAC_OVERRIDE".into());
     }
     caps::set(None, CapSet::Effective, &held).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_places_are_written_to_under_one_name() {
+        let name = |place: &str| names_of(Path::new(place)).0;
+        assert_eq!(name("/"), "upper");
+        assert_eq!(name("/var/lib"), "upper-var-lib");
+        let places = [
+            "/a-/b", "/a/-b", "/a--b", "/a-b", "/a/b", "/a%2db", "/a b", "/a\\040b",
+        ];
+        let names: std::collections::BTreeSet<String> = places.into_iter().map(name).collect();
+        assert_eq!(names.len(), places.len(), "{names:?}");
+        assert!(names.iter().all(|name| !name.contains([' ', '\\', '/'])));
+    }
 }
