@@ -8,15 +8,16 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use jaula_rootfs::image::{Config, Image};
 use jaula_rootfs::listing::digest_of;
 use jaula_rootfs::{Listing, Template};
+use rustix::fs::{flock, statvfs, FlockOperation};
 use serde::{Deserialize, Serialize};
 
 use crate::text::shown;
@@ -28,8 +29,9 @@ const DIRECTORY: &str = "/var/lib/jaula/roots";
 const MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
-/// The largest file, in bytes.
+/// The largest file, in bytes, and the longest first line.
 const LARGEST: u64 = 256 << 20;
+const LONGEST: u64 = 1 << 20;
 
 /// What a root was built of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +56,47 @@ pub struct Head {
     /// What an image says about running it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<Config>,
+    /// The directories above it, the nearest first, where all of them can be told from others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    above: Vec<Place>,
+}
+
+/// Which directory something is: its file system, and its number there. Unlike the number of a device they stay
+/// what they are when the machine is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Place(u64, u64);
+
+impl Place {
+    fn of(path: &Path) -> Option<Self> {
+        let (found, system) = (path.symlink_metadata().ok()?, statvfs(path).ok()?);
+        (system.f_fsid != 0).then_some(Place(system.f_fsid, found.ino()))
+    }
+
+    fn above(path: &Path) -> Vec<Self> {
+        let above = path.ancestors().skip(1).map(Place::of);
+        above.collect::<Option<_>>().unwrap_or_default()
+    }
+}
+
+impl Head {
+    /// Whether what it tells of is gone for good: it could also lie on a disk that is not mounted.
+    fn is_gone(&self) -> bool {
+        let path = Path::new(&self.path);
+        let is_missing = |path: &Path| {
+            let kind = path.symlink_metadata().map_err(|error| error.kind());
+            matches!(
+                kind,
+                Err(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+            )
+        };
+        let there = path.ancestors().position(|path| !is_missing(path));
+        let Some(above) = there.and_then(|there| there.checked_sub(1)) else {
+            return false;
+        };
+        let nearest = path.ancestors().nth(above + 1);
+        let found = nearest.and_then(Place::of);
+        found.is_some() && found.as_ref() == self.above.get(above)
+    }
 }
 
 impl Built {
@@ -66,6 +109,7 @@ impl Built {
                 settings: template.settings().clone(),
                 digest: listing.digest(),
                 config: None,
+                above: Vec::new(),
             },
             listing: listing.clone(),
         }
@@ -80,6 +124,7 @@ impl Built {
                 settings: BTreeMap::from([("digest".to_owned(), image.digest.clone())]),
                 digest: listing.digest(),
                 config: Some(image.config.clone()),
+                above: Vec::new(),
             },
             listing,
         }
@@ -129,9 +174,11 @@ impl Built {
         let new = file.with_extension("new");
         let mut head = self.head.clone();
         head.path = path.to_string_lossy().into_owned();
+        head.above = Place::above(path);
         let write = || {
             let mut made = DirBuilder::new();
             made.recursive(true).mode(MODE).create(directory)?;
+            let _alone = lock(directory)?;
             // A link in its place would be followed.
             let _ = fs::remove_file(&new);
             let mut options = OpenOptions::new();
@@ -151,6 +198,51 @@ impl Built {
     }
 }
 
+/// Forgets what is noted about roots that are not there any more; how many they were.
+///
+/// # Errors
+///
+/// What is in the way.
+pub fn forget_gone() -> Result<usize, String> {
+    let directory = Path::new(DIRECTORY);
+    forget_gone_in(directory).map_err(|error| format!("{}: {error}", shown(directory)))
+}
+
+fn forget_gone_in(directory: &Path) -> io::Result<usize> {
+    let _alone = match lock(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        locked => locked?,
+    };
+    let mut count = 0;
+    for entry in fs::read_dir(directory)? {
+        let file = entry?.path();
+        let head = head(&file).filter(|head| {
+            // Else what is written there is not all of its path.
+            place(directory, Path::new(&head.path)) == file
+        });
+        if head.is_some_and(|head| head.is_gone()) {
+            fs::remove_file(&file)?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// The first line of a file, where that is one.
+fn head(file: &Path) -> Option<Head> {
+    let mut line = String::new();
+    let mut file = io::BufReader::new(open(file).ok()?.take(LONGEST));
+    file.read_line(&mut line).ok()?;
+    serde_json::from_str(&line).ok()
+}
+
+/// Nobody else writes or forgets meanwhile: what is forgotten must not have come anew.
+fn lock(directory: &Path) -> io::Result<File> {
+    let lock = File::open(directory)?;
+    flock(&lock, FlockOperation::LockExclusive)?;
+    Ok(lock)
+}
+
 fn place(directory: &Path, root: &Path) -> PathBuf {
     let digest = digest_of(root.as_os_str().as_bytes());
     directory.join(&digest[..32])
@@ -160,12 +252,15 @@ fn path_of(directory: BorrowedFd<'_>) -> io::Result<PathBuf> {
     fs::read_link(format!("/proc/self/fd/{}", directory.as_raw_fd()))
 }
 
-fn read(path: &Path) -> io::Result<String> {
+fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let file = options.read(true).custom_flags(flags).open(path)?;
+    options.read(true).custom_flags(flags).open(path)
+}
+
+fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    file.take(LARGEST).read_to_string(&mut text)?;
+    open(path)?.take(LARGEST).read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -196,5 +291,45 @@ mod tests {
             fs::write(&file, &text[..length]).expect("write");
             assert!(Built::read(&file).is_err(), "{length}");
         }
+    }
+
+    #[test]
+    fn what_is_gone_is_forgotten() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let (notes, above) = (dir.path().join("notes"), dir.path().join("above"));
+        let listing = Listing::parse("").expect("an empty one");
+        let template = Template::parse("description = \"t\"").expect("valid");
+        let note = |name: &str| {
+            let root = above.join(name);
+            fs::create_dir_all(&root).expect("mkdir");
+            Built::new("mine", &template, &listing)
+                .write(&notes, &root)
+                .expect("written");
+            place(&notes, &root)
+        };
+        let files = ["kept", "gone", "deep/gone", "away/x", "odd\u{fffd}"].map(note);
+        let left = || files.iter().map(|file| file.exists()).collect::<Vec<_>>();
+        assert_eq!(forget_gone_in(&notes).expect("forgotten"), 0);
+        fs::remove_dir(above.join("gone")).expect("rmdir");
+        fs::remove_dir_all(above.join("deep")).expect("rm");
+        // As if what lies there were not mounted.
+        fs::rename(above.join("away"), dir.path().join("away")).expect("mv");
+        fs::create_dir(above.join("away")).expect("mkdir");
+        assert_eq!(forget_gone_in(&notes).expect("forgotten"), 2);
+        assert_eq!(left(), [true, false, false, true, true]);
+        assert_eq!(forget_gone_in(&notes.join("none")).expect("none"), 0);
+        // One of before says nothing about what is above it.
+        let text = fs::read_to_string(&files[0]).expect("text");
+        let mut head: Head =
+            serde_json::from_str(text.lines().next().expect("a line")).expect("a head");
+        assert!(!head.above.is_empty());
+        head.above.clear();
+        fs::write(
+            &files[0],
+            format!("{}\n", serde_json::to_string(&head).expect("text")),
+        )
+        .expect("write");
+        fs::remove_dir(above.join("kept")).expect("rmdir");
+        assert_eq!(forget_gone_in(&notes).expect("forgotten"), 0);
     }
 }

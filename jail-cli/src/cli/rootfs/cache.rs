@@ -3,6 +3,7 @@
 //! `jaula rootfs cache`: what was fetched and built, for the next time.
 
 use clap::Args;
+use jaula::built::forget_gone;
 use jaula::image::cache;
 use jaula::layers::store::hold_needed;
 use jaula::text::shown;
@@ -15,7 +16,7 @@ use crate::cli::Failure;
 /// What is shown or taken away.
 #[derive(Debug, Args)]
 pub struct Cache {
-    /// Take away what no jail and no root file needs
+    /// Take away what no jail and no root file needs, and forget roots that are gone
     #[arg(long)]
     empty: bool,
 
@@ -44,6 +45,7 @@ impl Cache {
             let reason = "nothing in the cache is called so, or a jail or a root file needs it";
             return Err(Failure::failed(format!("{}: {reason}", shown(name))));
         }
+        forget_gone().map_err(Failure::failed)?;
         if !self.quiet {
             let sum = gone.iter().map(|listed| listed.bytes).sum();
             jaula::complain!("jaula: {} taken away from the cache", bytes(sum));
