@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jaula_rootfs::Settings;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
@@ -20,6 +21,7 @@ use crate::jails::{JailName, Key, Setting};
 use crate::launch::{log, Policy, RootChoice};
 use crate::layers::{Contents, Layers};
 use crate::signal::SignalNumber;
+use crate::template::setting;
 use crate::user::{Name, UserSpec};
 
 /// One jail.
@@ -48,6 +50,9 @@ pub struct Description {
     /// with jaula, or a file.
     #[serde(default)]
     pub template: Option<String>,
+    /// What variables of the template stand for.
+    #[serde(default, deserialize_with = "settings")]
+    pub set: Settings,
     /// Whom it runs as.
     #[serde(default, deserialize_with = "user")]
     pub user: UserSpec,
@@ -204,6 +209,9 @@ impl Description {
     }
 
     fn check_root(&self) -> Result<(), String> {
+        if self.template.is_none() && !self.set.is_empty() {
+            return Err("set is for a template, and there is none".into());
+        }
         let is_upon = self.upper.is_some() || self.upper_size.is_some();
         match (&self.root, self.lower.is_empty()) {
             (None, true) => Err("neither root nor lower says what its root is".into()),
@@ -324,6 +332,17 @@ fn groups<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Name>, D::Error> {
         Amount::Text(text) => Name::group(&text),
     });
     groups.collect::<Result<_, _>>().map_err(D::Error::custom)
+}
+
+fn settings<'de, D: Deserializer<'de>>(from: D) -> Result<Settings, D::Error> {
+    let settings = Settings::deserialize(from)?;
+    let given = settings.iter();
+    // As they are given to "jaula run --set".
+    let checked = given.map(|(name, value)| setting(&format!("{name}={value}")).map(drop));
+    checked
+        .collect::<Result<(), _>>()
+        .map_err(D::Error::custom)?;
+    Ok(settings)
 }
 
 fn variables<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Variable>, D::Error> {

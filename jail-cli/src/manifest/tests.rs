@@ -592,3 +592,31 @@ fn what_lies_deep_is_refused() {
         assert!(parse(&text).is_err(), "{}", &text[..20]);
     }
 }
+
+#[test]
+fn variables_of_a_template_are_set() {
+    let text = "[defaults]\ntemplate = 'bash'\nset = { also = 'vim', more = '' }\n\
+                [jail.a]\nroot = '/a'\nset = { also = 'less git' }\n";
+    let manifest = parse(text).expect("valid");
+    let set = &manifest.order().last().expect("a jail").1.set;
+    let expected = [("also", "less git"), ("more", "")];
+    let set: Vec<_> = set
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    assert_eq!(set, expected);
+    for (text, part) in [
+        ("root='/a'\nset = { also = 'x' }", "there is none"),
+        (
+            "root='/a'\ntemplate='bash'\nset = { 'a b' = 'x' }",
+            "name of a variable",
+        ),
+        ("root='/a'\ntemplate='bash'\nset = { also = 1 }", "string"),
+        ("root='/a'\ntemplate='bash'\nset = 'also=x'", "map"),
+    ] {
+        let error = parse(&format!("[jail.a]\n{text}\n"))
+            .expect_err(text)
+            .to_string();
+        assert!(error.contains(part), "{text}: {error}");
+    }
+}

@@ -268,27 +268,31 @@ pub(super) fn prepare(
 
 /// Builds its root from its template, where there is one and nothing is there.
 pub(super) fn build(described: &Described<'_>, tell: Tell<'_>) -> Result<(), String> {
-    let Description { template, .. } = described.description;
+    let Description { template, set, .. } = described.description;
     let Some(template) = template else {
         return Ok(());
     };
     let directory = described.description.directory();
-    if build_root(template, &described.description.root(), directory)? {
+    let root = described.description.root();
+    if build_root((template, set), &root, directory)? {
         tell(described.name, Event::Built);
     }
     Ok(())
 }
 
 /// Builds a root directory that is not there or empty; whether that was so.
-fn build_root(template: &str, root: &Path, directory: &Path) -> Result<bool, String> {
+fn build_root(
+    (name, set): (&str, &Settings),
+    root: &Path,
+    directory: &Path,
+) -> Result<bool, String> {
     if root
         .read_dir()
         .is_ok_and(|mut entries| entries.next().is_some())
     {
         return Ok(false);
     }
-    let name = template;
-    let template = template::load(name, directory, &Settings::new())?;
+    let template = template::load(name, directory, set)?;
     let how = template::How::default();
     template::build(name, &template, root, &how, &mut |_| {})?;
     Ok(true)
