@@ -5,7 +5,9 @@
 use super::{said, sh, Case};
 use jaula_tests::admin::json;
 use jaula_tests::ktap::{Context, Suite};
+use jaula_tests::launch::Terminal;
 use jaula_tests::{check, check_eq, wait};
+use std::process::Command;
 
 const WEB: (&str, &str) = (
     "web.root",
@@ -160,6 +162,41 @@ pub fn add(suite: &mut Suite) {
         case.says("jaula exec one stat -c '%u %g' /x", "5 6")?;
         case.said("jaula cp one:/x CASE/x; echo in > CASE/in; jaula cp CASE/in one:/in")?;
         case.says("stat -c %u CASE/web.upper/upper/in", "0")
+    });
+    suite.case("the umask counts, also in the place of what a layer has", || {
+        let case = Case::new(&[WEB, AWAY])?;
+        for root in ["web", "away"] {
+            for (mask, expected) in [("022", "644\n644\n755"), ("077", "600\n600\n700")] {
+                let script = "umask MASK; rm -rf /f /d /etc/passwd; >/f; >/etc/passwd; mkdir /d; stat -c %a /f /etc/passwd /d";
+                let script = script.replace("MASK", mask);
+                case.says(&format!("jaula -q -u 0 CASE/{root}.root -- sh -c '{script}'"), expected)?;
+            }
+            case.says(&format!("jaula -q -u 0 CASE/{root}.root -- sh -c '>/g; stat -c %a /g'"), "644")?;
+        }
+        Ok(())
+    });
+    suite.case("a terminal in the background, and attaching to it", || {
+        let case = Case::new(&[WEB, AWAY])?;
+        for (root, ids) in [("web", ""), ("away", ""), ("away", "--ids auto")] {
+            case.said(&format!(
+                "jaula run -q -d -t -u 0 {ids} -n one CASE/{root}.root"
+            ))?;
+            let mut terminal = Terminal::start(Command::new("jaula").args(["console", "one"]))?;
+            for (typed, expected) in [("echo own > /own; cat /o?n", "own"), ("tty", "/dev/pts/0")] {
+                terminal.send(&format!("{typed}\r"))?;
+                terminal.expect(&format!("{expected}\r\n"))?;
+            }
+            // Ctrl-], which lets go.
+            terminal.send("\u{1d}")?;
+            terminal.expect("let go; the jail runs on")?;
+            check_eq!(terminal.finish()?, 0, "the exit status");
+            case.says(
+                "jaula exec one cat /own; jaula logs one | grep -c /dev/pts/0",
+                "own\n1",
+            )?;
+            case.said("jaula rm one")?;
+        }
+        Ok(())
     });
     suite.case("read-only, and without mounts", || {
         let case = Case::new(&[WEB])?;
