@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use jaula_rootfs::image::{
-    self, Cache, Image, Limits, Options, Part, Platform, Progress, Pull, Reference, SaveOptions,
-    Saved, Summary, CACHE,
+    self, Cache, Config, Image, Limits, Options, Part, Platform, Progress, Pull, Reference,
+    SaveOptions, Saved, Summary, CACHE,
 };
 use jaula_rootfs::listing;
 use jaula_rootfs::Listing;
@@ -16,7 +16,8 @@ use nix::fcntl::{openat, OFlag};
 use nix::sys::stat::Mode;
 
 use crate::built::Built;
-use crate::layers::{Contents, RootFile};
+use crate::layers::store::config_of;
+use crate::layers::{self, refuse_own_root, Contents, RootFile, Source};
 use crate::text::shown;
 use crate::trusted_path::{self, Refusal};
 
@@ -144,23 +145,70 @@ pub fn save(
     image::save(parts, target, &options, progress).map_err(|error| error.to_string())
 }
 
-/// Opens what a root is made of, the lowest first, to be saved: a directory, or those of a root file.
-///
-/// # Errors
-///
-/// A text that names the path, and what is in the way.
-pub fn parts(root: &Path) -> Result<Vec<Part>, String> {
+/// What is saved.
+pub struct ToSave {
+    /// The directories that become layers, the lowest first.
+    pub parts: Vec<Part>,
+    /// What is known about running it.
+    pub config: Option<Config>,
+    /// A copy of what is written in a jail, gone with this.
+    _copied: Option<layers::Parts>,
+}
+
+impl ToSave {
+    /// Opens what a root is made of: a directory, or those of a root file or of a jail. Of a jail with a root of
+    /// layers what was written there is copied first; `tell` is told how many bytes have been.
+    ///
+    /// The calling process must have one thread.
+    ///
+    /// # Errors
+    ///
+    /// A text that names the path or the jail, and what is in the way.
+    pub fn open(source: &Source, tell: &mut dyn FnMut(u64)) -> Result<Self, String> {
+        let mut copied = None;
+        let parts = match source {
+            Source::Path(path) => of_path(path)?,
+            Source::Jail(jail) => match layers::parts(source, tell)? {
+                Some(parts) => {
+                    let all = parts.lower.iter().chain(&parts.written);
+                    let opened = all.map(|path| part(path, true));
+                    let opened = opened.collect::<Result<_, _>>()?;
+                    copied = Some(parts);
+                    opened
+                }
+                None => {
+                    let record = jail.record.as_ref().ok_or("its root is not known")?;
+                    vec![part(&record.root.path, false)?]
+                }
+            },
+        };
+        let config = match parts.first() {
+            None => None,
+            Some((path, lowest)) => match Built::of(&lowest.directory)? {
+                Some(built) => built.head.config,
+                None => config_of(path),
+            },
+        };
+        Ok(ToSave {
+            parts: parts.into_iter().map(|(_, part)| part).collect(),
+            config,
+            _copied: copied,
+        })
+    }
+}
+
+fn of_path(root: &Path) -> Result<Vec<(PathBuf, Part)>, String> {
     let about = |why: String| format!("{}: {why}", shown(root));
     let Some(file) = RootFile::find(root).map_err(about)? else {
         return Ok(vec![part(root, false)?]);
     };
     match file.contents() {
         // Any of them may be what was written on others.
-        Contents::Layers(layers) => layers
-            .directories()
-            .iter()
-            .map(|path| part(path, true))
-            .collect(),
+        Contents::Layers(layers) => {
+            refuse_own_root(&layers.lower).map_err(about)?;
+            let directories = layers.directories();
+            directories.iter().map(|path| part(path, true)).collect()
+        }
         Contents::Volume(_) => Err(about(
             "is an encrypted volume, and cannot be saved".to_owned(),
         )),
@@ -173,7 +221,7 @@ pub fn parts(root: &Path) -> Result<Vec<Part>, String> {
 /// # Errors
 ///
 /// A text that names the path, and what is in the way.
-fn part(path: &Path, is_upper: bool) -> Result<Part, String> {
+fn part(path: &Path, is_upper: bool) -> Result<(PathBuf, Part), String> {
     let failed = |why: String| format!("{}: {why}", shown(path));
     let found = trusted_path::open(path).map_err(|refusal| failed(refusal.describe()))?;
     let read = File::open(format!("/proc/self/fd/{}", found.as_raw_fd()));
@@ -181,10 +229,11 @@ fn part(path: &Path, is_upper: bool) -> Result<Part, String> {
     if !read.metadata().is_ok_and(|found| found.is_dir()) {
         return Err(failed("is not a directory".to_owned()));
     }
-    Ok(Part {
+    let part = Part {
         directory: read.into(),
         is_upper,
-    })
+    };
+    Ok((path.to_owned(), part))
 }
 
 /// The directory that something is to be made in, where it can be opened: what a jail may write to does

@@ -3,7 +3,7 @@
 //! `jaula clone` and `jaula snapshot`: new roots from what is there.
 
 use std::io::{stderr, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -48,7 +48,7 @@ impl Derive {
     /// Makes it.
     pub fn run(self, kind: Kind) -> Result<u8, Failure> {
         privilege::require().map_err(Failure::failed)?;
-        let source = self.source()?;
+        let source = source(&self.source)?;
         let mut progress = Progress::new(self.quiet);
         let mut tell = |bytes| progress.tell(bytes);
         let derived = match kind {
@@ -62,24 +62,28 @@ impl Derive {
         }
         Ok(0)
     }
+}
 
-    fn source(&self) -> Result<Source, Failure> {
-        let path = || Ok(Source::Path(self.source.clone()));
-        let text = self.source.to_str().filter(|text| !text.contains('/'));
-        let Some(id) = text.and_then(|text| text.parse::<JailId>().ok()) else {
-            return path();
-        };
-        match (
-            Admin::open()?.find(&id),
-            self.source.symlink_metadata().is_ok(),
-        ) {
-            (Ok(_), true) => Err(Failure::failed(format!(
-                "{id}: is a jail, and there is something of that name here; that is ./{id}"
-            ))),
-            (Ok(jail), false) => Ok(Source::Jail(jail.into())),
-            (Err(JailsError::NoSuchJail(_)), true) => path(),
-            (Err(error), _) => Err(error.into()),
-        }
+/// What somebody means by the name of a jail, its number, or a path.
+pub(super) fn source(given: &Path) -> Result<Source, Failure> {
+    let path = || Ok(Source::Path(given.to_owned()));
+    let text = given.to_str().filter(|text| !text.contains('/'));
+    let Some(id) = text.and_then(|text| text.parse::<JailId>().ok()) else {
+        return path();
+    };
+    let is_there = given.symlink_metadata().is_ok();
+    let admin = match Admin::open() {
+        // Where there are no jails it is a path.
+        Err(_) if is_there => return path(),
+        admin => admin?,
+    };
+    match (admin.find(&id), is_there) {
+        (Ok(_), true) => Err(Failure::failed(format!(
+            "{id}: is a jail, and there is something of that name here; that is ./{id}"
+        ))),
+        (Ok(jail), false) => Ok(Source::Jail(jail.into())),
+        (Err(JailsError::NoSuchJail(_)), true) => path(),
+        (Err(error), _) => Err(error.into()),
     }
 }
 

@@ -38,7 +38,7 @@ pub enum Rootfs {
     /// One in ~/.config/jaula/templates comes before one of the same name in /etc/jaula/templates, and
     /// that before one that is built in.
     List(list::List),
-    /// Save a root directory as an image that podman, skopeo and others load
+    /// Save a root, or that of a jail, as an image that podman, skopeo and others load
     ///
     /// The same root makes the same bytes. What was built from an image keeps what that says about running
     /// it, where the options say nothing else. Only root can read what is saved.

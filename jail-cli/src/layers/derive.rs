@@ -23,6 +23,10 @@ use crate::state::Record;
 use crate::text::shown;
 use crate::trusted_path;
 
+/// What a snapshot has copied, in a directory that root alone may enter: its top has the owner and the mode that the
+/// jail has given it, and there can be programs in it that would do as root what users of the host want.
+const LAYER: &str = "layer";
+
 /// What something is derived from.
 #[derive(Clone, Debug)]
 pub enum Source {
@@ -47,6 +51,20 @@ struct Taken {
     lower: Vec<PathBuf>,
     /// What it has beyond these.
     written: Option<Written>,
+    /// Keeps those of the layers that are in the cache from being removed.
+    _held: Vec<OwnedFd>,
+}
+
+impl Taken {
+    fn new(lower: Vec<PathBuf>, written: Option<Written>) -> Result<Self, String> {
+        let held = lower.iter().map(|layer| store::hold(layer));
+        let held = held.collect::<Result<Vec<_>, _>>()?;
+        Ok(Taken {
+            lower,
+            written,
+            _held: held.into_iter().flatten().collect(),
+        })
+    }
 }
 
 /// What is written in a source, among all else that it has.
@@ -64,16 +82,10 @@ struct Written {
 ///
 /// A text that says what is in the way; nothing is made then.
 pub fn clone(source: &Source, new: &Path, tell: &mut dyn FnMut(u64)) -> Result<Derived, String> {
-    let taken = match source.take()? {
-        Taken {
-            lower,
-            written: Some(written),
-        } if lower.is_empty() => Taken {
-            lower: vec![written.directory_to_share()?],
-            written: None,
-        },
-        taken => taken,
-    };
+    let mut taken = source.take()?;
+    if let (true, Some(written)) = (taken.lower.is_empty(), &taken.written) {
+        taken = Taken::new(vec![written.directory_to_share()?], None)?;
+    }
     let about = |why: String| format!("{}: {why}", shown(new));
     let making = Making::begin(new, "upper").map_err(about)?;
     let copied = taken.written.as_ref().map(|written| {
@@ -116,11 +128,13 @@ pub fn snapshot(source: &Source, new: &Path, tell: &mut dyn FnMut(u64)) -> Resul
     let taken = source.take()?;
     let making = Making::begin(new, "layer").map_err(about)?;
     let copied = taken.written.as_ref().map(|written| {
-        let layer = making.make_directory()?;
+        let layer = making.make_directory()?.join(LAYER);
+        let made = fs::DirBuilder::new().mode(0o700).create(&layer);
+        made.map_err(|error| error.to_string())?;
         written.copy(&taken.lower, &layer, tell)
     });
     let copied = copied.transpose().map_err(about)?;
-    let layer = copied.map(|_| PathBuf::from(making.directory_name()));
+    let layer = copied.map(|_| Path::new(making.directory_name()).join(LAYER));
     let lower: Vec<PathBuf> = layer.into_iter().chain(taken.lower.clone()).collect();
     let text = RootFile::text(&lower, None).map_err(about)?;
     commit(making, &taken.lower, new, &text).map_err(about)?;
@@ -137,6 +151,23 @@ pub struct Parts {
     /// What it has beyond these, copied, with such notes; gone when this is.
     pub written: Option<PathBuf>,
     _making: Option<Making>,
+    _held: Vec<OwnedFd>,
+}
+
+/// What is closed to the users of the machine is covered anew for each jail, and would not be in an image.
+///
+/// # Errors
+///
+/// Where one of the layers is the machine's own root.
+pub fn refuse_own_root(lower: &[PathBuf]) -> Result<(), String> {
+    let is_own = |path: &PathBuf| open(path).is_ok_and(|layer| host::is_own_root(&layer));
+    match lower.iter().any(is_own) {
+        true => Err(
+            "is made of the machine's own root, with all that is closed to its users: that is not saved"
+                .into(),
+        ),
+        false => Ok(()),
+    }
 }
 
 /// Takes the parts of a root of layers as it is now; `None` where `source` is one directory. `tell` is told
@@ -152,10 +183,12 @@ pub fn parts(source: &Source, tell: &mut dyn FnMut(u64)) -> Result<Option<Parts>
     if taken.lower.is_empty() {
         return Ok(None);
     }
+    refuse_own_root(&taken.lower)?;
     let mut parts = Parts {
         lower: Vec::new(),
         written: None,
         _making: None,
+        _held: std::mem::take(&mut taken._held),
     };
     if let Some(written) = &taken.written {
         // Nobody but root gets there, and what is left is seen to by the next.
@@ -201,13 +234,11 @@ impl Source {
 
 /// A directory is all its own; whether it can be shared is for who wants to.
 fn of_directory(root: Root) -> Result<Taken, String> {
-    Ok(Taken {
-        lower: Vec::new(),
-        written: Some(Written {
-            all: root,
-            ids: None,
-        }),
-    })
+    let written = Written {
+        all: root,
+        ids: None,
+    };
+    Taken::new(Vec::new(), Some(written))
 }
 
 fn of_contents(contents: Contents, path: &Path, but: But) -> Result<Taken, String> {
@@ -215,6 +246,15 @@ fn of_contents(contents: Contents, path: &Path, but: But) -> Result<Taken, Strin
         return Err(ENCRYPTED.into());
     };
     let lower = layers_of(layers)?;
+    if let Some(jail) = layers
+        .upper
+        .as_deref()
+        .and_then(|upper| upper::has(upper, but))
+    {
+        return Err(format!(
+            "jail {jail} is using it, and has what was written there: name the jail in its place"
+        ));
+    }
     let is_there = |path: &Path| path.join(UPPER).symlink_metadata().is_ok();
     let written = match layers.upper.as_deref().is_some_and(is_there) {
         false => None,
@@ -223,7 +263,7 @@ fn of_contents(contents: Contents, path: &Path, but: But) -> Result<Taken, Strin
             ids: None,
         }),
     };
-    Ok(Taken { lower, written })
+    Taken::new(lower, written)
 }
 
 fn of_jail(jail: &Jail, record: &Record) -> Result<Taken, String> {
@@ -239,10 +279,11 @@ fn of_jail(jail: &Jail, record: &Record) -> Result<Taken, String> {
         _ => None,
     };
     match root_in_jail_alone(number, record)? {
-        Some(all) => Ok(Taken {
-            lower: layers_of(layers)?,
-            written: Some(Written { all, ids }),
-        }),
+        Some(all) => Taken::new(layers_of(layers)?, Some(Written { all, ids })),
+        None if contents.is_thrown_away() => Err(
+            "no process of it is left, and what was written to its root has gone with the last"
+                .into(),
+        ),
         None => of_contents(contents.clone(), &record.root.path, But(Some(number))),
     }
 }
@@ -250,7 +291,8 @@ fn of_jail(jail: &Jail, record: &Record) -> Result<Taken, String> {
 /// The layers that can be shared.
 fn layers_of(layers: &Layers) -> Result<Vec<PathBuf>, String> {
     let lower = real(&layers.lower)?;
-    match lower.iter().any(|path| path == Path::new("/")) && !host::Mounts::now()?.taken.is_empty() {
+    match lower.iter().any(|path| path == Path::new("/")) && !host::Mounts::now()?.taken.is_empty()
+    {
         true => Err(
             "is made of the machine's own root, which lies on several file systems: of these \
              nothing can be taken to another root"

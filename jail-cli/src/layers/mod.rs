@@ -31,7 +31,7 @@ use crate::state::bytes;
 use crate::text::shown;
 use crate::trusted_path;
 pub(crate) use apart::{alone, in_child};
-pub use derive::{clone, parts, snapshot, Derived, Parts, Source};
+pub use derive::{clone, parts, refuse_own_root, snapshot, Derived, Parts, Source};
 pub use file::RootFile;
 pub use overlay::knows_overlay;
 use upper::Upper;

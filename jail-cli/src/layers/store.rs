@@ -16,7 +16,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use jaula_rootfs::image::{
-    About, Cache, Config, ImageError, Limits, Platform, Pull, Reference, Root, CACHE,
+    About, Cache, Config, ImageError, Limits, Platform, Pull, Reference, Root, ABOUT, CACHE,
 };
 use jaula_rootfs::{build_and_tell, fingerprint, Options, Settings};
 use rustix::fs::{flock, FlockOperation};
@@ -168,6 +168,12 @@ fn hold_entry(entry: &Path) -> Result<Option<OwnedFd>, String> {
         (Ok(held), Ok(there)) if held.ino() == there.ino() => Ok(Some(lock.into())),
         _ => Ok(None),
     }
+}
+
+/// What an image says about running it, of which a layer in the cache was made.
+pub fn config_of(layer: &Path) -> Option<Config> {
+    let about = fs::read(entry_of(layer)?.join(ABOUT)).ok()?;
+    serde_json::from_slice::<About>(&about).ok()?.config
 }
 
 /// Notes that a root file has these layers: those of them that are in the cache stay as long as it does.

@@ -189,6 +189,11 @@ fn mount_of(directory: &OwnedFd) -> Result<u64, String> {
         .map_err(|error| error.to_string())
 }
 
+/// The jail that has the upper at a path.
+pub(super) fn has(path: &Path, but: But) -> Option<String> {
+    user_of(stat(path).ok()?.into(), but)
+}
+
 /// The jail that is noted with it and that there is.
 fn user_of(upper: Identity, but: But) -> Option<String> {
     noted(|record| {

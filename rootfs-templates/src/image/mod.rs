@@ -28,7 +28,7 @@ mod select;
 mod source;
 mod unpack;
 
-pub use cache::{About, Cache, Kind, Listed, Pull, Root, CACHE};
+pub use cache::{About, Cache, Kind, Listed, Pull, Root, ABOUT, CACHE};
 pub use config::Config;
 pub use digest::{Digest, NotADigest};
 pub use error::ImageError;

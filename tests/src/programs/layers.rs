@@ -5,6 +5,7 @@
 mod derived;
 mod files;
 mod hostile;
+mod images;
 mod killed;
 mod own_root;
 mod running;
@@ -30,6 +31,7 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     running::add(&mut suite);
     derived::add(&mut suite);
     thrown_away::add(&mut suite);
+    images::add(&mut suite);
     own_root::add(&mut suite);
     hostile::add(&mut suite);
     killed::add(&mut suite);

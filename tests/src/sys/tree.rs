@@ -204,6 +204,23 @@ pub fn make_capable_of_chroot(path: impl AsRef<Path>) -> Result<()> {
     .map(drop)
 }
 
+/// `getxattr(2)`: an extended attribute of a file.
+pub fn attribute(path: impl AsRef<Path>, name: &str) -> Result<Vec<u8>> {
+    let (path, name) = (c_path(path)?, c_path(name)?);
+    let mut value = vec![0; 4096];
+    // SAFETY: the strings end with a null byte; the pointer and the size are those of the buffer.
+    let length = checked(unsafe {
+        libc::getxattr(
+            path.as_ptr(),
+            name.as_ptr(),
+            value.as_mut_ptr().cast(),
+            value.len(),
+        )
+    })?;
+    value.truncate(usize::try_from(length).map_err(|_| Errno::EINVAL)?);
+    Ok(value)
+}
+
 /// `setxattr(2)`: gives a file an extended attribute.
 pub fn set_attribute(path: impl AsRef<Path>, name: &str, value: &[u8]) -> Result<()> {
     let (path, name) = (c_path(path)?, c_path(name)?);

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! `jaula rootfs save`: an image of a root directory.
+//! `jaula rootfs save`: an image of a root.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use jaula::built::Built;
-use jaula::image::{destination, parts, save};
+use jaula::image::{destination, save, ToSave};
+use jaula::layers::Source;
+use jaula::privilege;
 use jaula::text::shown;
-use jaula_rootfs::image::{Compression, Config, Part, Platform, SaveOptions, Saved};
+use jaula_rootfs::image::{Compression, Config, Platform, SaveOptions, Saved};
 
 use super::progress::Bar;
+use crate::cli::derive::{source, Progress};
 use crate::cli::table::bytes;
 use crate::cli::Failure;
 
@@ -18,14 +20,18 @@ pub const EXAMPLES: &str = "\
 Examples:
   jaula rootfs save /srv/web web.tar --cmd /usr/sbin/nginx --cmd=-g --cmd='daemon off;'
   jaula rootfs save /srv/web oci-archive:web.tar:localhost/web:1 --compress zstd
+  jaula rootfs save web web.tar
   podman load -i web.tar";
 
 /// What is saved, where to, and what is said about running it.
 #[derive(Debug, Args)]
 pub struct Save {
-    /// Root to save, that no jail is writing to: a directory, or a root file, each of whose directories
-    /// becomes a layer
-    #[arg(value_name = "ROOT")]
+    /// Root to save: a directory, a root file, or the number or name of a jail
+    ///
+    /// Of a root file or a jail with a root of layers each becomes a layer of the image, and what was written
+    /// the topmost. A directory, and the upper of a root file, should not be written to meanwhile. What is
+    /// both a jail and a file here is the file as ./ROOT.
+    #[arg(value_name = "ROOT|JAIL", value_hint = clap::ValueHint::AnyPath)]
     root: PathBuf,
 
     /// Where to: a file, oci-archive:FILE[:TAG], or oci:DIR[:TAG] for a directory
@@ -99,11 +105,18 @@ fn variable(text: &str) -> Result<String, String> {
 impl Save {
     /// Saves it, and returns the exit status.
     pub fn run(self) -> Result<u8, Failure> {
-        let parts = parts(&self.root).map_err(Failure::failed)?;
+        let source = source(&self.root)?;
+        if let Source::Jail(_) = source {
+            privilege::require().map_err(Failure::failed)?;
+        }
         let (target, quiet) = (self.image.0.clone(), self.quiet);
-        let options = self.options(parts.first())?;
+        let mut copying = Progress::new(quiet);
+        let opened = ToSave::open(&source, &mut |bytes| copying.tell(bytes));
+        copying.clear();
+        let mut root = opened.map_err(Failure::failed)?;
+        let options = self.options(root.config.take().unwrap_or_default());
         let mut bar = Bar::new(quiet);
-        let saved = save(&parts, &target, options, &mut |at| {
+        let saved = save(&root.parts, &target, options, &mut |at| {
             bar.show(jaula_rootfs::Progress {
                 path: &format!("{} files", at.files),
                 done: at.bytes,
@@ -118,14 +131,9 @@ impl Save {
         Ok(0)
     }
 
-    fn options(self, lowest: Option<&Part>) -> Result<SaveOptions, Failure> {
+    /// What it was made of says how it is run, where nothing else does.
+    fn options(self, noted: Config) -> SaveOptions {
         let (_, tag, layout) = self.image;
-        // What it was made of says how it is run, where nothing else does.
-        let noted = lowest.map(|part| Built::of(&part.directory)).transpose();
-        let noted = noted.map_err(Failure::failed)?.flatten();
-        let noted = noted
-            .and_then(|built| built.head.config)
-            .unwrap_or_default();
         let or = |given: Vec<String>, noted: Vec<String>| match given.is_empty() {
             true => noted,
             false => given,
@@ -144,7 +152,7 @@ impl Save {
             stop_signal: self.stop_signal.or(noted.stop_signal),
             volumes: or(self.volume, noted.volumes),
         };
-        Ok(SaveOptions {
+        SaveOptions {
             config,
             platform: self.platform.unwrap_or_else(Platform::of_this_machine),
             tag,
@@ -157,7 +165,7 @@ impl Save {
             layout,
             replace: self.force,
             above: None,
-        })
+        }
     }
 }
 

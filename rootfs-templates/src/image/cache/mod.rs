@@ -32,7 +32,7 @@ use super::reference::Reference;
 use super::source::Source;
 
 pub use clean::{Kind, Listed};
-pub use roots::{About, Root};
+pub use roots::{About, Root, ABOUT};
 
 /// Where it is, if nothing else is said.
 pub const CACHE: &str = "/var/cache/jaula";

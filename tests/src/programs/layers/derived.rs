@@ -3,24 +3,25 @@
 //! `jaula clone` and `jaula snapshot`.
 
 use super::{refused, sh, Case};
-use jaula_tests::ktap::Suite;
-use jaula_tests::{check, wait};
+use jaula_tests::ktap::{Context, Suite};
+use jaula_tests::sys::tree;
+use jaula_tests::{check, check_eq, wait};
 
-const WEB: (&str, &str) = (
+pub const WEB: (&str, &str) = (
     "web.root",
     "lower = ['/srv/layers/base']\nupper = 'web.upper'\n",
 );
-const AWAY: (&str, &str) = ("away.root", "lower = ['/srv/layers/base']\n");
+pub const AWAY: (&str, &str) = ("away.root", "lower = ['/srv/layers/base']\n");
 
 /// Changes of every kind.
-const CHANGES: &str = "echo new > /new; ln /new /again; rm /bin/vi; rm -r /etc; mkdir /etc; echo only > /etc/only; \
+pub const CHANGES: &str = "echo new > /new; ln /new /again; rm /bin/vi; rm -r /etc; mkdir /etc; echo only > /etc/only; \
                        echo root::0:0::/: > /etc/passwd; ln -s /new /link; mkdir -p /a/b; chown 7:8 /a; chmod 4711 /new; \
                        mkfifo /fifo";
 
 /// What is seen of them.
-const SEEN: &str = "cat /new /etc/only; ls /bin/vi /etc/group 2>/dev/null; readlink /link; \
+pub const SEEN: &str = "cat /new /etc/only; ls /bin/vi /etc/group 2>/dev/null; readlink /link; \
                     stat -c '%u %g' /a; stat -c '%a %h' /new; ls -d /a/b; test -p /fifo && echo fifo";
-const EXPECTED: &str = "new\nonly\n/new\n7 8\n4711 2\n/a/b\nfifo";
+pub const EXPECTED: &str = "new\nonly\n/new\n7 8\n4711 2\n/a/b\nfifo";
 
 pub fn add(suite: &mut Suite) {
     suite.case("clone: of a directory, nothing is copied", || {
@@ -88,6 +89,61 @@ pub fn add(suite: &mut Suite) {
         check!(!case.has("c.root"), "there is a clone");
         Ok(())
     });
+    suite.case("snapshot and clone: no user of the host gets at what a jail has left there", || {
+        let case = Case::new(&[WEB])?;
+        case.said("jaula -q -u 0 CASE/web.root -- sh -c 'echo x > /evil; chmod 4755 /evil; chown 1000 /; chmod 777 /'")?;
+        case.said("jaula snapshot CASE/web.root CASE/s.root; jaula clone CASE/web.root CASE/c.root")?;
+        case.says("stat -c '%a %u' CASE/s.layer CASE/c.upper", "700 0\n700 0")?;
+        // In a jail its top is as it was.
+        case.says("jaula -q -u 0 CASE/s.root -- stat -c '%a %u' / /evil", "777 1000\n4755 0")
+    });
+    suite.case(
+        "snapshot: lists of who may do what have the ids of the disk",
+        || {
+            let case = Case::new(&[WEB])?;
+            case.said("jaula -q -u 0 CASE/web.root -- sh -c 'echo x > /listed'")?;
+            let path = |at: &str| format!("{}/{at}/listed", case.0);
+            // Its owner, user 5, its group, the mask, and others.
+            let entries = [
+                (0x01_u16, 6_u16, u32::MAX),
+                (0x02, 6, 5),
+                (0x04, 4, u32::MAX),
+                (0x10, 6, u32::MAX),
+                (0x20, 4, u32::MAX),
+            ];
+            let mut list = 2_u32.to_le_bytes().to_vec();
+            for (tag, mode, id) in entries {
+                list.extend(
+                    tag.to_le_bytes()
+                        .into_iter()
+                        .chain(mode.to_le_bytes())
+                        .chain(id.to_le_bytes()),
+                );
+            }
+            const NAME: &str = "system.posix_acl_access";
+            tree::set_attribute(path("web.upper/upper"), NAME, &list).context("the list")?;
+            case.said("jaula run -q -d -u 0 --ids auto -n one CASE/web.root -- sleep 1000")?;
+            case.said("jaula snapshot one CASE/s.root")?;
+            check_eq!(
+                tree::attribute(path("s.layer/layer"), NAME).context("its copy")?,
+                list,
+                "the list in the copy"
+            );
+            Ok(())
+        },
+    );
+    suite.case(
+        "clone: a root file that a jail is using gives way to the jail",
+        || {
+            let case = Case::new(&[WEB])?;
+            case.said("jaula run -q -d -n one CASE/web.root -- sleep 1000")?;
+            for command in ["clone", "snapshot"] {
+                let command = format!("jaula {command} CASE/web.root CASE/n.root");
+                case.refused(&command, &["jail", "(one)", "name the jail"])?;
+            }
+            Ok(())
+        },
+    );
     suite.case("what is there already is left alone", || {
         let case = Case::new(&[WEB])?;
         case.said("touch CASE/a.root; mkdir CASE/b.layer")?;
