@@ -137,6 +137,11 @@ impl<R: Input> LayerReader<R> {
                     }
                 }
                 EntryType::XGlobalHeader => {
+                    if !before.is_nothing() {
+                        let reason =
+                            "a global header of pax stands between an entry and what belongs to it";
+                        return Err(refused(reason));
+                    }
                     let bytes = self
                         .announced(size, &mut before)
                         .map_err(ImageError::io(place()))?;
@@ -186,17 +191,19 @@ impl<R: Input> LayerReader<R> {
 
     fn entry(&mut self, header: &Header, size: u64, before: Before) -> Result<Entry, ImageError> {
         let records = before.records.unwrap_or_default();
-        let name = records.path().map(<[u8]>::to_vec);
-        let name = name
-            .or(before.long_name)
-            .unwrap_or_else(|| header.path_bytes().into_owned());
+        let two_names = |name: &[u8]| {
+            let reason = "has two names, and is one thing for some readers and another for others";
+            ImageError::new(shown(name), reason)
+        };
+        let name = one_of(records.path(), before.long_name).map_err(two_names)?;
+        let name = name.unwrap_or_else(|| name::of(header));
         let name = match records.sparse_name() {
             Some(real) => real.to_vec(),
             None => name,
         };
         let place = shown(&name);
         let refused = |reason: &str| ImageError::new(&place, reason);
-        let link = records.link_path().map(<[u8]>::to_vec).or(before.long_link);
+        let link = one_of(records.link_path(), before.long_link).map_err(|_| two_names(&name))?;
         let link = link.or_else(|| header.link_name_bytes().map(|bytes| bytes.into_owned()));
         let kind = Kind::of(header, &name, link.unwrap_or_default());
         let stored = match records.size().map_err(refused)? {
@@ -329,6 +336,16 @@ impl<R: Input> LayerReader<R> {
         self.input.skip(count)?;
         self.position = self.position.saturating_add(count);
         Ok(())
+    }
+}
+
+/// What a record of pax says, or GNU tar's way to say it: some readers would take the one, and some the
+/// other.
+fn one_of(pax: Option<&[u8]>, gnu: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, &[u8]> {
+    match (pax, gnu) {
+        (Some(pax), Some(gnu)) if pax != gnu => Err(pax),
+        (Some(pax), _) => Ok(Some(pax.to_vec())),
+        (None, gnu) => Ok(gnu),
     }
 }
 

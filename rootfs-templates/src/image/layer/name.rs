@@ -6,7 +6,29 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use tar::Header;
+
 use crate::image::limits::Limits;
+
+/// The name in a header. Its first part has a field of its own, whatever version of the format the header
+/// says that it is of; star has two times at the end of that.
+pub(super) fn of(header: &Header) -> Vec<u8> {
+    let bytes = header.as_bytes();
+    let field = |from: usize, length: usize| {
+        let field = &bytes[from..from + length];
+        field.split(|byte| *byte == 0).next().unwrap_or_default()
+    };
+    let name = field(0, 100);
+    let first = match (&bytes[257..263] == b"ustar\0", &bytes[508..] == b"tar\0") {
+        (true, false) => field(345, 155),
+        (true, true) => field(345, 131),
+        (false, _) => b"",
+    };
+    match first.is_empty() {
+        true => name.to_vec(),
+        false => [first, b"/", name].concat(),
+    }
+}
 
 /// Where `name` is, from the root: components that are names, and none for the root itself.
 ///

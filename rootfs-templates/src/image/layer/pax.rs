@@ -4,10 +4,15 @@
 //!
 //! A value may have any byte in it, a line break too: it goes as far as its record says.
 
+use std::collections::BTreeMap;
+
 use super::entry::Time;
 
 /// What begins the name of a record with an extended attribute.
 pub const XATTR: &[u8] = b"SCHILY.xattr.";
+
+/// Bytes of the names of all extended attributes of a file, as the kernel lists them.
+const XATTR_NAMES: usize = 64 << 10;
 
 /// What begins those about the holes of a file.
 const SPARSE: &[u8] = b"GNU.sparse.";
@@ -138,7 +143,8 @@ impl Records {
 
     /// Extended attributes, by name.
     pub fn xattrs(&self, longest: usize) -> Result<Pairs, &'static str> {
-        let mut xattrs: Pairs = Vec::new();
+        let mut xattrs = BTreeMap::new();
+        let mut sum = 0;
         for (name, value) in &self.0 {
             let Some(name) = name.strip_prefix(XATTR) else {
                 continue;
@@ -149,10 +155,14 @@ impl Records {
             if value.len() > longest {
                 return Err("has a larger extended attribute than is allowed");
             }
-            xattrs.retain(|(before, _)| before != name);
-            xattrs.push((name.to_vec(), value.clone()));
+            // Each ends with a zero byte in the kernel's list.
+            sum += name.len() + 1;
+            if sum > XATTR_NAMES {
+                return Err("has more extended attributes than a file can have");
+            }
+            xattrs.insert(name.to_vec(), value.clone());
         }
-        Ok(xattrs)
+        Ok(xattrs.into_iter().collect())
     }
 
     /// An empty value is as good as none.

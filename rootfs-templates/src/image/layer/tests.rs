@@ -164,6 +164,77 @@ fn a_global_header_changes_nothing() {
 }
 
 #[test]
+fn nothing_has_one_name_for_some_readers_and_another_for_others() {
+    let twice = |name: &[u8]| {
+        Tar::default()
+            .before(EntryType::GNULongName, name)
+            .pax(&[("path", b"a")])
+            .file("x", "")
+    };
+    assert_eq!(all(&twice(b"a\0").end()).expect("entries")[0].0.name, b"a");
+    assert!(refused(twice(b"b\0")).contains("two names"));
+    let linked = |name: &[u8]| {
+        Tar::default()
+            .before(EntryType::GNULongLink, name)
+            .pax(&[("linkpath", b"a")])
+            .symlink("x", "y")
+    };
+    assert_eq!(all(&linked(b"a\0").end()).expect("entries").len(), 1);
+    assert!(refused(linked(b"b\0")).contains("two names"));
+    // Some forget what stood before a global header.
+    let global = Tar::default()
+        .pax(&[("path", b"a")])
+        .before(EntryType::XGlobalHeader, b"19 comment=1234567\n")
+        .file("x", "");
+    assert!(refused(global).contains("a global header of pax"));
+    // The rest of a name counts whatever version of the format it says.
+    for (version, end, expected) in [
+        (&b"00"[..], &b""[..], &b"etc/x"[..]),
+        (b"\0\0", b"", b"etc/x"),
+        (b" \0", b"", b"x"),
+        (b"00", b"tar\0", b"etc/x"),
+    ] {
+        let mut header = Tar::header(EntryType::Regular, b"x", 0);
+        let bytes = header.as_mut_bytes();
+        bytes[257..263].copy_from_slice(if version == b" \0" {
+            b"ustar "
+        } else {
+            b"ustar\0"
+        });
+        bytes[263..265].copy_from_slice(version);
+        bytes[345..348].copy_from_slice(b"etc");
+        bytes[508..508 + end.len()].copy_from_slice(end);
+        let tar = Tar::default().add(header, b"").end();
+        assert_eq!(all(&tar).expect("entries")[0].0.name, expected);
+    }
+}
+
+#[test]
+fn attributes_without_end_take_no_time() {
+    let names: Vec<String> = (0..30_000)
+        .map(|index| format!("SCHILY.xattr.user.{index}"))
+        .collect();
+    let records: Vec<(&str, &[u8])> = names.iter().map(|name| (&name[..], &b""[..])).collect();
+    let begun = std::time::Instant::now();
+    let tar = Tar::default().pax(&records).file("x", "");
+    assert!(refused(tar).contains("more extended attributes"));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(2));
+    // Of two with one name the last.
+    let tar = Tar::default()
+        .pax(&[
+            ("SCHILY.xattr.user.a", b"1"),
+            ("SCHILY.xattr.user.b", b"2"),
+            ("SCHILY.xattr.user.a", b"3"),
+        ])
+        .file("x", "");
+    let expected = [
+        (b"user.a".to_vec(), b"3".to_vec()),
+        (b"user.b".to_vec(), b"2".to_vec()),
+    ];
+    assert_eq!(all(&tar.end()).expect("entries")[0].0.xattrs, expected);
+}
+
+#[test]
 fn what_is_no_archive_is_told() {
     assert_eq!(all(b"").expect("nothing").len(), 0);
     assert_eq!(all(&[0; 512]).expect("nothing").len(), 0);
