@@ -12,7 +12,7 @@ use super::blob::Blob;
 use super::decompress::Decompressed;
 use super::error::{name as shown, ImageError};
 use super::layer::{inside, Kind, LayerReader, Sought};
-use super::limits::Limits;
+use super::limits::{Budget, Limits};
 
 /// Files of an archive, by name.
 #[derive(Debug)]
@@ -31,6 +31,9 @@ enum Found {
     Link(PathBuf),
 }
 
+/// What says what is in an archive, and has no other name.
+const DOCUMENTS: [&str; 3] = ["index.json", "oci-layout", "manifest.json"];
+
 /// How many links lead from one to another at most.
 const MOST_LINKS: usize = 8;
 
@@ -42,16 +45,11 @@ impl Archive {
         let input = Sought::new(again).map_err(ImageError::io("the archive"))?;
         let mut reader = LayerReader::new(input, limits);
         let mut files = HashMap::new();
-        let mut count = 0;
+        let mut budget = Budget::new("archive", limits);
         while let Some(entry) = reader.next_entry()? {
-            count += 1;
-            if count > limits.entries {
-                let reason = format!(
-                    "is one more than the {} entries that are allowed",
-                    limits.entries
-                );
-                return Err(ImageError::new(shown(&entry.name), reason));
-            }
+            budget
+                .entry(&entry.name)
+                .map_err(|reason| ImageError::new(shown(&entry.name), reason))?;
             // What has another name than those that are looked for is passed over, whatever it is.
             let Ok(path) = inside(&entry.name, limits) else {
                 continue;
@@ -71,7 +69,12 @@ impl Archive {
                 },
                 _ => continue,
             };
-            files.insert(path, found);
+            // Of other files a digest says which is meant.
+            let is_only = DOCUMENTS.iter().any(|name| path == Path::new(name));
+            if files.insert(path, found).is_some() && is_only {
+                let reason = "is there twice, and one reader would take the one, another the other";
+                return Err(ImageError::new(shown(&entry.name), reason));
+            }
         }
         Ok(Archive {
             file: Arc::new(file),

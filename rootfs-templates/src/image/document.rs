@@ -80,6 +80,8 @@ struct Either {
     layers: Option<Vec<Descriptor>>,
     #[serde(default)]
     fs_layers: Option<IgnoredAny>,
+    #[serde(default)]
+    rootfs: Option<IgnoredAny>,
 }
 
 /// What it turned out to be.
@@ -108,6 +110,9 @@ impl Document {
                 "is a manifest of schema 1, which is not read any more; convert it (skopeo copy)";
             return refused(reason.to_owned());
         }
+        if read.rootfs.is_some() {
+            return refused(BOTH.to_owned());
+        }
         let said = if own.is_empty() { announced } else { own };
         match (read.manifests, read.config, read.layers) {
             (Some(manifests), None, None) if ["", INDEX, DOCKER_LIST].contains(&said) => {
@@ -124,6 +129,9 @@ impl Document {
     }
 }
 
+/// An image is called by the digest of either, and would be two images by one name.
+const BOTH: &str = "is both a configuration and a manifest";
+
 /// The configuration of an image.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct ConfigFile {
@@ -134,6 +142,21 @@ pub struct ConfigFile {
     #[serde(default)]
     pub config: Option<RunConfig>,
     pub rootfs: RootFs,
+    #[serde(default, skip_serializing)]
+    pub layers: Option<IgnoredAny>,
+    #[serde(default, skip_serializing)]
+    pub manifests: Option<IgnoredAny>,
+}
+
+impl ConfigFile {
+    /// Reads one.
+    pub fn parse(place: &str, bytes: &[u8]) -> Result<Self, ImageError> {
+        let read: ConfigFile = parse(place, bytes)?;
+        match read.layers.is_some() || read.manifests.is_some() {
+            true => Err(ImageError::new(place, BOTH)),
+            false => Ok(read),
+        }
+    }
 }
 
 /// What is to be run, and how.

@@ -139,12 +139,25 @@ pub fn config(layers: &[Stored]) -> serde_json::Value {
 
 /// A manifest of these layers in `layout`, and its descriptor.
 pub fn manifest(layout: &Path, layers: &[Stored]) -> serde_json::Value {
+    manifest_with(layout, layers, &|_| {})
+}
+
+/// The same, where the descriptors of the layers are changed.
+pub fn manifest_with(
+    layout: &Path,
+    layers: &[Stored],
+    change: &dyn Fn(&mut serde_json::Value),
+) -> serde_json::Value {
     let config = config(layers).to_string();
     let config = blob(layout, super::document::CONFIG, config.as_bytes());
     let kind = "application/vnd.oci.image.layer.v1.tar+gzip";
     let layers: Vec<_> = layers
         .iter()
-        .map(|layer| blob(layout, kind, &layer.bytes))
+        .map(|layer| {
+            let mut descriptor = blob(layout, kind, &layer.bytes);
+            change(&mut descriptor);
+            descriptor
+        })
         .collect();
     let manifest = serde_json::json!({"schemaVersion": 2, "config": config, "layers": layers});
     blob(
@@ -165,6 +178,11 @@ pub fn index(layout: &Path, entries: &[serde_json::Value]) {
 
 /// Makes `layout` one with an image of these layers.
 pub fn layout(layout: &Path, layers: &[Stored]) {
-    let manifest = manifest(layout, layers);
+    layout_with(layout, layers, &|_| {});
+}
+
+/// The same, where the descriptors of the layers are changed.
+pub fn layout_with(layout: &Path, layers: &[Stored], change: &dyn Fn(&mut serde_json::Value)) {
+    let manifest = manifest_with(layout, layers, change);
     index(layout, &[manifest]);
 }

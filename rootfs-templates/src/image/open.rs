@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::blob::Blob;
 use super::config::Config;
 use super::digest::Digest;
-use super::document::{parse, ConfigFile, CONFIGS, LAYERS};
+use super::document::{ConfigFile, CONFIGS, LAYERS};
 use super::error::ImageError;
 use super::limits::Limits;
 use super::platform::Platform;
@@ -67,7 +67,9 @@ impl Image {
 
     /// Bytes of its layers as they are stored.
     pub fn stored(&self) -> u64 {
-        self.layers.iter().map(Layer::stored).sum()
+        // They are what descriptors say.
+        let sizes = self.layers.iter().map(Layer::stored);
+        sizes.fold(0, u64::saturating_add)
     }
 }
 
@@ -135,7 +137,7 @@ pub(crate) fn of_layout(
         return Err(ImageError::new(place, reason));
     }
     let config = source.document(&chosen.config, limits)?;
-    let config: ConfigFile = parse(&place, &config)?;
+    let config = ConfigFile::parse(&place, &config)?;
     for layer in &chosen.layers {
         let said = layer.media_type.as_str();
         let kind = said.split_once('+').map_or(said, |(kind, _)| kind);
@@ -180,7 +182,7 @@ fn of_saved(
         let reason = format!("its content is not what its name says: {digest} is there");
         return Err(ImageError::new(&saved.config, reason));
     }
-    let config: ConfigFile = parse(&saved.config, &bytes)?;
+    let config = ConfigFile::parse(&saved.config, &bytes)?;
     let contents = saved
         .layers
         .iter()

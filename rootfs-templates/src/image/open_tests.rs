@@ -205,6 +205,23 @@ fn documents_that_lie_are_refused() {
             "{digest}"
         );
     }
+    // What is one thing as a manifest, and another as a configuration.
+    let mut both = made::config(&[layer("1")]);
+    both["layers"] = json!([]);
+    let both = made::blob(&layout, CONFIG, both.to_string().as_bytes());
+    let text = json!({"config": both, "layers": [made::blob(&layout, "", &layer("1").bytes)]});
+    let text = text.to_string();
+    made::index(&layout, &[made::blob(&layout, MANIFEST, text.as_bytes())]);
+    assert!(place
+        .refused("oci:DIR/layout")
+        .contains("both a configuration and a manifest"));
+    let mut both: Value = serde_json::from_str(&text).expect("JSON");
+    both["rootfs"] = json!({"type": "layers", "diff_ids": []});
+    let both = made::blob(&layout, MANIFEST, both.to_string().as_bytes());
+    made::index(&layout, &[both]);
+    assert!(place
+        .refused("oci:DIR/layout")
+        .contains("both a configuration and a manifest"));
     // What is there is no image of a system.
     let chart = made::blob(&layout, "application/vnd.cncf.helm.config.v1+json", b"{}");
     let chart = json!({"config": chart, "layers": []}).to_string();
@@ -305,6 +322,39 @@ fn what_docker_saves_is_read() {
         .contains("not what its name says"));
     fs::write(place.path("image.tar"), saved(&config, Some("loop"))).expect("written");
     assert!(place.refused("DIR/image.tar").contains("too many links"));
+}
+
+#[test]
+fn what_names_an_image_is_there_once() {
+    let place = Place::new();
+    let config = made::config(&[]);
+    for name in ["index.json", "oci-layout", "manifest.json"] {
+        let mut tar = saved(&config, None);
+        tar.truncate(tar.len() - 1024);
+        let tar = Tar(tar).file(name, "[]").file(&format!("./{name}"), "[]");
+        fs::write(place.path("image.tar"), tar.end()).expect("written");
+        let error = place.refused("DIR/image.tar");
+        assert!(error.contains(name) && error.contains("twice"), "{error}");
+    }
+}
+
+#[test]
+fn names_in_an_archive_do_not_fill_the_memory() {
+    let place = Place::new();
+    let limits = Limits {
+        names: 10_000,
+        ..Limits::default()
+    };
+    let long = "a".repeat(200);
+    let tar = (0..60).fold(Tar::default(), |tar, index| {
+        let path = format!("{long}{index}");
+        tar.pax(&[("path", path.as_bytes())]).file("x", "")
+    });
+    let image = place.path("image.tar");
+    fs::write(&image, tar.end()).expect("written");
+    let error = open(&Reference::Path(image), &limits).expect_err("refused");
+    let error = error.to_string();
+    assert!(error.contains("the names in the archive"), "{error}");
 }
 
 #[test]

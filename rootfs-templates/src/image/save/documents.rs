@@ -52,6 +52,7 @@ impl Described {
                 kind: "layers".to_owned(),
                 diff_ids: self.diff_ids,
             },
+            ..ConfigFile::default()
         };
         let failed = |error| ImageError::new("the configuration", error);
         let mut config = serde_json::to_value(config).map_err(failed)?;

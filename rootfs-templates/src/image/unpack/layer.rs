@@ -42,11 +42,10 @@ pub fn all(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Summary, ImageError> {
     let mut unpacked = Unpacked {
-        tree: Tree::new(root)?,
+        tree: Tree::new(root, &image.limits)?,
         limits: image.limits,
         without_devices,
         summary: Summary::default(),
-        entries: 0,
         content: 0,
         streamed: 0,
         buffer: vec![0; BUFFER],
@@ -84,8 +83,6 @@ struct Unpacked {
     limits: Limits,
     without_devices: bool,
     summary: Summary,
-    /// Entries of all layers.
-    entries: u64,
     /// Bytes in the files of all layers, holes among them.
     content: u64,
     /// Bytes of all layers as tar files.
@@ -131,14 +128,9 @@ impl Unpacked {
     ) -> Result<(), ImageError> {
         step();
         let refused = |reason: &str| ImageError::new(shown(&entry.name), reason);
-        self.entries += 1;
-        if self.entries > self.limits.entries {
-            let reason = format!(
-                "is one more than the {} entries that are allowed",
-                self.limits.entries
-            );
-            return Err(refused(&reason));
-        }
+        self.tree
+            .count(&entry.name)
+            .map_err(|reason| refused(&reason))?;
         let path = inside(&entry.name, &self.limits).map_err(refused)?;
         if self.taken_away(&path).map_err(|reason| match reason {
             Refused::Name => refused("takes away what has no name of its own"),

@@ -42,6 +42,17 @@ impl Placed {
         }
     }
 
+    /// Adds `path` alone, where neither it nor a directory that it is in has been; false where one has.
+    pub fn add_below_none(&mut self, path: &Path) -> bool {
+        if path.ancestors().any(|path| self.has(path)) {
+            return false;
+        }
+        if let Some(paths) = &mut self.paths {
+            paths.insert(self.key.hash_one(path.as_os_str()));
+        }
+        true
+    }
+
     pub fn has(&self, path: &Path) -> bool {
         let hash = || self.key.hash_one(path.as_os_str());
         self.paths

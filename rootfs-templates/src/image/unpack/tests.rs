@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{symlink, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use flate2::write::GzEncoder;
 use tar::EntryType;
 use tempfile::TempDir;
 
@@ -387,18 +389,6 @@ fn nodes_of_devices_can_be_left_out() {
 #[test]
 fn what_is_too_much_is_refused() {
     let Some(place) = Place::new() else { return };
-    // Two gigabytes of zeros, in two megabytes.
-    let zeros = Tar::header(EntryType::Regular, b"zeros", 2 << 30);
-    let mut tar = Tar::default().add(zeros, b"").0;
-    let head = tar.len();
-    tar.resize(head + (300 << 20), 0);
-    let stored = Stored::gzip(&tar);
-    let error = place.unpack(&[stored], &limits()).expect_err("refused");
-    assert!(
-        error.contains("zeros: ") && error.contains("200 times"),
-        "{error}"
-    );
-    place.is_untouched();
     // What is said to be there takes no room.
     let mut header = Tar::header(EntryType::GNUSparse, b"holes", 0);
     let gnu = header.as_gnu_mut().expect("GNU's");
@@ -447,6 +437,152 @@ fn what_is_too_much_is_refused() {
     assert!(place
         .refused(vec![xattr], &limits())
         .contains("x: has a larger extended attribute"));
+}
+
+/// A file of two gigabytes of zeros, in two megabytes.
+fn zeros() -> Stored {
+    const SIZE: u64 = 2 << 30;
+    const PART: usize = 16 << 20;
+    let head = Tar::header(EntryType::Regular, b"zeros", SIZE);
+    let head = Tar::default().add(head, b"").0;
+    let part = vec![0; PART];
+    let zip = |bytes: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(bytes).expect("written");
+        encoder.finish().expect("written")
+    };
+    let (mut bytes, zipped) = (zip(&head), zip(&part));
+    let mut hasher = crate::image::digest::Hasher::default();
+    hasher.update(&head);
+    for _ in 0..SIZE / PART as u64 {
+        bytes.extend(&zipped);
+        hasher.update(&part);
+    }
+    bytes.extend(zip(&part[..1024]));
+    hasher.update(&part[..1024]);
+    Stored {
+        bytes,
+        diff_id: hasher.finish(),
+    }
+}
+
+#[test]
+fn two_gigabytes_of_zeros_are_refused_or_take_no_room() {
+    let Some(place) = Place::new() else { return };
+    let zeros = zeros();
+    assert!(zeros.bytes.len() < 4 << 20);
+    let refused = |limits: &Limits| {
+        let error = place.unpack(std::slice::from_ref(&zeros), limits);
+        place.is_untouched();
+        error.expect_err("refused")
+    };
+    let error = refused(&limits());
+    assert!(
+        error.contains("zeros: ") && error.contains("200 times"),
+        "{error}"
+    );
+    let any_ratio = Limits {
+        ratio: u64::MAX,
+        ..limits()
+    };
+    let error = refused(&Limits {
+        bytes: 1 << 30,
+        ..any_ratio
+    });
+    assert!(
+        error.contains("zeros: with it the image has more than"),
+        "{error}"
+    );
+    place.unpack(&[zeros], &any_ratio).expect("unpacked");
+    let found = place.target().join("zeros").metadata().expect("there");
+    assert_eq!(found.size(), 2 << 30);
+    assert!(found.blocks() * 512 < 1 << 20, "{} blocks", found.blocks());
+}
+
+#[test]
+fn directories_that_no_entry_is_for_count_as_well() {
+    let Some(place) = Place::new() else { return };
+    let few = Limits {
+        entries: 1000,
+        ..limits()
+    };
+    // Five entries, and directories without end.
+    let tar = (0..5).fold(Tar::default(), |tar, index| {
+        let path = format!("{index}/{}x", "a/".repeat(250));
+        tar.pax(&[("path", path.as_bytes())]).file("x", "")
+    });
+    let error = place.refused(vec![tar], &few);
+    assert!(
+        error.contains("is one more than the 1000 entries"),
+        "{error}"
+    );
+}
+
+#[test]
+fn names_do_not_fill_the_memory() {
+    let Some(place) = Place::new() else { return };
+    let few = Limits {
+        names: 10_000,
+        ..limits()
+    };
+    let long = "a".repeat(200);
+    let tar = |make: &dyn Fn(Tar, &str) -> Tar| {
+        (0..60).fold(Tar::default(), |tar, index| {
+            let path = format!("{long}{index}");
+            make(tar.pax(&[("path", path.as_bytes())]), &path)
+        })
+    };
+    for tar in [
+        tar(&|tar, _| tar.file("x", "")),
+        tar(&|tar, _| tar.directory("x")),
+        tar(&|tar, path| {
+            let (_, target) = path.split_at(path.len() - 50);
+            tar.symlink("x", target)
+        }),
+    ] {
+        let error = place.refused(vec![tar], &few);
+        assert!(error.contains("the names in the image"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_asked_for_again_and_again_is_done_once() {
+    let Some(place) = Place::new() else { return };
+    // Each time would go through all there is.
+    let many = 4000;
+    let first = Tar::default().file("d/old", "1").file("e/old", "1");
+    let second = (0..many).fold(Tar::default(), |tar, index| {
+        tar.file(&format!("d/{index}"), "2")
+    });
+    let second = (0..many).fold(second, |tar, index| match index % 2 {
+        0 => tar.file("d/.wh..wh..opq", ""),
+        _ => tar.file(".wh.d", ""),
+    });
+    let begun = std::time::Instant::now();
+    let layers = [plain(first), plain(second)];
+    place.unpack(&layers, &limits()).expect("unpacked");
+    let took = begun.elapsed();
+    let names = fs::read_dir(place.target().join("d")).expect("read");
+    assert_eq!(names.count(), many);
+    assert!(took < std::time::Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn sizes_that_no_image_has_are_no_way_to_stop_it() {
+    let Some(place) = Place::new() else { return };
+    let layout = place.directory.path().join("layout");
+    let layers = [
+        plain(Tar::default().file("a", "1")),
+        plain(Tar::default().file("b", "1")),
+    ];
+    made::layout_with(&layout, &layers, &|descriptor| {
+        descriptor["size"] = u64::MAX.into();
+    });
+    let image = open(&Reference::Layout(layout, None), &limits()).expect("an image");
+    let error = unpack(&image, &place.target(), &Options::default(), &mut |_| {});
+    let error = error.expect_err("refused").to_string();
+    assert!(error.contains("bytes early"), "{error}");
+    place.is_untouched();
 }
 
 #[test]

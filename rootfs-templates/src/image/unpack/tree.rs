@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -24,6 +25,7 @@ use super::placed::Placed;
 use super::remove::{open, remove, remove_lower};
 use crate::image::error::ImageError;
 use crate::image::layer::{Entry, Time};
+use crate::image::limits::{Budget, Limits};
 
 /// The directory that grows, by its descriptor.
 pub struct Tree {
@@ -33,6 +35,9 @@ pub struct Tree {
     /// The times of all directories; what is put into one changes its own.
     directories: HashMap<PathBuf, Time>,
     placed: Placed,
+    /// Of the current layer, those directories of which nothing is left that earlier layers have.
+    emptied: Placed,
+    budget: Budget,
     /// Extended attributes that were not taken over.
     pub xattrs_left_out: u64,
 }
@@ -41,7 +46,7 @@ type Done = Result<(), ImageError>;
 
 impl Tree {
     /// Begins with an empty directory, which becomes as the root of a system is.
-    pub fn new(root: OwnedFd) -> Result<Self, ImageError> {
+    pub fn new(root: OwnedFd, limits: &Limits) -> Result<Self, ImageError> {
         let usual = of_root();
         attributes::set(&root, "/", &usual)?;
         Ok(Tree {
@@ -49,6 +54,8 @@ impl Tree {
             last: None,
             directories: HashMap::from([(PathBuf::new(), usual.modified)]),
             placed: Placed::new(true),
+            emptied: Placed::new(false),
+            budget: Budget::new("image", limits),
             xattrs_left_out: 0,
         })
     }
@@ -56,6 +63,12 @@ impl Tree {
     /// Begins a layer.
     pub fn begin(&mut self, first: bool) {
         self.placed = Placed::new(first);
+        self.emptied = Placed::new(false);
+    }
+
+    /// Counts an entry, as all directories that are made are counted.
+    pub fn count(&mut self, name: &[u8]) -> Result<(), String> {
+        self.budget.entry(name)
     }
 
     /// Makes a directory, or gives one that is there other attributes.
@@ -208,6 +221,10 @@ impl Tree {
         let Some(found) = self.hidden(path, path)? else {
             return Ok(());
         };
+        // What has come since is this layer's: a layer could have all of it gone through without end.
+        if !self.emptied.add_below_none(path) {
+            return Ok(());
+        }
         // To be read: what was found is a place, and no more.
         let directory = openat(&found, c".", DIRECTORY, Mode::empty()).map_err(failed)?;
         self.last = None;
@@ -348,6 +365,9 @@ impl Tree {
     ) -> Result<OwnedFd, ImageError> {
         let shown = path.display().to_string();
         let failed = |errno| ImageError::kernel(&shown, "making it", errno);
+        self.budget
+            .entry(path.as_os_str().as_bytes())
+            .map_err(|reason| ImageError::new(&shown, reason))?;
         mkdirat(above, name, Mode::RWXU).map_err(failed)?;
         let directory = open(above, name).map_err(failed)?;
         let usual = of_root();
