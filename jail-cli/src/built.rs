@@ -29,9 +29,10 @@ const DIRECTORY: &str = "/var/lib/jaula/roots";
 const MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
-/// The largest file, in bytes, and the longest first line.
+/// The largest file, in bytes, and how much of that the first line may be: an image's configuration has
+/// no more.
 const LARGEST: u64 = 256 << 20;
-const LONGEST: u64 = 1 << 20;
+const HEAD: u64 = 32 << 20;
 
 /// What a root was built of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,6 +171,11 @@ impl Built {
     }
 
     fn write(&self, directory: &Path, path: &Path) -> Result<(), String> {
+        let text = self.listing.text();
+        if text.len() as u64 > LARGEST - HEAD {
+            let _ = fs::remove_file(place(directory, path));
+            return Err(format!("there is too much in it, {} bytes", text.len()));
+        }
         let file = place(directory, path);
         let new = file.with_extension("new");
         let mut head = self.head.clone();
@@ -185,7 +191,7 @@ impl Built {
             let options = options.write(true).create_new(true).mode(FILE_MODE);
             let mut opened = options.open(&new)?;
             writeln!(opened, "{}", serde_json::to_string(&head)?)?;
-            opened.write_all(self.listing.text().as_bytes())?;
+            opened.write_all(text.as_bytes())?;
             opened.sync_all()?;
             fs::rename(&new, &file)?;
             File::open(directory)?.sync_all()
@@ -231,7 +237,7 @@ fn forget_gone_in(directory: &Path) -> io::Result<usize> {
 /// The first line of a file, where that is one.
 fn head(file: &Path) -> Option<Head> {
     let mut line = String::new();
-    let mut file = io::BufReader::new(open(file).ok()?.take(LONGEST));
+    let mut file = io::BufReader::new(open(file).ok()?.take(HEAD));
     file.read_line(&mut line).ok()?;
     serde_json::from_str(&line).ok()
 }

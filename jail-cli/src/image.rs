@@ -12,8 +12,6 @@ use jaula_rootfs::image::{
 };
 use jaula_rootfs::listing;
 use jaula_rootfs::Listing;
-use nix::fcntl::{openat, OFlag};
-use nix::sys::stat::Mode;
 
 use crate::built::Built;
 use crate::layers::store::config_of;
@@ -70,9 +68,13 @@ impl Asked {
         let image = self.open()?;
         let held = above.as_ref().map(OwnedFd::try_clone).transpose();
         let held = held.map_err(|error| error.to_string())?;
-        let summary = self.unpack(&image, target, (held, replace), progress)?;
+        let (summary, listing) = self.unpack(&image, target, (held, replace), progress, list)?;
         if let (Some(above), Some(name)) = (above, target.file_name()) {
-            if let Err(why) = self.note(&image, above, name) {
+            let noted = listing.and_then(|listing| {
+                let reference = self.reference.to_string();
+                Built::of_image(&reference, &image, listing).note(above.as_fd(), name)
+            });
+            if let Err(why) = noted {
                 let what = "what it was made of could not be noted, and \"jaula rootfs check\" will not know";
                 crate::complain!("jaula: warning: {}: {what}: {why}", shown(target));
             }
@@ -92,33 +94,33 @@ impl Asked {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(String, Summary), String> {
         let image = self.open()?;
-        let summary = self.unpack(&image, name, (Some(above), false), progress)?;
+        let at = (Some(above), false);
+        let (summary, ()) = self.unpack(&image, name, at, progress, |_| ())?;
         Ok((image.digest, summary))
     }
 
-    fn unpack(
+    fn unpack<T>(
         &self,
         image: &Image,
         target: &Path,
         (above, replace): (Option<OwnedFd>, bool),
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Summary, String> {
+        look: impl FnOnce(&OwnedFd) -> T,
+    ) -> Result<(Summary, T), String> {
         let options = Options {
             above,
             replace,
             without_devices: self.without_devices,
         };
-        let summary = image::unpack(image, target, &options, progress);
-        summary.map_err(|error| format!("{}: {error}", self.reference))
+        let done = image::unpack_and(image, target, &options, progress, look);
+        done.map_err(|error| format!("{}: {error}", self.reference))
     }
+}
 
-    fn note(&self, image: &Image, above: OwnedFd, name: &std::ffi::OsStr) -> Result<(), String> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let root = openat(&above, name, flags, Mode::empty()).map_err(|errno| errno.to_string())?;
-        let listing =
-            Listing::of(root, &listing::Limits::NONE).map_err(|error| error.to_string())?;
-        Built::of_image(&self.reference.to_string(), image, listing).note(above.as_fd(), name)
-    }
+/// What is in a root that has just been made.
+fn list(root: &OwnedFd) -> Result<Listing, String> {
+    let root = root.try_clone().map_err(|error| error.to_string())?;
+    Listing::of(root, &listing::Limits::NONE).map_err(|error| error.to_string())
 }
 
 /// The cache of this machine.

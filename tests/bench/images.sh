@@ -5,6 +5,8 @@
 #
 #     cargo xtask exec --machine debian -- "echo $(base64 -w 0 tests/bench/images.sh) | base64 -d | ROUNDS=1 bash"
 #
+# With OTHER=PROGRAM (copied there by --copy) that jaula is timed as well, such as one of an earlier commit.
+#
 # Each time begins with nothing in the kernel's caches, and ends when all is on the disk. A line for each run says
 # seconds by the clock, and of the processor.
 set -e
@@ -20,6 +22,7 @@ done
 podman rmi -f localhost/bench >/dev/null
 
 by_jaula() { jaula rootfs build -q --image oci:$1:x $place/jaula.root; }
+by_other() { $OTHER rootfs build -q --image oci:$1:x $place/other.root; }
 by_umoci() { umoci unpack --image $1:x $place/umoci.root; }
 by_podman() {
     skopeo copy -q oci:$1:x "containers-storage:[overlay@$place/podman.root+$place/podman.run]localhost/bench"
@@ -28,7 +31,7 @@ by_podman() {
 for compressed in gzip zstd; do
     echo "$compressed: $(du -sk $compressed | cut -f1) KiB stored"
     for round in $(seq ${ROUNDS:-3}); do
-        for who in jaula umoci podman; do
+        for who in jaula ${OTHER:+other} umoci podman; do
             # umoci reads no zstd.
             [ $compressed.$who = zstd.umoci ] && continue
             # podman leaves its own directory mounted.

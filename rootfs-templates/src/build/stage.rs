@@ -271,7 +271,7 @@ fn former_name(above: &fs::File, target: &Path) -> Result<OsString, BuildError> 
 }
 
 /// Removes what builds left behind that were killed.
-fn remove_abandoned(above: &Path) {
+pub(crate) fn remove_abandoned(above: &Path) {
     let Ok(entries) = fs::read_dir(above) else {
         return;
     };

@@ -39,4 +39,4 @@ pub use open::{open, open_for, Image};
 pub use platform::{NotAPlatform, Platform};
 pub use reference::{NotAReference, Reference};
 pub use save::{save, Compression, Part, SaveOptions, Saved};
-pub use unpack::{unpack, Options, Progress, Summary};
+pub use unpack::{unpack, unpack_and, Options, Progress, Summary};

@@ -8,7 +8,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::dir::Dir;
@@ -95,7 +95,16 @@ impl Entry {
     ///
     /// Where it cannot be read.
     pub fn open(&self) -> io::Result<File> {
-        File::open(self.at())
+        let quietly = |flags: OFlag| {
+            let mut options = File::options();
+            options.read(true).custom_flags(flags.bits());
+            options.open(self.at())
+        };
+        // That it was looked at is not to be written on the disk; whoever is not its owner cannot say so.
+        quietly(OFlag::O_NOATIME).or_else(|error| match error.raw_os_error() {
+            Some(errno) if errno == Errno::EPERM as i32 => quietly(OFlag::empty()),
+            _ => Err(error),
+        })
     }
 
     /// Its extended attributes that say something, the values in hexadecimal digits.
@@ -253,7 +262,12 @@ impl Walk<'_> {
     /// The names in a directory, sorted; a few more than are looked at where there are too many.
     fn names(&self, entry: &Entry) -> Result<Vec<OsString>, Errno> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let mut directory = Dir::from_fd(openat(&entry.handle, ".", flags, Mode::empty())?)?;
+        let open = |flags| openat(&entry.handle, ".", flags, Mode::empty());
+        let directory = match open(flags | OFlag::O_NOATIME) {
+            Err(Errno::EPERM) => open(flags),
+            opened => opened,
+        };
+        let mut directory = Dir::from_fd(directory?)?;
         let mut names = Vec::new();
         for inner in directory.iter() {
             let inner = inner?;

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use jaula::image::{destination, save, ToSave};
+use jaula::isolation::Size;
 use jaula::layers::Source;
 use jaula::privilege;
 use jaula::text::shown;
-use jaula_rootfs::image::{Compression, Config, Platform, SaveOptions, Saved};
+use jaula_rootfs::image::{Compression, Config, Limits, Platform, SaveOptions, Saved};
 
 use super::progress::Bar;
 use crate::cli::derive::{source, Progress};
@@ -77,6 +78,10 @@ pub struct Save {
     /// When it was made, in seconds since 1970, if not when its newest file was changed
     #[arg(long, value_name = "SECONDS")]
     created: Option<i64>,
+
+    /// Largest size of all files, holes among them [default: 32G]
+    #[arg(long, value_name = "SIZE")]
+    max_size: Option<Size>,
 
     /// Replace a file that is there; a directory is kept as DIR.old
     #[arg(short, long)]
@@ -162,6 +167,7 @@ impl Save {
                 Compress::Zstd => Compression::Zstd,
             },
             created: self.created,
+            most: self.max_size.map_or(Limits::default().bytes, Size::bytes),
             layout,
             replace: self.force,
             above: None,

@@ -9,9 +9,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::roots::{About, ABOUT};
+use super::roots::{About, ABOUT, MAKING};
 use super::usage::usage;
 use super::{lock, read_json, Cache};
+use crate::build::stage;
 use crate::debian::DEBIAN;
 use crate::image::digest::Digest;
 use crate::image::document::{Descriptor, Document, INDEX};
@@ -45,6 +46,9 @@ pub struct Listed {
     /// What it is called in the cache.
     key: OsString,
 }
+
+/// What begins the name of what is being taken away.
+const GONE: &str = ".gone-";
 
 #[derive(Deserialize)]
 struct Fetched {
@@ -105,6 +109,9 @@ impl Cache {
     ///
     /// Those of removing something; what was not removed before is there still, whole.
     pub fn empty(&self, name: Option<&str>) -> Result<Vec<Listed>, ImageError> {
+        // Two who take the same away would be in each other's way.
+        let _emptying = self.making(&self.path, "empty")?;
+        self.clear_abandoned();
         let mut gone = Vec::new();
         for listed in self.list()? {
             let meant = match name {
@@ -145,12 +152,44 @@ impl Cache {
         Ok(gone)
     }
 
+    /// Removes what is left of those who were interrupted while they made something or took it away. What
+    /// cannot be removed now is there the next time.
+    fn clear_abandoned(&self) {
+        let blobs = ["sha256", "sha512"].map(|name| Path::new("blobs").join(name));
+        let others = ["images", "roots", DEBIAN].map(Path::new);
+        let all = others.into_iter().chain(blobs.iter().map(AsRef::as_ref));
+        for directory in all.map(|name| self.path.join(name)) {
+            stage::remove_abandoned(&directory);
+            let Ok(opened) = File::open(&directory) else {
+                continue;
+            };
+            for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+                let name = entry.file_name();
+                let text = name.to_string_lossy();
+                if text.starts_with(GONE) {
+                    let _ = remove(&opened, &name);
+                } else if text.starts_with(MAKING) {
+                    // Whoever waits for it sees that it has gone, and makes another.
+                    if let Ok(Some(_alone)) = lock::alone_at_once(&entry.path()) {
+                        let _ = fs::remove_file(entry.path());
+                    }
+                }
+            }
+        }
+    }
+
     /// Removes the content that no image names, and what was never finished.
     fn unused_content(&self) -> Result<Option<Listed>, ImageError> {
         let blobs = self.path.join("blobs");
         let Some(_alone) = lock::alone_at_once(&blobs)? else {
             return Ok(None);
         };
+        // What a newer one was put in the place of, by somebody who was interrupted then.
+        for (path, name) in names(&self.path.join("images"))? {
+            if Path::new(&name).extension().is_some() {
+                take_away(&path)?;
+            }
+        }
         let mut used = HashSet::new();
         for (path, _) in names(&self.path.join("images"))? {
             self.content_of(&path, &mut used)?;
@@ -238,7 +277,7 @@ fn take_away(path: &Path) -> Result<(), ImageError> {
     let failed = |error: std::io::Error| ImageError::new(path.display(), error);
     let above = path.parent().unwrap_or(Path::new("/"));
     let name = path.file_name().unwrap_or_default();
-    let mut gone = OsString::from(".gone-");
+    let mut gone = OsString::from(GONE);
     gone.push(name);
     let directory = File::open(above).map_err(failed)?;
     // Of an earlier time, which was interrupted.

@@ -8,6 +8,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::on_disk;
 use crate::build::stage::Stage;
 use crate::image::digest::Digest;
 use crate::image::error::ImageError;
@@ -66,6 +67,7 @@ pub fn fetch(
         about.to_string(),
     );
     written.map_err(failed())?;
+    on_disk(&directory, target)?;
     stage.commit()?;
     // Where it cannot be removed now, it is the next time.
     let _ = std::fs::remove_dir_all(former);

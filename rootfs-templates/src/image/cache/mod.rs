@@ -18,6 +18,7 @@ mod roots;
 mod usage;
 
 use std::fs::{self, DirBuilder};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -94,7 +95,6 @@ impl Cache {
         if pull == Pull::Always || !target.is_dir() {
             fetch::fetch(name, platform, &target, &blobs)?;
         }
-        drop(making);
         let open = |path: &Path| {
             let opened = fs::File::open(path);
             opened.map_err(ImageError::io(path.display()))
@@ -102,6 +102,8 @@ impl Cache {
         let layout = Layout::sharing(open(&target)?.into(), open(&blobs)?.into());
         let image = of_layout(Source::Layout(layout), None, platform, limits);
         let mut image = image.map_err(|error| error.within(name))?;
+        // Until its documents have been read, nobody puts others in their place.
+        drop(making);
         image.lock = Some(Arc::new(lock));
         Ok(image)
     }
@@ -128,6 +130,12 @@ fn make(path: &Path) -> Result<(), ImageError> {
         return Err(ImageError::new(path.display(), reason));
     }
     Ok(())
+}
+
+/// Sees to it that all is on the disk before it has a name.
+fn on_disk(directory: impl AsFd, target: &Path) -> Result<(), ImageError> {
+    let written = rustix::fs::syncfs(directory);
+    written.map_err(|errno| ImageError::kernel(target.display(), "writing to disk", errno))
 }
 
 /// Reads what was written by the same program.

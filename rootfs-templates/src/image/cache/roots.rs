@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::lock::{self, Lock};
-use super::{read_json, Cache};
+use super::{on_disk, read_json, Cache};
 use crate::build::stage::Stage;
 use crate::image::config::Config;
 use crate::image::digest::Digest;
@@ -94,7 +94,7 @@ impl Cache {
         make: impl FnOnce(&Path) -> Result<(), ImageError>,
     ) -> Result<Root, ImageError> {
         let key = Digest::of(format!("{}\n{}", about.kind, about.digest).as_bytes());
-        let roots = self.path.join("roots");
+        let roots = self.path.join(ROOTS);
         let target = roots.join(key.hex());
         let mut make = Some(make);
         loop {
@@ -121,13 +121,14 @@ impl Cache {
             let text = text.map_err(|error| ImageError::new(target.display(), error))?;
             let written = fs::write(within.join(ABOUT), text);
             written.map_err(ImageError::io(target.display()))?;
+            on_disk(&directory, &target)?;
             stage.commit()?;
         }
     }
 
     /// Waits until nobody else is making the same.
     pub(super) fn making(&self, directory: &Path, key: &str) -> Result<Lock, ImageError> {
-        let path = directory.join(format!(".making-{key}"));
+        let path = directory.join(format!("{MAKING}{key}"));
         loop {
             let file = File::options()
                 .write(true)
@@ -141,6 +142,12 @@ impl Cache {
         }
     }
 }
+
+/// What begins the name of what is locked while something is made.
+pub const MAKING: &str = ".making-";
+
+/// Where root directories are.
+const ROOTS: &str = "roots";
 
 /// The root directory of an entry.
 pub const ROOT: &str = "root";

@@ -156,6 +156,64 @@ fn what_was_not_finished_is_not_there() {
 }
 
 #[test]
+fn what_was_interrupted_is_taken_away_with_the_rest() {
+    let Some((_directory, cache)) = cache() else {
+        return;
+    };
+    let name = fetched(&cache, "docker://one", "1");
+    let held = root(&cache, &name);
+    let roots = cache.path.join("roots");
+    let images = cache.path.join("images");
+    let stage = roots.join(".jaula-rootfs-abc");
+    for left in [
+        roots.join(".gone-12"),
+        images.join(".gone-12"),
+        images.join("12.old"),
+        cache.path.join("blobs/sha256/.gone-12"),
+        stage.clone(),
+    ] {
+        fs::create_dir(&left).expect("made");
+        fs::write(left.join("file"), "left").expect("written");
+    }
+    // It is as old as one that nobody is at any more.
+    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    fs::File::open(&stage)
+        .and_then(|stage| stage.set_modified(then))
+        .expect("dated");
+    cache.empty(Some(&name)).expect("emptied");
+    let names = |path: &Path| {
+        let names = fs::read_dir(path).expect("read").flatten();
+        names.map(|entry| entry.file_name()).collect::<Vec<_>>()
+    };
+    let entry = held.path().parent().and_then(Path::file_name);
+    assert_eq!(names(&roots), [entry.expect("a name")]);
+    assert!(names(&images).is_empty(), "{:?}", names(&images));
+    assert!(names(&cache.path.join("blobs/sha256")).is_empty());
+    // Who waited for one that has gone makes another.
+    drop(cache.making(&roots, "12").expect("locked"));
+}
+
+#[test]
+fn what_a_root_was_made_of_is_told_by_its_path() {
+    let Some((_directory, cache)) = cache() else {
+        return;
+    };
+    let name = fetched(&cache, "docker://one", "1");
+    let root = root(&cache, &name);
+    let of = |path: &Path| about(&cache.path, path).expect("read");
+    assert_eq!(of(root.path()), Some(root.about.clone()));
+    let entry = root.path().parent().expect("in the cache");
+    for other in [
+        entry,
+        &root.path().join("root"),
+        &cache.path.join("roots/none/root"),
+        Path::new("/srv/root"),
+    ] {
+        assert_eq!(of(other), None, "{}", other.display());
+    }
+}
+
+#[test]
 fn many_who_want_the_same_wait_for_one() {
     let Some((_directory, cache)) = cache() else {
         return;

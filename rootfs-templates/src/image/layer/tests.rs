@@ -210,15 +210,13 @@ fn nothing_has_one_name_for_some_readers_and_another_for_others() {
 }
 
 #[test]
-fn attributes_without_end_take_no_time() {
+fn attributes_have_an_end() {
     let names: Vec<String> = (0..30_000)
         .map(|index| format!("SCHILY.xattr.user.{index}"))
         .collect();
     let records: Vec<(&str, &[u8])> = names.iter().map(|name| (&name[..], &b""[..])).collect();
-    let begun = std::time::Instant::now();
     let tar = Tar::default().pax(&records).file("x", "");
     assert!(refused(tar).contains("more extended attributes"));
-    assert!(begun.elapsed() < std::time::Duration::from_secs(2));
     // Of two with one name the last.
     let tar = Tar::default()
         .pax(&[

@@ -42,6 +42,8 @@ pub struct SaveOptions {
     pub compression: Compression,
     /// When it was made, in seconds since 1970; the time of the newest file if not given.
     pub created: Option<i64>,
+    /// Bytes that all files may have, holes among them.
+    pub most: u64,
     /// A directory, and not a file.
     pub layout: bool,
     /// Put it in place of what is there.
@@ -88,7 +90,7 @@ pub fn save(
         let mut packed = Packed::default();
         let stored = container.blob(|output| {
             let layer = compress::Layer::new(output, options.compression);
-            packed = tree::pack(part, layer, &mut saved, progress)?;
+            packed = tree::pack(part, layer, options.most, &mut saved, progress)?;
             Ok(())
         })?;
         saved.stored += stored.size;

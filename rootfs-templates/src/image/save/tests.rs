@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::{symlink, MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
-use rustix::fs::{lsetxattr, mknodat, FileType, Mode, XattrFlags, CWD};
+use rustix::fs::{lgetxattr, lsetxattr, mknodat, FileType, Mode, XattrFlags, CWD};
 use tempfile::TempDir;
 
 use super::*;
@@ -75,6 +75,7 @@ fn options() -> SaveOptions {
         tag: None,
         compression: Compression::Gzip,
         created: None,
+        most: 1 << 30,
         layout: false,
         replace: false,
         above: None,
@@ -188,6 +189,16 @@ fn what_an_overlay_hides_becomes_a_whiteout() {
     ] {
         assert_eq!(both.join(name).exists(), there, "{name}");
     }
+    // What anybody could note says nothing.
+    for note in ["opaque", "redirect"] {
+        let name = format!("user.overlay.{note}");
+        lsetxattr(upper.join("kept"), name, b"y", flags).expect("attribute");
+    }
+    place.save(&parts, "again", options()).expect("saved");
+    place.unpack("again", "noted");
+    let kept = place.path("noted/kept");
+    assert!(kept.join("old").exists());
+    assert!(lgetxattr(&kept, "user.overlay.opaque", &mut [0; 8][..]).is_err());
     // What is noted as being elsewhere is not there to be saved.
     fs::write(upper.join("moved"), "").expect("written");
     lsetxattr(upper.join("moved"), "trusted.overlay.metacopy", b"", flags).expect("attribute");
@@ -206,6 +217,16 @@ fn what_cannot_be_saved_leaves_nothing() {
         .expect_err("refused");
     assert!(error.contains("bin/.wh.x: has a name"), "{error}");
     fs::remove_file(root.join("bin/.wh.x")).expect("removed");
+    let holes = fs::File::create(root.join("bin/holes")).expect("made");
+    holes.set_len(1 << 40).expect("made large");
+    let error = place
+        .save(&[("root", false)], "image", options())
+        .expect_err("refused");
+    assert!(
+        error.contains("bin/holes: with it there are more than"),
+        "{error}"
+    );
+    fs::remove_file(root.join("bin/holes")).expect("removed");
     let _socket = std::os::unix::net::UnixListener::bind(root.join("socket")).expect("a socket");
     let saved = place
         .save(&[("root", false)], "image", options())

@@ -8,11 +8,11 @@
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use rustix::fs::{
-    fgetxattr, flistxattr, fstat, openat, readlinkat, statat, AtFlags, Dir, FileType, Mode, OFlags,
-    Stat,
+    fgetxattr, flistxattr, fstat, open, openat, readlinkat, statat, AtFlags, Dir, FileType, Mode,
+    OFlags, Stat,
 };
 use rustix::io::Errno;
 use tar::EntryType;
@@ -23,6 +23,7 @@ use super::{Part, Saved};
 use crate::image::digest::Digest;
 use crate::image::error::{name as shown, ImageError};
 use crate::image::layer::Time;
+use crate::image::unpack::is_kept;
 
 /// A layer that has been written.
 #[derive(Default)]
@@ -42,10 +43,11 @@ const DEEPEST: usize = 512;
 /// Begins the name of what takes something away.
 const WHITEOUT: &[u8] = b".wh.";
 
-/// Writes a directory as a tar file.
+/// Writes a directory as a tar file. All that is saved has no more than `most` bytes in its files.
 pub fn pack(
     part: &Part,
     output: Layer<'_>,
+    most: u64,
     saved: &mut Saved,
     progress: &mut dyn FnMut(&Saved),
 ) -> Result<Packed, ImageError> {
@@ -56,6 +58,8 @@ pub fn pack(
         device: found.st_dev,
         links: HashMap::new(),
         newest: 0,
+        most,
+        left: most.saturating_sub(saved.bytes),
         saved,
         progress,
         told: 0,
@@ -81,6 +85,9 @@ struct Walk<'a, 'b> {
     /// The first names of files that have several.
     links: HashMap<(u64, u64), Vec<u8>>,
     newest: i64,
+    /// Bytes that all files may have, and how many more. A file of holes costs who makes it nothing.
+    most: u64,
+    left: u64,
     saved: &'b mut Saved,
     progress: &'b mut dyn FnMut(&Saved),
     told: u64,
@@ -187,14 +194,17 @@ impl Walk<'_, '_> {
             let place = &place;
             move |errno| ImageError::kernel(place, what, errno)
         };
-        // Whatever has taken its place meanwhile, opening it does nothing and waits for nobody.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = openat(parent, name, flags | OFlags::CLOEXEC, Mode::empty());
+        // Whatever has taken its place meanwhile, looking at it does nothing and waits for nobody.
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(parent, name, flags, Mode::empty());
         let file = file.map_err(failed("opening it"))?;
         let found = fstat(&file).map_err(failed(LOOKING))?;
         if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
             return Err(ImageError::new(place, CHANGED));
         }
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let path_of = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let file = open(path_of, flags, Mode::empty()).map_err(failed("opening it"))?;
         let xattrs = xattrs(&file, &place)?;
         if self.is_upper && xattrs.is_whiteout {
             return self.whiteout(path, &found);
@@ -217,6 +227,13 @@ impl Walk<'_, '_> {
             }
         }
         let size = u64::try_from(found.st_size).unwrap_or_default();
+        self.left = self.left.checked_sub(size).ok_or_else(|| {
+            let reason = format!(
+                "with it there are more than {} bytes, which is what an image may have",
+                self.most
+            );
+            ImageError::new(&place, reason)
+        })?;
         self.add(EntryType::Regular, path, b"", &found, size, &xattrs.kept)?;
         self.content(std::fs::File::from(file), size)
             .map_err(ImageError::io(&place))?;
@@ -320,8 +337,8 @@ fn xattrs(file: &OwnedFd, place: &str) -> Result<Xattrs, ImageError> {
     sorted.sort_unstable();
     for name in sorted {
         let of_overlay = name.strip_prefix(b"trusted.overlay.");
-        let of_overlay = of_overlay.or(name.strip_prefix(b"user.overlay."));
-        let is_kept = name.starts_with(b"user.") || name == b"security.capability";
+        // Anybody can set a user's own, and no layer of a root is mounted so that they mean something.
+        let is_kept = is_kept(name);
         if of_overlay.is_none() && !is_kept {
             continue;
         }

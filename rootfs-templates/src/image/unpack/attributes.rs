@@ -32,7 +32,7 @@ pub const OWNER: &str = "setting its owner, which takes root";
 ///
 /// Labels of security modules are the host's to give, access lists name users of other machines, and
 /// those of overlayfs would be obeyed when the root becomes a layer of one.
-fn is_kept(name: &[u8]) -> bool {
+pub fn is_kept(name: &[u8]) -> bool {
     let own = name.starts_with(b"user.") && !name.starts_with(b"user.overlay.");
     own || name == CAPABILITY
 }

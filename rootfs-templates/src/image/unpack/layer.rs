@@ -2,16 +2,15 @@
 
 //! Putting one layer over the others.
 
-use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::atomic::Ordering;
 
-use super::stream::{self, Stream};
+use super::stream::{self, Count, Stream};
 use super::tree::Tree;
 use super::{Progress, Summary};
 use crate::image::error::{name as shown, ImageError};
@@ -34,10 +33,10 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 /// Begins the names of a file system's own files, which say nothing about the image.
 const META: &[u8] = b".wh..wh.";
 
-/// Unpacks all layers into `root`, an empty directory.
+/// Unpacks all layers into `root`, an empty directory. It may not be on the disk yet.
 pub fn all(
     image: &Image,
-    root: OwnedFd,
+    root: &OwnedFd,
     without_devices: bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Summary, ImageError> {
@@ -78,8 +77,8 @@ pub fn all(
     Ok(unpacked.summary)
 }
 
-struct Unpacked {
-    tree: Tree,
+struct Unpacked<'a> {
+    tree: Tree<'a>,
     limits: Limits,
     without_devices: bool,
     summary: Summary,
@@ -90,7 +89,7 @@ struct Unpacked {
     buffer: Vec<u8>,
 }
 
-impl Unpacked {
+impl Unpacked<'_> {
     fn layer(
         &mut self,
         layer: &Layer,
@@ -98,20 +97,21 @@ impl Unpacked {
         tell: &mut dyn FnMut(u64),
     ) -> Result<(), ImageError> {
         self.tree.begin(first);
-        let count = Rc::new(Cell::new(0));
+        let count = Count::default();
         // What stands around the content may be more than that: a file of one byte takes a block.
         let most = self
             .limits
             .bytes
             .saturating_mul(2)
             .saturating_sub(self.streamed);
-        let stream = stream::open(layer, most, &self.limits, Rc::clone(&count))?;
+        let stream = stream::open(layer, most, &self.limits, Count::clone(&count))?;
         let mut reader = LayerReader::new(stream, &self.limits);
         let mut told = 0;
         while let Some(entry) = reader.next_entry()? {
             self.entry(&entry, &mut reader, &mut || {
-                if count.get() - told >= STEP {
-                    told = count.get();
+                let read = count.load(Ordering::Relaxed);
+                if read - told >= STEP {
+                    told = read;
                     tell(told);
                 }
             })?;

@@ -2,6 +2,7 @@
 
 //! From an image to a root directory.
 
+mod ahead;
 mod attributes;
 mod layer;
 mod placed;
@@ -11,11 +12,16 @@ mod tree;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::thread;
+
+use rustix::fs::syncfs;
+use rustix::io::Errno;
 
 use super::error::ImageError;
 use super::open::Image;
 use crate::build::stage::Stage;
 
+pub(crate) use attributes::is_kept;
 pub(crate) use remove::remove;
 
 /// How an image is unpacked.
@@ -82,12 +88,34 @@ pub fn unpack(
     options: &Options,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Summary, ImageError> {
+    unpack_and(image, target, options, progress, |_| ()).map(|(summary, ())| summary)
+}
+
+/// The same, and has `look` look at the root before it is at `target`, while it is written to the disk.
+///
+/// # Errors
+///
+/// Those of [`unpack`].
+pub fn unpack_and<T>(
+    image: &Image,
+    target: &Path,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress),
+    look: impl FnOnce(&OwnedFd) -> T,
+) -> Result<(Summary, T), ImageError> {
     let above = options.above.as_ref().map(AsFd::as_fd);
     let stage = Stage::new(target, options.replace, above)?;
     let root = stage.open()?;
-    let summary = layer::all(image, root, options.without_devices, progress)?;
+    let summary = layer::all(image, &root, options.without_devices, progress)?;
+    let (seen, written) = thread::scope(|scope| {
+        let written = scope.spawn(|| syncfs(&root));
+        (look(&root), written.join())
+    });
+    written
+        .unwrap_or(Err(Errno::IO))
+        .map_err(|errno| ImageError::kernel("/", "writing to disk", errno))?;
     stage.commit()?;
-    Ok(summary)
+    Ok((summary, seen))
 }
 
 #[cfg(test)]

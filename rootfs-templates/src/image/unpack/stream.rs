@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! The bytes of a layer on their way: verified, decompressed, counted and verified again.
+//!
+//! All that is done by a thread, while files are written by another.
 
-use std::cell::Cell;
 use std::io::{self, BufReader, Read};
-use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
+use super::ahead::{Ahead, Source};
 use crate::image::decompress::Decompressed;
 use crate::image::digest::{Digest, Hasher, Verified};
 use crate::image::error::ImageError;
@@ -14,35 +17,40 @@ use crate::image::open::{Content, Layer};
 
 const BUFFER: usize = 128 << 10;
 
-/// A layer as a tar file, with what it was made of.
-pub type Stream = BufReader<Bounded>;
+/// A layer as a tar file; at its end, the digest of that.
+pub type Stream = Ahead<Digest>;
+
+/// How many bytes have been read of a layer as it is stored.
+pub type Count = Arc<AtomicU64>;
 
 /// What is read of a layer as it is stored.
 struct Counted {
-    inner: Box<dyn Read>,
-    count: Rc<Cell<u64>>,
+    inner: Box<dyn Read + Send>,
+    count: Count,
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.count.set(self.count.get() + count as u64);
+        self.count.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
 }
 
 /// What a layer becomes: no more than is allowed.
-pub struct Bounded {
+struct Bounded {
     inner: Decompressed<BufReader<Counted>>,
     hasher: Hasher,
-    stored: Rc<Cell<u64>>,
+    stored: Count,
     count: u64,
     most: u64,
     ratio: u64,
 }
 
-impl Read for Bounded {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+impl Source for Bounded {
+    type End = Digest;
+
+    fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.hasher.update(&buffer[..count]);
         self.count += count as u64;
@@ -50,7 +58,7 @@ impl Read for Bounded {
         if self.count > self.most {
             return refused("with it the layer becomes larger than is allowed".to_owned());
         }
-        let stored = self.stored.get();
+        let stored = self.stored.load(Ordering::Relaxed);
         if self.count > Limits::RATIO_FROM && self.count / self.ratio.max(1) > stored {
             return refused(format!(
                 "the layer becomes more than {} times as large as it is stored",
@@ -59,26 +67,25 @@ impl Read for Bounded {
         }
         Ok(count)
     }
+
+    fn end(self) -> io::Result<Digest> {
+        // What follows what was compressed is of the layer as well.
+        io::copy(&mut self.inner.into_source(), &mut io::sink())?;
+        Ok(self.hasher.finish())
+    }
 }
 
 /// Opens a layer, which may become `most` bytes; how much has been read of it is counted on.
-pub fn open(
-    layer: &Layer,
-    most: u64,
-    limits: &Limits,
-    count: Rc<Cell<u64>>,
-) -> Result<Stream, ImageError> {
-    let inner: Box<dyn Read> = match &layer.content {
+pub fn open(layer: &Layer, most: u64, limits: &Limits, count: Count) -> Result<Stream, ImageError> {
+    let inner: Box<dyn Read + Send> = match &layer.content {
         Content::Named(source, digest, size) => {
             Box::new(Verified::new(source.blob(digest)?, digest, *size))
         }
         // Its digest is that of what it becomes.
         Content::File(blob) => Box::new(blob.clone()),
     };
-    let before = count.get();
-    let stored = Rc::clone(&count);
-    let counted = Counted { inner, count };
-    let source = BufReader::with_capacity(BUFFER, counted);
+    let stored = Arc::clone(&count);
+    let source = BufReader::with_capacity(BUFFER, Counted { inner, count });
     let inner = Decompressed::new(source).map_err(ImageError::io("its content"))?;
     let bounded = Bounded {
         inner,
@@ -88,18 +95,12 @@ pub fn open(
         most,
         ratio: limits.ratio,
     };
-    debug_assert_eq!(before, 0, "each layer has a count of its own");
-    Ok(BufReader::with_capacity(BUFFER, bounded))
+    Ahead::of(bounded).map_err(ImageError::io("its content"))
 }
 
 /// Reads to the end of what a layer is made of, and sees whether it was what it was to be.
-pub fn finish(mut stream: Stream, expected: &Digest) -> Result<(), ImageError> {
-    let failed = || ImageError::io("its content");
-    io::copy(&mut stream, &mut io::sink()).map_err(failed())?;
-    let bounded = stream.into_inner();
-    let mut source = bounded.inner.into_source();
-    io::copy(&mut source, &mut io::sink()).map_err(failed())?;
-    let found = bounded.hasher.finish();
+pub fn finish(stream: Stream, expected: &Digest) -> Result<(), ImageError> {
+    let found = stream.finish().map_err(ImageError::io("its content"))?;
     match found == *expected {
         true => Ok(()),
         false => Err(ImageError::new(

@@ -558,13 +558,21 @@ fn what_is_asked_for_again_and_again_is_done_once() {
         0 => tar.file("d/.wh..wh..opq", ""),
         _ => tar.file(".wh.d", ""),
     });
-    let begun = std::time::Instant::now();
     let layers = [plain(first), plain(second)];
+    let begun = processor_time();
     place.unpack(&layers, &limits()).expect("unpacked");
-    let took = begun.elapsed();
+    let took = processor_time() - begun;
     let names = fs::read_dir(place.target().join("d")).expect("read");
     assert_eq!(names.count(), many);
-    assert!(took < std::time::Duration::from_secs(5), "{took:?}");
+    // It was a minute and more.
+    assert!(took < 10_000_000_000, "{took} ns");
+}
+
+/// What this thread has taken of the processor, in nanoseconds: others may use it as well.
+fn processor_time() -> u64 {
+    let text = read(Path::new("/proc/thread-self/schedstat"));
+    let first = text.split(' ').next().map(str::parse);
+    first.expect("a number").expect("a number")
 }
 
 #[test]

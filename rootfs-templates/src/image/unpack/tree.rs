@@ -28,8 +28,8 @@ use crate::image::layer::{Entry, Time};
 use crate::image::limits::{Budget, Limits};
 
 /// The directory that grows, by its descriptor.
-pub struct Tree {
-    root: OwnedFd,
+pub struct Tree<'a> {
+    root: &'a OwnedFd,
     /// The directory that was needed last, and where it is.
     last: Option<(PathBuf, Rc<OwnedFd>)>,
     /// The times of all directories; what is put into one changes its own.
@@ -44,11 +44,11 @@ pub struct Tree {
 
 type Done = Result<(), ImageError>;
 
-impl Tree {
+impl<'a> Tree<'a> {
     /// Begins with an empty directory, which becomes as the root of a system is.
-    pub fn new(root: OwnedFd, limits: &Limits) -> Result<Self, ImageError> {
+    pub fn new(root: &'a OwnedFd, limits: &Limits) -> Result<Self, ImageError> {
         let usual = of_root();
-        attributes::set(&root, "/", &usual)?;
+        attributes::set(root, "/", &usual)?;
         Ok(Tree {
             root,
             last: None,
@@ -80,7 +80,7 @@ impl Tree {
         };
         let (directory, is_new) = match path.file_name() {
             None => {
-                let root = openat(&self.root, c".", DIRECTORY, Mode::empty());
+                let root = openat(self.root, c".", DIRECTORY, Mode::empty());
                 (root.map_err(failed("opening it"))?, false)
             }
             Some(name) => {
@@ -231,7 +231,7 @@ impl Tree {
         remove_lower(&directory, path, &self.placed).map_err(failed)
     }
 
-    /// Gives the directories their times, and sees to it that everything is on the disk.
+    /// Gives the directories their times.
     pub fn finish(self) -> Done {
         for (path, modified) in &self.directories {
             let resolve = inside();
@@ -239,7 +239,7 @@ impl Tree {
                 true => Path::new("."),
                 false => path,
             };
-            match openat2(&self.root, path, DIRECTORY, Mode::empty(), resolve) {
+            match openat2(self.root, path, DIRECTORY, Mode::empty(), resolve) {
                 Ok(directory) => {
                     attributes::set_times(directory, &path.display().to_string(), *modified)?;
                 }
@@ -248,8 +248,7 @@ impl Tree {
                 Err(errno) => return Err(ImageError::kernel(path.display(), "opening it", errno)),
             }
         }
-        rustix::fs::syncfs(&self.root)
-            .map_err(|errno| ImageError::kernel("/", "writing to disk", errno))
+        Ok(())
     }
 
     /// Makes something where nothing is; what was there goes.
@@ -324,7 +323,7 @@ impl Tree {
     /// Goes down to a directory, and makes what is missing on the way.
     fn descend(&mut self, path: &Path) -> Result<OwnedFd, ImageError> {
         let mut reached = PathBuf::new();
-        let root = openat(&self.root, c".", PLACE, Mode::empty());
+        let root = openat(self.root, c".", PLACE, Mode::empty());
         let mut current = root.map_err(|errno| ImageError::kernel("/", "opening it", errno))?;
         for name in path.iter() {
             reached.push(name);
@@ -380,8 +379,8 @@ impl Tree {
     /// A directory that is there.
     fn look_up(&self, path: &Path) -> rustix::io::Result<OwnedFd> {
         match path.as_os_str().is_empty() {
-            true => openat(&self.root, c".", PLACE, Mode::empty()),
-            false => openat2(&self.root, path, PLACE, Mode::empty(), inside()),
+            true => openat(self.root, c".", PLACE, Mode::empty()),
+            false => openat2(self.root, path, PLACE, Mode::empty(), inside()),
         }
     }
 

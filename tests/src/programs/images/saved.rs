@@ -110,6 +110,39 @@ pub fn add(suite: &mut Suite<'_>) {
             Ok(())
         },
     );
+    suite.case(
+        "a root of the cache is saved with what its image says",
+        || -> CaseResult {
+            // The root lies in the cache; what is written in the jail is a layer over it.
+            let image = at("oci.tar");
+            succeed(&[
+                "run",
+                "-d",
+                "--name",
+                "cached",
+                "--image",
+                &image,
+                "--",
+                "/bin/busybox",
+                "sleep",
+                "1000",
+            ])?;
+            let root = at("cached.root");
+            let done = succeed(&["snapshot", "cached", &root]);
+            succeed(&["destroy", "cached"])?;
+            done?;
+            let file = at("cached.tar");
+            let tag = "localhost/cached:1";
+            let target = format!("oci-archive:{file}:{tag}");
+            succeed(&["rootfs", "save", "-q", "--force", &root, &target])?;
+            run("podman", &["load", "-q", "-i", &file])?;
+            let said = podman(&["image", "inspect", "-f", "{{json .Config}}", tag])?;
+            for part in ["GREETING=hello", "/srv/www", "SIGQUIT", "/data", "33:33"] {
+                check!(said.contains(part), "no {part} in {said}");
+            }
+            Ok(())
+        },
+    );
     suite.case("the same root makes the same bytes", || -> CaseResult {
         let root = root_of(&at("oci.tar"), "to-repeat")?;
         let again = root_of(&at("oci.tar"), "to-repeat-again")?;
