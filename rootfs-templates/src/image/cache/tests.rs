@@ -194,26 +194,6 @@ fn what_was_interrupted_is_taken_away_with_the_rest() {
 }
 
 #[test]
-fn what_a_root_was_made_of_is_told_by_its_path() {
-    let Some((_directory, cache)) = cache() else {
-        return;
-    };
-    let name = fetched(&cache, "docker://one", "1");
-    let root = root(&cache, &name);
-    let of = |path: &Path| about(&cache.path, path).expect("read");
-    assert_eq!(of(root.path()), Some(root.about.clone()));
-    let entry = root.path().parent().expect("in the cache");
-    for other in [
-        entry,
-        &root.path().join("root"),
-        &cache.path.join("roots/none/root"),
-        Path::new("/srv/root"),
-    ] {
-        assert_eq!(of(other), None, "{}", other.display());
-    }
-}
-
-#[test]
 fn many_who_want_the_same_wait_for_one() {
     let Some((_directory, cache)) = cache() else {
         return;

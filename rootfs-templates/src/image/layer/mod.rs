@@ -111,20 +111,16 @@ impl<R: Input> LayerReader<R> {
             };
             let size = header.entry_size().map_err(ImageError::io(place()))?;
             match header.entry_type() {
-                EntryType::GNULongName => {
+                kind @ (EntryType::GNULongName | EntryType::GNULongLink) => {
                     let name = self
                         .announced(size, &mut before)
                         .map_err(ImageError::io(place()))?;
-                    if before.long_name.replace(ended(name)).is_some() {
-                        return Err(refused("two long names stand before one entry"));
-                    }
-                }
-                EntryType::GNULongLink => {
-                    let name = self
-                        .announced(size, &mut before)
-                        .map_err(ImageError::io(place()))?;
-                    if before.long_link.replace(ended(name)).is_some() {
-                        return Err(refused("two long names of links stand before one entry"));
+                    let slot = match kind {
+                        EntryType::GNULongName => &mut before.long_name,
+                        _ => &mut before.long_link,
+                    };
+                    if slot.replace(ended(name)).is_some() {
+                        return Err(refused("two long names of a kind stand before one entry"));
                     }
                 }
                 EntryType::XHeader => {

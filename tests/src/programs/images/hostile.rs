@@ -76,6 +76,18 @@ pub fn add(suite: &mut Suite<'_>) {
             )
         },
     );
+    suite.case("bounded: two gigabytes of zeros in a gzip", || {
+        // An archive as `docker save` writes it: its layer is named by what it becomes alone, and is never read
+        // to the end.
+        let make = "cd \"$1\"; rm -rf zeros image; echo victim > victim; mkdir zeros; cd zeros; truncate -s 2G zeros; \
+            tar -cf - zeros | head -c 512 | gzip > layer.tar; head -c 16M /dev/zero | gzip > part; \
+            for i in $(seq 128); do cat part; done >> layer.tar; sum=$(printf '%064d' 0); \
+            echo '{\"rootfs\": {\"type\": \"layers\", \"diff_ids\": [\"sha256:'$sum'\"]}}' > config.json; \
+            echo '[{\"Config\": \"config.json\", \"Layers\": [\"layer.tar\"]}]' > manifest.json; \
+            tar -cf ../zeros.tar manifest.json config.json layer.tar; cd ..; rm -rf zeros";
+        run("sh", &["-ec", make, "zeros", PLACE])?;
+        is_refused(&at("zeros.tar"), &[], "zeros: the layer becomes more than 200 times")
+    });
     suite.case("bounded: more files than are allowed", || {
         let make = "mkdir many; cd many; seq 6000 | xargs touch; cd ..; tar -cf $L many";
         let said = "is one more than the 5000 entries";
@@ -91,9 +103,14 @@ fn refused(make: &str, options: &[&str], refusal: &str) -> CaseResult {
         umoci init --layout image; umoci new --image image:x; \
         umoci raw add-layer --image image:x hostile.tar; rm -rf hostile";
     run("sh", &["-ec", script, "hostile", PLACE, make])?;
+    is_refused(&at("image"), options, refusal)
+}
+
+/// Sees that an image is refused, and nothing has changed.
+fn is_refused(image: &str, options: &[&str], refusal: &str) -> CaseResult {
     let before = names(PLACE)?;
-    let (image, target) = (at("image"), at("target"));
-    let arguments = [&["rootfs", "build", "--image", &image, &target], options].concat();
+    let target = at("target");
+    let arguments = [&["rootfs", "build", "--image", image, &target], options].concat();
     let done = output(&mut jaula(&arguments))?;
     let said = complaint(&done);
     check!(!done.status.success(), "it was taken: {said}");

@@ -30,21 +30,10 @@ pub fn add(suite: &mut Suite<'_>) {
                     &target,
                 ])?;
                 run("podman", &["load", "-q", "-i", &file])?;
-                let said = podman(&[
-                    "run",
-                    "--rm",
-                    "--network",
-                    "none",
-                    "--log-driver",
-                    "none",
-                    &tag,
-                ])?;
+                let said = podman_run(&tag)?;
                 // What the image that the root was made of says is in this one as well.
                 check_eq!(said.as_str(), "one\n", "what it prints");
-                let said = podman(&["image", "inspect", "-f", "{{json .Config}}", &tag])?;
-                for part in ["GREETING=hello", "/srv/www", "SIGQUIT", "/data", "33:33"] {
-                    check!(said.contains(part), "no {part} in {said}");
-                }
+                says_the_same(&tag)?;
                 let unpacked = at(&format!("unpacked-{how}"));
                 let layout = at(&format!("copied-{how}"));
                 for path in [&unpacked, &layout] {
@@ -97,15 +86,7 @@ pub fn add(suite: &mut Suite<'_>) {
                     "containers-storage:localhost/saved-dir",
                 ],
             )?;
-            let said = podman(&[
-                "run",
-                "--rm",
-                "--network",
-                "none",
-                "--log-driver",
-                "none",
-                "localhost/saved-dir",
-            ])?;
+            let said = podman_run("localhost/saved-dir")?;
             check_eq!(said.as_str(), "0\n", "what it prints");
             Ok(())
         },
@@ -115,6 +96,7 @@ pub fn add(suite: &mut Suite<'_>) {
         || -> CaseResult {
             // The root lies in the cache; what is written in the jail is a layer over it.
             let image = at("oci.tar");
+            // Its entrypoint waits for what nobody writes.
             succeed(&[
                 "run",
                 "-d",
@@ -123,9 +105,7 @@ pub fn add(suite: &mut Suite<'_>) {
                 "--image",
                 &image,
                 "--",
-                "/bin/busybox",
-                "sleep",
-                "1000",
+                "/opt/pipe",
             ])?;
             let root = at("cached.root");
             let done = succeed(&["snapshot", "cached", &root]);
@@ -136,10 +116,7 @@ pub fn add(suite: &mut Suite<'_>) {
             let target = format!("oci-archive:{file}:{tag}");
             succeed(&["rootfs", "save", "-q", "--force", &root, &target])?;
             run("podman", &["load", "-q", "-i", &file])?;
-            let said = podman(&["image", "inspect", "-f", "{{json .Config}}", tag])?;
-            for part in ["GREETING=hello", "/srv/www", "SIGQUIT", "/data", "33:33"] {
-                check!(said.contains(part), "no {part} in {said}");
-            }
+            says_the_same(tag)?;
             Ok(())
         },
     );
@@ -151,6 +128,21 @@ pub fn add(suite: &mut Suite<'_>) {
         succeed(&["rootfs", "save", "-q", "--force", &again, &two])?;
         run("cmp", &[&one, &two]).map(drop)
     });
+}
+
+/// What an image of podman's prints when it is run.
+fn podman_run(tag: &str) -> Result<String, jaula_tests::ktap::Failure> {
+    let alone = ["run", "--rm", "--network", "none", "--log-driver", "none"];
+    podman(&[&alone[..], &[tag]].concat())
+}
+
+/// Sees that an image says what that says which `make.sh` has made.
+fn says_the_same(tag: &str) -> CaseResult {
+    let said = podman(&["image", "inspect", "-f", "{{json .Config}}", tag])?;
+    for part in ["GREETING=hello", "/srv/www", "SIGQUIT", "/data", "33:33"] {
+        check!(said.contains(part), "no {part} in {said}");
+    }
+    Ok(())
 }
 
 /// What podman prints, without what it complains of.
