@@ -202,6 +202,15 @@ fn is_directory(file: impl AsFd) -> Result<bool, String> {
 
 fn obstacle(path: &Path, errno: Errno) -> String {
     match first_obstacle(path) {
+        // Whoever tells it has named the path.
+        Some(obstacle) if obstacle.path == path && path.symlink_metadata().is_err() => {
+            match obstacle.errno {
+                Errno::ENOENT => {
+                    "does not exist; \"jaula rootfs build\" makes a root directory".into()
+                }
+                errno => reason(errno),
+            }
+        }
         Some(obstacle) => obstacle.describe(),
         None if errno == Errno::ENOTDIR => "is not a directory".into(),
         None => reason(errno),

@@ -88,6 +88,7 @@ fn a_root_that_cannot_be_is_named() {
     let (dir, _root) = jail();
     let error = |path: &str| Root::open(&dir.path().join(path)).expect_err("no root");
     assert!(error("none/at/all").ends_with("/none does not exist"));
+    assert!(error("none").starts_with("does not exist; "));
     assert!(error("secret/x").ends_with("/secret is not a directory"));
     assert_eq!(error("secret"), "is not a directory");
     assert_eq!(

@@ -102,7 +102,21 @@ pub fn load(name: &str, directory: &Path, settings: &Settings) -> Result<Templat
         true => Template::load_file(&directory.join(name), &library(), settings),
         false => Template::load_named(name, &library(), settings),
     };
-    template.map_err(|error| error.to_string())
+    template.map_err(|error| no_template(name).unwrap_or_else(|| error.to_string()))
+}
+
+/// What to say of a name that no template has, and that somebody takes for one all the same.
+fn no_template(name: &str) -> Option<String> {
+    let what = match name {
+        "host" => {
+            "is this machine's own root, of which no other is built: \"jaula run --template host\" has it \
+             below a layer that is thrown away, and a root file with lower = [\"/\"] below one that stays"
+        }
+        "image" => "is no template; an image is given with --image",
+        _ => return None,
+    };
+    let is_there = library().names().iter().any(|other| other == name);
+    (!is_there).then(|| format!("{name}: {what}"))
 }
 
 /// What is told of a template without building it.
@@ -111,7 +125,8 @@ pub fn load(name: &str, directory: &Path, settings: &Settings) -> Result<Templat
 ///
 /// A text with the names that there are.
 pub fn find(name: &str) -> Result<Outline, String> {
-    Template::outline(name, &library()).map_err(|error| error.to_string())
+    let found = Template::outline(name, &library());
+    found.map_err(|error| no_template(name).unwrap_or_else(|| error.to_string()))
 }
 
 /// A setting as it is given: NAME=VALUE.

@@ -29,6 +29,36 @@ fn lists_and_shows_what_comes_along() {
 }
 
 #[test]
+fn what_is_meant_is_said_where_something_else_is_asked_for() {
+    for (arguments, expected) in [
+        (
+            &["build", "/none/at"][..],
+            "<--template <NAME|FILE>|--image <IMAGE>>",
+        ),
+        (
+            &["build", "-t", "host", "/none/at"],
+            "\"jaula run --template host\"",
+        ),
+        (&["show", "image"], "an image is given with --image"),
+        (
+            &["build", "-t", "minimal", "/none/at/all"],
+            "/none/at does not exist; make it first",
+        ),
+    ] {
+        rootfs(arguments)
+            .assert()
+            .code(125)
+            .stderr(contains(expected));
+    }
+    for command in ["build", "check", "list", "save", "cache", "show", "trace"] {
+        rootfs(&[command, "--help"])
+            .assert()
+            .success()
+            .stdout(contains('\\').not());
+    }
+}
+
+#[test]
 fn what_is_shown_can_be_built() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let template = dir.path().join("own.toml");

@@ -11,7 +11,7 @@ jaula [OPTIONS] ROOT [-- COMMAND [ARG]...]
        jaula up|down [FILE|DIR]
        jaula doctor [--json]
        jaula number
-       jaula rootfs build|check|list|show ...
+       jaula rootfs build|check|list|show|trace|save|cache ...
        jaula completion bash|zsh|fish";
 
 pub const SHORT: &str = "\

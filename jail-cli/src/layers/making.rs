@@ -16,8 +16,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{flock, renameat_with, FlockOperation, RenameFlags, CWD};
 
+use crate::path_walk::first_obstacle;
 use crate::text::shown;
-use crate::trusted_path;
+use crate::trusted_path::{self, Refusal};
 
 /// Begins the name of a hidden directory.
 const HIDDEN: &[u8] = b".jaula-making-";
@@ -54,8 +55,11 @@ impl Making {
         let parent = path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty());
-        let above = trusted_path::open_firm(parent.unwrap_or(Path::new(".")))
-            .map_err(|refusal| refusal.describe())?;
+        let parent = parent.unwrap_or(Path::new("."));
+        let above = trusted_path::open_firm(parent).map_err(|refusal| {
+            let obstacle = first_obstacle(parent).filter(|_| matches!(refusal, Refusal::Kernel(_)));
+            obstacle.map_or_else(|| refusal.describe(), |obstacle| obstacle.describe())
+        })?;
         let at = PathBuf::from(format!("/proc/self/fd/{}", above.as_raw_fd()));
         finish_abandoned(&at);
         let stem = match Path::new(&name).extension() == Some(OsStr::new(ENDING)) {
@@ -66,7 +70,13 @@ impl Making {
         directory.push(format!(".{ending}"));
         for taken in [&name, &directory] {
             if at.join(taken).symlink_metadata().is_ok() {
-                return Err(format!("{} is there already", shown(taken)));
+                return Err(match taken == &name {
+                    true => "is there already; give another name".to_owned(),
+                    false => format!(
+                        "{}, which goes with it, is there already; give another name",
+                        shown(taken)
+                    ),
+                });
             }
         }
         let mut hidden = OsStr::from_bytes(HIDDEN).to_owned();

@@ -65,6 +65,8 @@ impl<'a> Collector<'a> {
             self.plan.put(&link.path, target)?;
         }
         self.programs()?;
+        // Who lacks a program lacks its data as well, and is told of the program.
+        self.look_for_listed()?;
         self.copies()?;
         self.lists()?;
         self.locales()?;
@@ -149,6 +151,14 @@ impl<'a> Collector<'a> {
                     }
                 }
             }
+        }
+        Ok(())
+    }
+
+    fn look_for_listed(&self) -> Result<(), BuildError> {
+        let lists = self.template.lists().iter().filter(|list| !list.optional);
+        for name in lists.flat_map(|list| &list.names.0) {
+            self.locate(Path::new(name))?;
         }
         Ok(())
     }
@@ -259,7 +269,7 @@ impl<'a> Collector<'a> {
             let found = match self.host.find(source) {
                 Ok(found) => found,
                 Err(_) if copy.optional => continue,
-                Err(error) => return Err(BuildError::new(source, error)),
+                Err(error) => return Err(self.absent(source, &error)),
             };
             let how = data::How {
                 libraries: copy.libraries,
@@ -277,7 +287,7 @@ impl<'a> Collector<'a> {
                 match self.host.find_itself(Path::new(path)) {
                     Ok(found) => self.tree(&found, &source, how)?,
                     Err(_) if list.optional => {}
-                    Err(error) => return Err(BuildError::new(path, error)),
+                    Err(error) => return Err(self.absent(Path::new(path), &error)),
                 }
             }
         }
@@ -287,7 +297,24 @@ impl<'a> Collector<'a> {
     /// What is found at a path of the host.
     pub(super) fn find(&self, path: &Path) -> Result<Found, BuildError> {
         let found = self.host.find(path);
-        found.map_err(|error| BuildError::new(path, error))
+        found.map_err(|error| self.absent(path, &error))
+    }
+
+    /// Why something that the template takes of the tree is not taken.
+    fn absent(&self, path: &Path, error: &io::Error) -> BuildError {
+        if error.kind() != io::ErrorKind::NotFound {
+            return BuildError::new(path, error);
+        }
+        let what = match &self.options.sysroot_path {
+            Some(tree) => format!(
+                "is not there in {}; install there what it belongs to, or change the template or its variables",
+                tree.display()
+            ),
+            None => "is not there; install what it belongs to, take it from another tree with --sysroot, or \
+                     change the template or its variables (\"jaula rootfs show --variables\")"
+                .to_owned(),
+        };
+        BuildError::new(path, what)
     }
 
     fn locate(&self, source: &Path) -> Result<(PathBuf, Found), BuildError> {

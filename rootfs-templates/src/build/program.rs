@@ -63,7 +63,10 @@ fn is_program(found: &Found) -> bool {
 /// What to say where a program is not there.
 pub fn missing(source: &Path, sysroot: Option<&Path>) -> BuildError {
     if source.components().count() > 1 {
-        return BuildError::new(source, "is not there; install it, or change the template");
+        return BuildError::new(
+            source,
+            "is not there; install it, or change the template or its variables",
+        );
     }
     let place = match sysroot {
         Some(tree) => format!("in {}", tree.display()),
@@ -71,7 +74,7 @@ pub fn missing(source: &Path, sysroot: Option<&Path>) -> BuildError {
     };
     let hint = match source.to_str() {
         Some("busybox") => "install busybox (Debian: apt-get install busybox-static)",
-        _ => "install it, or give its path in the template",
+        _ => "install it, or give its path",
     };
     BuildError::new(source, format!("no such program {place}; {hint}"))
 }

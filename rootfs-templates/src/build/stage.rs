@@ -115,13 +115,16 @@ impl Stage {
             None => open(parent, DIRECTORY, Mode::empty()),
         };
         let above = above.map(fs::File::from).map_err(|errno| match errno {
-            Errno::ENOENT | Errno::ENOTDIR => {
+            Errno::ENOENT => {
                 let shown = parent.display();
                 let reason = format!(
-                    "{shown} is not a directory; make it first, where root alone can enter (mkdir \
-                     -m 700 {shown})"
+                    "{shown} does not exist; make it first, where root alone can enter (mkdir -m 700 -p \
+                     {shown})"
                 );
                 BuildError::new(&target, reason)
+            }
+            Errno::ENOTDIR => {
+                BuildError::new(&target, format!("{} is not a directory", parent.display()))
             }
             errno => BuildError::kernel(parent, "opening it", errno),
         })?;

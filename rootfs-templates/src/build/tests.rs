@@ -255,6 +255,13 @@ fn a_target_that_is_no_directory_is_refused() {
     let nested = place.dir.path().join("none/jail");
     let error = build(&template, &nested, &Options::default()).expect_err("no parent");
     assert!(error.to_string().contains("make it first"), "{error}");
+    fs::write(place.dir.path().join("file"), "").expect("write");
+    let nested = place.dir.path().join("file/jail");
+    let error = build(&template, &nested, &Options::default()).expect_err("no directory");
+    assert!(
+        error.to_string().ends_with("file is not a directory"),
+        "{error}"
+    );
     assert!(build(&template, Path::new("/"), &Options::default()).is_err());
 }
 
@@ -264,7 +271,19 @@ fn a_failure_leaves_nothing_behind() {
     let broken = [
         (
             "[[file]]\npath = \"/a\"\nsource = \"/no/such\"",
-            "/no/such: ",
+            "/no/such: is not there; install",
+        ),
+        (
+            "[[copy]]\nsource = \"/no/such\"",
+            "/no/such: is not there; install",
+        ),
+        (
+            "[[copies]]\npaths = \"/no/such\"",
+            "/no/such: is not there; install",
+        ),
+        (
+            "[[copy]]\nsource = \"/no/such\"\n[[programs]]\nnames = \"no-such-program\"",
+            "no-such-program: no such program in PATH",
         ),
         (
             "[[file]]\npath = \"/a\"\nsource = \"/proc/self\"",

@@ -370,6 +370,10 @@ fn what_is_no_image_is_told() {
         .contains("no archive of an image"));
     assert!(place.refused("DIR/none").contains("No such file"));
     assert!(place.refused("alpine:3").contains("docker://alpine:3"));
+    // A tag takes the name of a kind before the path.
+    assert!(place
+        .refused("/proc/self/exe:tag")
+        .ends_with("what is called tag in it is oci-archive:/proc/self/exe:tag"));
     let fifo = place.path("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
     assert!(place

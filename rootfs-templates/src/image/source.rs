@@ -32,11 +32,8 @@ impl Source {
         let opened = self::open_quietly(path).map_err(|errno| {
             let error = io::Error::from(errno);
             match (errno, path.to_str()) {
-                (rustix::io::Errno::NOENT, Some(name)) if !name.starts_with(['/', '.']) => {
-                    let reason = format!(
-                        "{error}; an image that is in a registry is called docker://{name} (skopeo fetches it)"
-                    );
-                    ImageError::new(place.to_string(), reason)
+                (rustix::io::Errno::NOENT, Some(name)) => {
+                    ImageError::new(place.to_string(), format!("{error}{}", meant(name)))
                 }
                 _ => ImageError::new(place.to_string(), error),
             }
@@ -101,4 +98,24 @@ pub(crate) fn whole(file: OwnedFd, place: &str) -> Result<Blob, ImageError> {
     }
     let size = u64::try_from(found.st_size).unwrap_or_default();
     Ok(Blob::new(Arc::new(File::from(file)), 0, size))
+}
+
+/// What may be meant by the path of something that is not there.
+fn meant(path: &str) -> String {
+    if let Some((file, tag)) = path.rsplit_once(':') {
+        let kind = match Path::new(file).metadata() {
+            Ok(found) if found.is_dir() => Some("oci"),
+            Ok(found) if found.is_file() => Some("oci-archive"),
+            _ => None,
+        };
+        if let Some(kind) = kind {
+            return format!("; what is called {tag} in it is {kind}:{file}:{tag}");
+        }
+    }
+    match path.starts_with(['/', '.']) {
+        true => String::new(),
+        false => format!(
+            "; an image that is in a registry is called docker://{path} (skopeo fetches it)"
+        ),
+    }
 }

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use jaula::reach;
 use jaula::template::{build, build_in, load, setting, How};
 use jaula::text::shown;
@@ -28,16 +28,11 @@ Examples:
 
 /// Which template or image, and where to.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("made of").args(["template", "image"]).required(true))]
 pub struct Build {
-    /// Template: a name that \"jaula rootfs list\" tells, or a file (a name with a slash, or one that
+    /// Template: a name that "jaula rootfs list" tells, or a file (a name with a slash, or one that
     /// ends in .toml)
-    #[arg(
-        short,
-        long,
-        value_name = "NAME|FILE",
-        required_unless_present = "image",
-        conflicts_with = "image"
-    )]
+    #[arg(short, long, value_name = "NAME|FILE")]
     template: Option<String>,
 
     #[command(flatten)]

@@ -125,8 +125,11 @@ pub fn show(bar: &mut Bar, at: Progress) {
 
 fn told(summary: &Summary) -> String {
     let mut text = format!(
-        "{} layers, {} files ({}), {} directories, {} symbolic links",
-        summary.layers,
+        "{}, {} files ({}), {} directories, {} symbolic links",
+        match summary.layers {
+            1 => "1 layer".to_owned(),
+            layers => format!("{layers} layers"),
+        },
         summary.files,
         bytes(summary.bytes),
         summary.directories,

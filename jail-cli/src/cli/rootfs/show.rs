@@ -27,7 +27,7 @@ pub struct Show {
     #[arg(long, value_name = "NAME=VALUE", value_parser = setting, requires = "resolved")]
     set: Vec<(String, String)>,
 
-    /// Template: a name that \"jaula rootfs list\" tells, or a file
+    /// Template: a name that "jaula rootfs list" tells, or a file
     #[arg(value_name = "NAME|FILE")]
     name: String,
 }

@@ -149,7 +149,7 @@ pub fn add(suite: &mut Suite) {
         case.said("touch CASE/a.root; mkdir CASE/b.layer")?;
         case.refused(
             "jaula clone CASE/web.root CASE/a.root",
-            &["is there already"],
+            &["CASE/a.root: is there already".trim_start_matches("CASE")],
         )?;
         case.refused(
             "jaula snapshot CASE/web.root CASE/b.root",
@@ -157,7 +157,11 @@ pub fn add(suite: &mut Suite) {
         )?;
         case.refused(
             "jaula clone CASE/none CASE/c.root",
-            &["CASE/none".trim_start_matches("CASE")],
+            &["/none: does not exist; "],
+        )?;
+        case.refused(
+            "jaula clone CASE/web.root CASE/none/at/c.root",
+            &["/none does not exist"],
         )?;
         case.said("chmod 777 CASE")?;
         case.refused(
