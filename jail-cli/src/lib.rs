@@ -38,6 +38,7 @@ pub mod process;
 pub mod reach;
 mod root;
 pub mod signal;
+mod stat;
 pub mod state;
 pub mod sys;
 pub mod template;

@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::sys::stat::{lstat, stat};
 
+use crate::stat::{lstat, stat};
 use crate::text::{reason, shown};
 
 /// The first component that keeps a path from being reached, and why.

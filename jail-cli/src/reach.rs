@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{openat, OFlag};
-use nix::sys::stat::{fstat, Mode, SFlag};
+use nix::sys::stat::{Mode, SFlag};
 use nix::sys::statvfs::{fstatvfs, FsFlags};
 use rustix::fs::{fgetxattr_query, statx, AtFlags, StatxFlags};
 
+use crate::stat::fstat;
 use crate::text::{reason, shown};
 use crate::trusted_path;
 

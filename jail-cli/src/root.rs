@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{openat2, AtFlags, OFlag, OpenHow, ResolveFlag};
-use nix::sys::stat::{fstat, FileStat, SFlag};
+use nix::sys::stat::SFlag;
 use nix::unistd::{faccessat, AccessFlags};
 
 use serde::{Deserialize, Serialize};
 
 use crate::layers::Made;
 use crate::path_walk::first_obstacle;
+use crate::stat::{fstat, Stat};
 use crate::text::reason;
 use crate::trusted_path::{self, Refusal};
 
@@ -26,8 +27,8 @@ pub struct Identity {
     inode: u64,
 }
 
-impl From<FileStat> for Identity {
-    fn from(stat: FileStat) -> Self {
+impl From<Stat> for Identity {
+    fn from(stat: Stat) -> Self {
         // Narrower on some architectures.
         #[allow(clippy::useless_conversion)]
         Identity {

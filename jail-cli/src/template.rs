@@ -231,7 +231,7 @@ pub struct Checked {
 pub fn check(path: &Path, user: &str) -> Result<Checked, String> {
     let failed = |why: String| format!("{}: {why}", shown(path));
     let root = trusted_path::open(path).map_err(|refusal| failed(refusal.describe()))?;
-    let kind = nix::sys::stat::fstat(&root).map_err(|errno| failed(reason(errno)))?;
+    let kind = crate::stat::fstat(&root).map_err(|errno| failed(reason(errno)))?;
     if kind.st_mode & libc::S_IFMT != libc::S_IFDIR {
         return Err(failed("is not a directory".into()));
     }

@@ -15,11 +15,12 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{open as open_path, openat, openat2, readlinkat, OFlag, OpenHow, ResolveFlag};
-use nix::sys::stat::{fstat, stat, Mode, SFlag};
+use nix::sys::stat::{Mode, SFlag};
 use nix::sys::statfs::{fstatfs, PROC_SUPER_MAGIC};
 use rustix::fs::{fgetxattr_query, fsetxattr, XattrFlags};
 
 use crate::root::Identity;
+use crate::stat::{fstat, stat};
 use crate::text::{reason, shown};
 
 /// As many as the kernel follows.

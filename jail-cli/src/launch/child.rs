@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::fcntl::{open, openat2, OFlag, OpenHow, ResolveFlag, AT_FDCWD};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::sys::stat::{fstat, stat, umask, Mode, SFlag};
+use nix::sys::stat::{umask, Mode, SFlag};
 use nix::unistd::{chdir, chroot, fchdir, setsid, Uid};
 
 use super::control::MonitorEnd;
@@ -30,6 +30,7 @@ use crate::caller::Caller;
 use crate::isolation::Part;
 use crate::jail::JailNumber;
 use crate::root::{Identity, Root};
+use crate::stat::{fstat, stat};
 use crate::sys;
 use crate::text::{reason, shown};
 use crate::user::User;

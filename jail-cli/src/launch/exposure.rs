@@ -2,12 +2,11 @@
 
 //! What of a jail lies open on the host.
 
-use nix::sys::stat::stat;
-
 use crate::isolation::{Isolation, Mount, Part};
 use crate::layers;
 use crate::reach::{is_exposed, is_path_exposed, warning};
 use crate::root::{Identity, Root};
+use crate::stat::stat;
 
 /// Says on standard error what users of the host can reach of what a jail may write to.
 pub fn warn(root: &Root, isolation: &Isolation) {

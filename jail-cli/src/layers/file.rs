@@ -24,12 +24,13 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use nix::sys::stat::{fstat, FileStat, SFlag};
+use nix::sys::stat::SFlag;
 use serde::Deserialize;
 
 use super::volume::{Key, Volume};
 use super::{Contents, Layers};
 use crate::isolation::Size;
+use crate::stat::{fstat, Stat};
 use crate::text::{reason, shown, toml_string};
 use crate::trusted_path::{self, Refusal};
 
@@ -187,7 +188,7 @@ impl RootFile {
     }
 }
 
-fn is_file(stat: &FileStat) -> bool {
+fn is_file(stat: &Stat) -> bool {
     SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG
 }
 

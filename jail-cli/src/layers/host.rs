@@ -14,7 +14,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::sys::stat::{fstat, stat};
 use rustix::fs::{
     fsetxattr, mkdirat, mknodat, openat, statat, statx, AtFlags, FileType, Mode, OFlags,
     StatxFlags, XattrFlags, CWD,
@@ -23,6 +22,7 @@ use rustix::io::Errno;
 
 use super::copy::{give, names, path, why};
 use crate::root::Identity;
+use crate::stat::{fstat, stat};
 use crate::text::shown;
 
 /// What is seen of it, at the top. Whatever else is there belongs to somebody.

@@ -21,12 +21,12 @@ pub mod volume;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use nix::sys::stat::fstat;
 use serde::{Deserialize, Serialize};
 
 use crate::isolation::Size;
 use crate::jail::JailNumber;
 use crate::root::{Identity, Root};
+use crate::stat::fstat;
 use crate::state::bytes;
 use crate::text::shown;
 use crate::trusted_path;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
 use nix::fcntl::{openat, openat2, AtFlags, OFlag, OpenHow, ResolveFlag};
-use nix::sys::stat::{fchmod, fstat, mkdirat, FileStat, Mode, SFlag};
+use nix::sys::stat::{fchmod, mkdirat, Mode, SFlag};
 use nix::unistd::{fchdir, fchownat, setfsgid, setfsuid, Gid, Uid};
 use rustix::mount::{
     fsconfig_create, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree, FsMountFlags,
@@ -27,6 +27,7 @@ use super::apart::{alone, complaints};
 use super::upper::{Upper, UPPER, WORK};
 use super::{host, Layers, Mapping, Purpose};
 use crate::isolation::Size;
+use crate::stat::{fstat, Stat};
 use crate::sys;
 use crate::text::{reason, shown};
 use crate::trusted_path::{self, Refusal};
@@ -65,7 +66,7 @@ fn context() -> Result<OwnedFd, String> {
 }
 
 /// Whose a layer is and what mode it has, at its top.
-pub fn look_at(path: &Path) -> Result<FileStat, String> {
+pub fn look_at(path: &Path) -> Result<Stat, String> {
     fstat(open(path)?).map_err(|errno| format!("{}: {}", shown(path), reason(errno)))
 }
 
@@ -91,7 +92,7 @@ impl Lower {
 pub fn mount(
     layers: &Layers,
     upper: Option<&Upper>,
-    like: &FileStat,
+    like: &Stat,
     purpose: Purpose<'_>,
 ) -> Result<OwnedFd, String> {
     let mapping = match purpose {
@@ -357,7 +358,7 @@ impl Memory {
     }
 
     /// Makes where something is written, and where overlayfs works for it.
-    fn make(&self, (upper, work): &(String, String), like: &FileStat) -> Result<(), String> {
+    fn make(&self, (upper, work): &(String, String), like: &Stat) -> Result<(), String> {
         make_below(&self.0, upper, Some(like))
             .and_then(|()| make_below(&self.0, work, None))
             .map_err(|errno| format!("memory for what is thrown away: {}", reason(errno)))
@@ -381,7 +382,7 @@ impl Memory {
 pub(super) fn make_below(
     directory: impl AsFd,
     name: &str,
-    like: Option<&FileStat>,
+    like: Option<&Stat>,
 ) -> Result<(), Errno> {
     mkdirat(&directory, name, Mode::S_IRWXU)?;
     let Some(like) = like else { return Ok(()) };

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{openat, renameat, OFlag};
-use nix::sys::stat::{fstat, mkdirat, stat, FileStat, Mode};
+use nix::sys::stat::{mkdirat, Mode};
 use nix::unistd::{unlinkat, UnlinkatFlags};
 use rustix::fs::{flock, statx, AtFlags, FlockOperation, StatxFlags};
 
@@ -23,6 +23,7 @@ use super::overlay::make_below;
 use super::{But, Contents};
 use crate::jails::Jails;
 use crate::root::Identity;
+use crate::stat::{fstat, stat, Stat};
 use crate::state::{Record, Store};
 use crate::text::{reason, shown};
 use crate::trusted_path::{self, Refusal};
@@ -52,7 +53,7 @@ impl Upper {
     /// # Errors
     ///
     /// A text that names it, and says who uses it where somebody does.
-    pub fn prepare(path: &Path, like: &FileStat, but: But) -> Result<Self, String> {
+    pub fn prepare(path: &Path, like: &Stat, but: But) -> Result<Self, String> {
         let about = |why: String| format!("{}: {why}", shown(path));
         let directory = open(path).map_err(about)?;
         let stat = fstat(&directory).map_err(|errno| about(reason(errno)))?;
@@ -127,7 +128,7 @@ impl Upper {
     /// # Errors
     ///
     /// What is in the way.
-    pub fn fill(&self, (upper, work): (&str, &str), like: &FileStat) -> Result<(), String> {
+    pub fn fill(&self, (upper, work): (&str, &str), like: &Stat) -> Result<(), String> {
         let at = |name: &str| {
             let name = name.to_owned();
             move |errno| format!("{name} in it: {}", reason(errno))

@@ -12,9 +12,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::sys::stat::fstat;
-
 use crate::root::Identity;
+use crate::stat::fstat;
 use crate::text::shown;
 use crate::trusted_path;
 

@@ -63,7 +63,7 @@ impl Layer {
         mount_change("/", alone).map_err(|error| format!("mounts of its own: {error}"))?;
         // What was opened lies in the mounts that there were before.
         let lower = open(tree, flags, Mode::empty()).map_err(|errno| about(reason(errno)))?;
-        let same = |fd: &OwnedFd| nix::sys::stat::fstat(fd).map(|stat| (stat.st_dev, stat.st_ino));
+        let same = |fd: &OwnedFd| crate::stat::fstat(fd).map(|stat| (stat.st_dev, stat.st_ino));
         if same(&lower).ok() != same(&found).ok() {
             return Err(about("is another directory now".into()));
         }

@@ -5,15 +5,16 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{open, openat, renameat2, AtFlags, Flock, FlockArg, OFlag, RenameFlags};
-use nix::sys::stat::{fstatat, mkdirat, Mode, SFlag};
+use nix::fcntl::{open, openat, renameat2, Flock, FlockArg, OFlag, RenameFlags};
+use nix::sys::stat::{mkdirat, Mode, SFlag};
+use rustix::fs::{AtFlags, Stat};
 use tempfile::TempDir;
 
 use super::BuildError;
@@ -74,11 +75,7 @@ impl Stage {
         above: Option<BorrowedFd<'_>>,
     ) -> Result<Self, BuildError> {
         let mut stage = Stage::beside(target, above)?;
-        let found = fstatat(
-            &stage.above,
-            stage.name.as_os_str(),
-            AtFlags::AT_SYMLINK_NOFOLLOW,
-        );
+        let found = stat_of(&stage.above, &stage.name);
         let kind = found.map(|found| SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT);
         let reason = match kind {
             Err(Errno::ENOENT) => None,
@@ -134,7 +131,11 @@ impl Stage {
             .prefix(PREFIX)
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(at)
-            .map_err(failed)?;
+            // What it says itself is where that would have been.
+            .map_err(|error| match error.raw_os_error() {
+                Some(code) => failed(io::Error::from_raw_os_error(code)),
+                None => failed(error.kind().into()),
+            })?;
         let path = enclosure.path().to_owned();
         let errno = |errno| BuildError::kernel(&path, "locking it", errno);
         let open = open(&path, DIRECTORY | OFlag::O_NOFOLLOW, Mode::empty()).map_err(errno)?;
@@ -235,7 +236,7 @@ fn occupant(above: &fs::File, name: &OsStr, target: &Path) -> Result<Occupant, B
     match openat(above, name, DIRECTORY | OFlag::O_NOFOLLOW, Mode::empty()) {
         Err(Errno::ENOENT) => Ok(Occupant::Nothing),
         Err(Errno::ENOTDIR | Errno::ELOOP) => {
-            let found = fstatat(above, name, AtFlags::AT_SYMLINK_NOFOLLOW).map_err(failed)?;
+            let found = stat_of(above, name).map_err(failed)?;
             let kind = SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT;
             Err(BuildError::new(
                 target,
@@ -264,7 +265,7 @@ fn former_name(above: &fs::File, target: &Path) -> Result<OsString, BuildError> 
     let mut path = target.as_os_str().to_owned();
     path.push(".old");
     let name = Path::new(&path).file_name().unwrap_or_default();
-    match fstatat(above, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+    match stat_of(above, name) {
         Ok(_) => Err(BuildError::new(
             &path,
             "is there already, from a replacement before; remove it first",
@@ -304,4 +305,11 @@ fn is_abandoned(entry: &fs::DirEntry) -> bool {
         let directory = fs::File::from(directory);
         Flock::lock(directory, FlockArg::LockExclusiveNonblock).is_ok()
     })
+}
+
+/// What lies under a name, be it a link. With 32 bit the C library's fstatat(2) has no room for times after
+/// 2038, which whoever writes to a directory can give it.
+fn stat_of(above: impl AsFd, name: impl AsRef<Path>) -> Result<Stat, Errno> {
+    rustix::fs::statat(above, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW)
+        .map_err(|error| Errno::from_raw(error.raw_os_error()))
 }

@@ -552,7 +552,10 @@ fn what_does_not_fit_is_not_begun() {
     }
     let text = "description = \"t\"\n[[file]]\npath = \"/f\"\nsource = \"/sparse\"";
     let error = place.build_from_tree(text).expect_err("too large");
-    assert!(error.contains(" MiB are free there"), "{error}");
+    assert!(
+        error.contains(" MiB are free on the file system"),
+        "{error}"
+    );
     assert_eq!(place.names(), ["tree"]);
 }
 

@@ -11,9 +11,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::fcntl::{openat, openat2, AtFlags, OFlag, OpenHow, ResolveFlag};
-use nix::sys::stat::{fchmod, futimens, mkdirat, utimensat, UtimensatFlags};
-use nix::sys::time::{TimeSpec, TimeValLike};
+use nix::sys::stat::{fchmod, mkdirat};
 use nix::unistd::{fchown, fchownat, symlinkat, syncfs, unlinkat, Gid, Uid, UnlinkatFlags};
+use rustix::fs::{futimens, utimensat, Timespec, Timestamps};
 
 use super::plan::{Attributes, Kind};
 use super::{BuildError, Progress, Summary};
@@ -105,7 +105,7 @@ impl<'a> Tree<'a> {
         if found.f_blocks > 0 && needed > free {
             let mib = |bytes: u64| bytes.div_ceil(1 << 20);
             let what = format!(
-                "takes {} MiB, and {} MiB are free there",
+                "takes {} MiB, and {} MiB are free on the file system where it is built",
                 mib(needed),
                 mib(free)
             );
@@ -168,8 +168,9 @@ impl<'a> Tree<'a> {
                 let (user, group) = (Some(Uid::from_raw(0)), Some(Gid::from_raw(0)));
                 fchownat(&parent, name, user, group, AtFlags::AT_SYMLINK_NOFOLLOW)
                     .map_err(failed(OWNER))?;
-                let time = timespec(self.time);
-                utimensat(&parent, name, &time, &time, UtimensatFlags::NoFollowSymlink)
+                let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+                utimensat(&parent, name, &timestamps(self.time), flags)
+                    .map_err(|error| Errno::from_raw(error.raw_os_error()))
                     .map_err(failed("setting its time"))?;
                 self.summary.symlinks += 1;
                 Ok(())
@@ -257,13 +258,20 @@ fn set(file: impl AsFd, path: &Path, attributes: Attributes) -> Result<(), Build
 }
 
 fn set_time(file: impl AsFd, path: impl AsRef<Path>, time: SystemTime) -> Result<(), BuildError> {
-    let time = timespec(time);
-    futimens(&file, &time, &time)
+    futimens(file, &timestamps(time))
+        .map_err(|error| Errno::from_raw(error.raw_os_error()))
         .map_err(|errno| BuildError::kernel(path, "setting its time", errno))
 }
 
-/// To the second: not every file system keeps more.
-fn timespec(time: SystemTime) -> TimeSpec {
+/// To the second: not every file system keeps more. Those of the C library end in 2038 with 32 bit.
+fn timestamps(time: SystemTime) -> Timestamps {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    TimeSpec::seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+    let time = Timespec {
+        tv_sec: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: 0,
+    };
+    Timestamps {
+        last_access: time,
+        last_modification: time,
+    }
 }

@@ -7,6 +7,7 @@ mod files;
 mod hostile;
 mod images;
 mod killed;
+mod large;
 mod own_root;
 mod running;
 mod thrown_away;
@@ -34,6 +35,7 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     images::add(&mut suite);
     own_root::add(&mut suite);
     hostile::add(&mut suite);
+    large::add(&mut suite);
     killed::add(&mut suite);
     let code = suite.run(chosen);
     // What a case has left there is told by the case.

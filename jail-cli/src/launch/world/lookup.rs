@@ -14,10 +14,11 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{openat, openat2, readlinkat, OFlag, OpenHow, ResolveFlag};
-use nix::sys::stat::{fstat, Mode, SFlag};
+use nix::sys::stat::{Mode, SFlag};
 use nix::sys::statfs::{fstatfs, PROC_SUPER_MAGIC};
 use rustix::fs::{statx, AtFlags, StatxFlags};
 
+use crate::stat::fstat;
 use crate::text::{reason, shown};
 
 /// As many as the kernel follows.

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use caps::Capability;
 use nix::errno::Errno;
 use nix::fcntl::{openat2, OFlag, OpenHow, ResolveFlag, AT_FDCWD};
-use nix::sys::stat::{fstat, umask, Mode};
+use nix::sys::stat::{umask, Mode};
 use nix::unistd::fchdir;
 use rustix::mount::{
     fsconfig_create, fsconfig_set_string, fsmount, fsopen, mount_change, move_mount, open_tree,
@@ -20,6 +20,7 @@ use super::target::Targets;
 use super::{devices, pivot, UserNamespace};
 use crate::isolation::{Isolation, Part, Permission, Size};
 use crate::root::{Identity, Root};
+use crate::stat::fstat;
 use crate::text::reason;
 use crate::{sys, trusted_path, user};
 

@@ -6,7 +6,6 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 
 use nix::sched::{setns, unshare, CloneFlags};
-use nix::sys::stat::stat;
 use nix::unistd::sethostname;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +13,7 @@ use super::UserNamespace;
 use crate::isolation::{Isolation, Part};
 use crate::jail::JailNumber;
 use crate::process::members;
+use crate::stat::stat;
 use crate::sys;
 use crate::text::reason;
 

@@ -10,11 +10,11 @@ use std::io::{stderr, stdin, stdout};
 use std::os::fd::AsFd;
 
 use nix::errno::Errno;
-use nix::sys::stat::fstat;
 use nix::sys::statfs::fstatfs;
 use nix::unistd::{fchown, Uid};
 
 use crate::isolation::Part;
+use crate::stat::fstat;
 use crate::text::reason;
 
 /// The file system that pipes without a name are in, and nothing else is (PIPEFS_MAGIC).

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use nix::fcntl::AtFlags;
-use nix::sys::stat::{fstat, mknodat, FileStat, Mode, SFlag};
+use nix::sys::stat::{mknodat, Mode, SFlag};
 use nix::unistd::{fchownat, Gid, Uid};
 use rustix::mount::MountAttrFlags;
 
@@ -14,6 +14,7 @@ use super::mounts::{attach, clone_tree, memory, restrict, why, CLOSED};
 use super::target::{Kind, Targets};
 use super::UserNamespace;
 use crate::isolation::{Bind, Device, Mount, Tmpfs};
+use crate::stat::{fstat, Stat};
 use crate::text::{reason, shown};
 use crate::trusted_path::{self, Refusal};
 
@@ -155,7 +156,7 @@ fn put_node(
 fn make_node(
     directory: &OwnedFd,
     name: &Path,
-    like: &FileStat,
+    like: &Stat,
     users: Option<&UserNamespace>,
 ) -> Result<(), String> {
     let kind = SFlag::from_bits_truncate(like.st_mode) & SFlag::S_IFMT;

@@ -8,12 +8,13 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{self, openat, OFlag};
-use nix::sys::stat::{fstat, mkdirat, Mode, SFlag};
+use nix::sys::stat::{mkdirat, Mode, SFlag};
 use nix::unistd::{fchownat, Gid, Uid};
 
 use super::lookup::{mount_number, Mounted, Obstacle};
 use super::UserNamespace;
 use crate::root::Identity;
+use crate::stat::fstat;
 use crate::text::{reason, shown};
 
 /// What a mount point is.

@@ -13,11 +13,12 @@ use std::str::FromStr;
 
 use nix::errno::Errno;
 use nix::fcntl::{openat, AtFlags, OFlag};
-use nix::sys::stat::{fstat, Mode, SFlag};
+use nix::sys::stat::{Mode, SFlag};
 use nix::unistd::linkat;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::stat::fstat;
 use crate::sys::volume::inherited_descriptor;
 use crate::text::{reason, shown};
 use crate::trusted_path;

@@ -14,12 +14,11 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{openat, renameat2, OFlag, RenameFlags};
-use nix::sys::stat::{fchmod, fstat, futimens, Mode, SFlag};
-use nix::sys::time::TimeSpec;
+use nix::sys::stat::{fchmod, Mode, SFlag};
 use nix::unistd::{fchown, unlinkat, Gid, Uid, UnlinkatFlags};
 use rustix::fs::{
-    fallocate, fgetxattr, flistxattr, fsetxattr, ftruncate, statat, AtFlags, FallocateFlags,
-    XattrFlags,
+    fallocate, fgetxattr, flistxattr, fsetxattr, ftruncate, futimens, statat, AtFlags,
+    FallocateFlags, Timespec, Timestamps, XattrFlags,
 };
 
 use super::cryptsetup::{self, Cost};
@@ -28,6 +27,7 @@ use super::key::{self, Key};
 use super::{filesystem, prepare};
 use crate::isolation::Size;
 use crate::layers::{apart, Purpose, RootFile};
+use crate::stat::fstat;
 use crate::text::{reason, shown};
 use crate::trusted_path;
 
@@ -354,9 +354,17 @@ fn spread(mount: &OwnedFd) -> Result<(), Errno> {
         Some(Gid::from_raw(stat.st_gid)),
     )?;
     fchmod(&top, Mode::from_bits_truncate(stat.st_mode & 0o7777))?;
-    let time = TimeSpec::new(stat.st_mtime as _, stat.st_mtime_nsec as _);
-    futimens(&top, &time, &time)?;
-    rustix::fs::syncfs(&top).map_err(|error| Errno::from_raw(error.raw_os_error()))
+    let errno = |error: rustix::io::Errno| Errno::from_raw(error.raw_os_error());
+    let time = Timespec {
+        tv_sec: stat.st_mtime as _,
+        tv_nsec: stat.st_mtime_nsec as _,
+    };
+    let times = Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
+    futimens(&top, &times).map_err(errno)?;
+    rustix::fs::syncfs(&top).map_err(errno)
 }
 
 fn copy_attributes(from: &OwnedFd, to: &OwnedFd) -> Result<(), Errno> {
