@@ -21,6 +21,7 @@ use rustix::fs::{flock, statvfs, FlockOperation};
 use serde::{Deserialize, Serialize};
 
 use crate::text::shown;
+use crate::trusted_path::{self, Refusal};
 
 /// Where the files are.
 const DIRECTORY: &str = "/var/lib/jaula/roots";
@@ -139,6 +140,7 @@ impl Built {
     pub fn note(&self, above: BorrowedFd<'_>, name: &OsStr) -> Result<(), String> {
         let path = path_of(above).map(|above| above.join(name));
         let path = path.map_err(|error| error.to_string())?;
+        trust(&place(Path::new(DIRECTORY), &path))?;
         self.write(Path::new(DIRECTORY), &path)
     }
 
@@ -149,7 +151,9 @@ impl Built {
     /// Where that cannot be read.
     pub fn of(root: impl AsFd) -> Result<Option<Self>, String> {
         let path = path_of(root.as_fd()).map_err(|error| error.to_string())?;
-        Self::read(&place(Path::new(DIRECTORY), &path))
+        let file = place(Path::new(DIRECTORY), &path);
+        trust(&file)?;
+        Self::read(&file)
     }
 
     fn read(file: &Path) -> Result<Option<Self>, String> {
@@ -247,6 +251,15 @@ fn lock(directory: &Path) -> io::Result<File> {
     let lock = File::open(directory)?;
     flock(&lock, FlockOperation::LockExclusive)?;
     Ok(lock)
+}
+
+/// What is noted says what a root is compared with, and how an image of it is run: it is root's alone to
+/// change, where it is there.
+fn trust(file: &Path) -> Result<(), String> {
+    match trusted_path::open_firm(file) {
+        Ok(_) | Err(Refusal::Kernel(_)) => Ok(()),
+        Err(refusal) => Err(format!("{DIRECTORY}: {}", refusal.describe())),
+    }
 }
 
 fn place(directory: &Path, root: &Path) -> PathBuf {

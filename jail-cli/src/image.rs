@@ -184,7 +184,8 @@ impl ToSave {
                 }
             },
         };
-        let config = match parts.first() {
+        // It is noted for root alone.
+        let config = match parts.first().filter(|_| geteuid().is_root()) {
             None => None,
             Some((path, lowest)) => match Built::of(&lowest.directory)? {
                 Some(built) => built.head.config,

@@ -8,6 +8,7 @@ use jaula::image::cache;
 use jaula::layers::store::hold_needed;
 use jaula::text::shown;
 use jaula_rootfs::image::{Kind, Listed};
+use nix::unistd::geteuid;
 
 use crate::cli::output::print;
 use crate::cli::table::{bytes, Table};
@@ -32,6 +33,9 @@ pub struct Cache {
 impl Cache {
     /// Does it, and returns the exit status.
     pub fn run(self) -> Result<u8, Failure> {
+        if !geteuid().is_root() {
+            return Err(Failure::failed("the cache is root's alone; run it as root"));
+        }
         let cache = cache().map_err(Failure::failed)?;
         // What a jail or a root file needs is in use, whoever has started the jail.
         let _held = hold_needed().map_err(Failure::failed)?;

@@ -117,19 +117,21 @@ impl Cache {
 /// Makes a directory that root alone enters, or sees that it is one that root alone changes.
 fn make(path: &Path) -> Result<(), ImageError> {
     let failed = ImageError::io(path.display());
-    match DirBuilder::new().recursive(true).mode(0o700).create(path) {
-        Ok(()) => {}
-        Err(error) => return Err(failed(error)),
+    if path.symlink_metadata().is_err() {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(ImageError::io(path.display()))?;
     }
-    let found = path
-        .symlink_metadata()
-        .map_err(ImageError::io(path.display()))?;
+    let found = path.symlink_metadata().map_err(failed)?;
     let own = found.uid() == nix::unistd::geteuid().as_raw();
-    if !found.is_dir() || !own || found.mode() & 0o022 != 0 {
-        let reason = "is not a directory that nobody else can change (chown root, chmod go-w)";
-        return Err(ImageError::new(path.display(), reason));
-    }
-    Ok(())
+    let reason = match found.mode() & 0o022 == 0 {
+        _ if found.is_symlink() => {
+            "is a symbolic link, which is not followed; mount what it leads to there (mount --bind)"
+        }
+        _ if !found.is_dir() => "is not a directory; remove it",
+        true if own => return Ok(()),
+        _ => "can be changed by somebody else (chown root, chmod go-w)",
+    };
+    Err(ImageError::new(path.display(), reason))
 }
 
 /// Sees to it that all is on the disk before it has a name.

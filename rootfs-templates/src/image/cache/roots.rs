@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::clean::take_away;
 use super::lock::{self, Lock};
 use super::{on_disk, read_json, Cache};
 use crate::build::stage::Stage;
@@ -99,9 +100,18 @@ impl Cache {
         let mut make = Some(make);
         loop {
             if let Some(lock) = lock::shared_if_there(&target)? {
-                let about = read_json(&target.join(ABOUT))?;
                 let path = target.join(ROOT);
-                return Ok(Root { path, about, lock });
+                match read_json(&target.join(ABOUT)) {
+                    Ok(about) if path.is_dir() => return Ok(Root { path, about, lock }),
+                    _ => drop(lock),
+                }
+                // What is not whole, since a machine went down say, is made anew.
+                let Some(_alone) = lock::alone_at_once(&target)? else {
+                    let reason = "is damaged, and in use; end the jails on it first";
+                    return Err(ImageError::new(target.display(), reason));
+                };
+                take_away(&target)?;
+                continue;
             }
             let _alone = self.making(&roots, key.hex())?;
             if target.is_dir() {

@@ -233,12 +233,47 @@ fn what_others_can_change_is_no_cache() {
     fs::set_permissions(&path, PermissionsExt::from_mode(0o777)).expect("mode");
     let error = Cache::open(&cache.path).expect_err("refused");
     assert!(
-        error.to_string().contains("nobody else can change"),
+        error
+            .to_string()
+            .contains("can be changed by somebody else"),
         "{error}"
     );
     let link = directory.path().join("link");
     std::os::unix::fs::symlink(&cache.path, &link).expect("a link");
     assert!(Cache::open(&link).is_err());
+}
+
+#[test]
+fn what_is_damaged_is_made_anew_and_what_was_left_is_removed() {
+    let Some((_directory, cache)) = cache() else {
+        return;
+    };
+    let name = fetched(&cache, "docker://one", "1");
+    let path = root(&cache, &name).path().to_owned();
+    let about = path.with_file_name("about.json");
+    fs::write(&about, "").expect("written");
+    assert!(root(&cache, &name).path().join("a").exists());
+    fs::remove_dir_all(&path).expect("removed");
+    let held = root(&cache, &name);
+    assert!(held.path().join("a").exists());
+    fs::write(&about, "").expect("written");
+    let one = image(&cache, &name).expect("an image");
+    let error = cache.root_of_image(&name, &one, false, &mut |_| {});
+    let error = error.expect_err("in use").to_string();
+    assert!(error.contains("is damaged, and in use"), "{error}");
+    drop((held, one));
+    let roots = cache.path.join("roots");
+    for left in [".gone-1", ".jaula-rootfs-1"] {
+        fs::create_dir_all(roots.join(left).join("root")).expect("a directory");
+        let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+        let left = fs::File::open(roots.join(left)).expect("open");
+        left.set_modified(hour_ago).expect("set the time");
+    }
+    cache.empty(None).expect("emptied");
+    let left = fs::read_dir(&roots).expect("read").flatten();
+    let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
+    let is_lock = |name: &std::ffi::OsString| name.to_string_lossy().starts_with(".making-");
+    assert!(left.iter().all(is_lock), "{left:?}");
 }
 
 #[test]
