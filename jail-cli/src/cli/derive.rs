@@ -83,6 +83,9 @@ pub(super) fn source(given: &Path) -> Result<Source, Failure> {
         ))),
         (Ok(jail), false) => Ok(Source::Jail(jail.into())),
         (Err(JailsError::NoSuchJail(_)), true) => path(),
+        (Err(JailsError::NoSuchJail(_)), false) => Err(Failure::failed(format!(
+            "{id}: is neither a jail nor a file or directory here; \"jaula ls\" lists jails"
+        ))),
         (Err(error), _) => Err(error.into()),
     }
 }

@@ -36,6 +36,7 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     own_root::add(&mut suite);
     hostile::add(&mut suite);
     large::add(&mut suite);
+    images::add(&mut suite);
     killed::add(&mut suite);
     let code = suite.run(chosen);
     // What a case has left there is told by the case.

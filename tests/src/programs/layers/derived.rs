@@ -160,6 +160,10 @@ pub fn add(suite: &mut Suite) {
             &["/none: does not exist; "],
         )?;
         case.refused(
+            "jaula snapshot none CASE/c.root",
+            &["none: is neither a jail nor a file"],
+        )?;
+        case.refused(
             "jaula clone CASE/web.root CASE/none/at/c.root",
             &["/none does not exist"],
         )?;

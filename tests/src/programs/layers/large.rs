@@ -4,17 +4,17 @@
 
 use super::Case;
 use jaula_tests::ktap::{CaseResult, Context, Suite};
-use jaula_tests::{check, wait};
+use jaula_tests::{check, check_eq, wait};
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// In 2100, in seconds since 1970.
-const LATE: u64 = 4_102_444_800;
+const LATE: u32 = 4_102_444_800;
 
 /// Whoever writes to a directory can give it any time.
 fn make_late(path: &str) -> CaseResult {
-    let time = UNIX_EPOCH + Duration::from_secs(LATE);
+    let time = UNIX_EPOCH + Duration::from_secs(LATE.into());
     let file = File::open(path).context(path)?;
     file.set_modified(time).context(path)
 }
@@ -42,10 +42,9 @@ pub fn add(suite: &mut Suite) {
         case.said("SOURCE_DATE_EPOCH=4102444800 jaula rootfs build -q -t minimal CASE/later")?;
         case.said("jaula rootfs check CASE/later; jaula rootfs save -q CASE/later CASE/later.tar")?;
         case.said("jaula rootfs build -q --image CASE/later.tar CASE/again; jaula rootfs check CASE/again")?;
-        for name in ["s.layer/etc/copy", "later/bin/sh", "again/bin/busybox"] {
+        for name in ["later/bin/sh", "later/etc/passwd", "again/etc/passwd"] {
             let found = std::fs::symlink_metadata(at(name)).context(name)?;
-            let is_late = found.mtime() == LATE.cast_signed();
-            check!(is_late || name.starts_with('s'), "{name}: {}", found.mtime());
+            check_eq!(found.mtime(), i64::from(LATE), "the time of {name}");
         }
         Ok(())
     });
