@@ -57,7 +57,7 @@ fn a_root_becomes_an_image_and_that_a_root() {
             .assert()
             .success()
             .stderr(contains(format!(
-                "made of {image}: 1 layers, 1 files (7 B)"
+                "made of {image}: 1 layer, 1 files (7 B)"
             )));
         assert_eq!(
             fs::read_to_string(target.join("file")).expect("read"),
