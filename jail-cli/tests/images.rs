@@ -56,9 +56,7 @@ fn a_root_becomes_an_image_and_that_a_root() {
         rootfs(&["build", "--image", &image, &text(&target)])
             .assert()
             .success()
-            .stderr(contains(format!(
-                "made of {image}: 1 layer, 1 files (7 B)"
-            )));
+            .stderr(contains(format!("made of {image}: 1 layer, 1 files (7 B)")));
         assert_eq!(
             fs::read_to_string(target.join("file")).expect("read"),
             "content"

@@ -2,6 +2,7 @@
 
 //! Roots that are made of layers: root files, clones, snapshots, and roots that are thrown away.
 
+mod archives;
 mod derived;
 mod files;
 mod hostile;
@@ -36,7 +37,7 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     own_root::add(&mut suite);
     hostile::add(&mut suite);
     large::add(&mut suite);
-    images::add(&mut suite);
+    archives::add(&mut suite);
     killed::add(&mut suite);
     let code = suite.run(chosen);
     // What a case has left there is told by the case.

@@ -149,9 +149,6 @@ impl Cache {
             }
         }
         gone.extend(self.unused_content()?);
-        for directory in ["roots", "images", DEBIAN] {
-            remove_left(&self.path.join(directory))?;
-        }
         Ok(gone)
     }
 
@@ -273,25 +270,6 @@ fn names(directory: &Path) -> Result<Vec<(std::path::PathBuf, OsString)>, ImageE
     Ok(entries
         .filter(|(_, name)| !name.to_string_lossy().starts_with('.'))
         .collect())
-}
-
-/// What the name begins with of something that is being removed.
-const GONE: &str = ".gone-";
-
-/// Removes what was left by those who were killed while they made or removed something.
-fn remove_left(directory: &Path) -> Result<(), ImageError> {
-    stage::remove_abandoned(directory);
-    let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        entries => entries.map_err(ImageError::io(directory.display()))?,
-    };
-    let names = entries.flatten().map(|entry| entry.file_name());
-    let open = File::open(directory).map_err(ImageError::io(directory.display()))?;
-    for name in names.filter(|name| name.as_encoded_bytes().starts_with(GONE.as_bytes())) {
-        remove(&open, &name)
-            .map_err(|errno| ImageError::new(directory.join(&name).display(), errno))?;
-    }
-    Ok(())
 }
 
 /// Removes something in two steps: it has no name any more before the first part of it goes.
