@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! What a LUKS2 header says of where and how data are encrypted.
+//!
+//! A header is not authenticated: who had the disk may have written another. So nothing is taken from one
+//! by which anybody could read what the jail writes then, or by which it takes for ever to try a key.
 
 use std::collections::BTreeMap;
 
@@ -21,8 +24,27 @@ pub struct Segment {
     sector: u64,
 }
 
+/// Ciphers and modes that keep a secret. "cipher_null" is one to the kernel as well.
+const CIPHERS: [&str; 6] = [
+    "aes",
+    "camellia",
+    "serpent",
+    "twofish",
+    "xchacha12,aes",
+    "xchacha20,aes",
+];
+const MODES: [&str; 4] = ["adiantum", "cbc", "lrw", "xts"];
+
+/// As much work as it may be to try a key: passes over a KiB of memory, or iterations. Some minutes of
+/// any machine; what is made by cryptsetup takes seconds.
+const MOST_WORK: u64 = 1 << 30;
+
 #[derive(Deserialize)]
 struct Header {
+    #[serde(default)]
+    keyslots: BTreeMap<String, Keyslot>,
+    #[serde(default)]
+    digests: BTreeMap<String, Costly>,
     segments: BTreeMap<String, Found>,
     config: Config,
 }
@@ -37,6 +59,36 @@ struct Found {
     encryption: Option<String>,
     sector_size: Option<u64>,
     integrity: Option<serde::de::IgnoredAny>,
+}
+
+/// What the key of the data is in, encrypted with another.
+#[derive(Deserialize)]
+struct Keyslot {
+    kdf: Option<Costly>,
+    area: Option<Area>,
+}
+
+#[derive(Deserialize)]
+struct Area {
+    encryption: Option<String>,
+}
+
+/// What is costly, so that a key cannot be guessed.
+#[derive(Deserialize)]
+struct Costly {
+    time: Option<u64>,
+    memory: Option<u64>,
+    iterations: Option<u64>,
+}
+
+impl Costly {
+    fn work(&self) -> u64 {
+        let passes = self
+            .time
+            .unwrap_or(0)
+            .saturating_mul(self.memory.unwrap_or(0));
+        passes.saturating_add(self.iterations.unwrap_or(0))
+    }
 }
 
 #[derive(Deserialize)]
@@ -66,6 +118,7 @@ impl Segment {
                  cryptsetup knows"
             ));
         }
+        header.check_keys()?;
         let mut segments = header.segments.into_values();
         let (Some(found), None) = (segments.next(), segments.next()) else {
             return Err(
@@ -77,7 +130,7 @@ impl Segment {
             number.map_err(|error| format!("{text:?} in its header: {error}"))
         };
         let cipher = match (found.kind.as_str(), found.encryption, found.integrity) {
-            ("crypt", Some(cipher), None) if is_word(&cipher) => cipher,
+            ("crypt", Some(cipher), None) => check_cipher(cipher)?,
             ("crypt", Some(_), Some(_)) => {
                 return Err("it checks the integrity of its data, which jaula does not open".into())
             }
@@ -131,14 +184,60 @@ impl Segment {
     }
 }
 
-/// Parameters are told apart by spaces.
-fn is_word(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+impl Header {
+    /// Looks at what the key of the data is in.
+    fn check_keys(&self) -> Result<(), String> {
+        let ciphers = self.keyslots.values().filter_map(|slot| slot.area.as_ref());
+        for cipher in ciphers.filter_map(|area| area.encryption.as_ref()) {
+            check_cipher(cipher.clone())?;
+        }
+        let functions = self.keyslots.values().filter_map(|slot| slot.kdf.as_ref());
+        let work = functions
+            .chain(self.digests.values())
+            .fold(0_u64, |work, one| work.saturating_add(one.work()));
+        match work > MOST_WORK {
+            true => Err(
+                "its header makes it so much work to try a key that it would not end; has somebody \
+                 else written it?"
+                    .into(),
+            ),
+            false => Ok(()),
+        }
+    }
+}
+
+/// A cipher, its mode, and what makes sectors differ, as in "aes-xts-plain64". It is a single word:
+/// parameters are told apart by spaces.
+fn check_cipher(text: String) -> Result<String, String> {
+    let parts: Vec<&str> = text.splitn(3, '-').collect();
+    let is_known = match parts[..] {
+        [cipher, mode, vector] => {
+            let is_word = vector
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b':');
+            CIPHERS.contains(&cipher) && MODES.contains(&mode) && !vector.is_empty() && is_word
+        }
+        _ => false,
+    };
+    match is_known {
+        true => Ok(text),
+        false => Err(format!(
+            "its header asks for the cipher {text:?}, which jaula does not take for one that keeps a \
+             secret (it takes {})",
+            CIPHERS.join(" ")
+        )),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const CIPHERS: [&str; 3] = [
+        "aes-cbc-essiv:sha256",
+        "serpent-xts-plain64",
+        "xchacha12,aes-adiantum-plain64",
+    ];
 
     const SEGMENT: &str = r#""type":"crypt","offset":"16777216","size":"dynamic","iv_tweak":"0",
         "encryption":"aes-xts-plain64","sector_size":4096"#;
@@ -167,6 +266,52 @@ mod tests {
     }
 
     #[test]
+    fn ciphers_that_keep_a_secret_are_taken() {
+        for cipher in CIPHERS {
+            let segment = SEGMENT.replace("aes-xts-plain64", cipher);
+            let segment = header(&format!(r#""0":{{{segment}}}"#), "").expect(cipher);
+            assert!(segment.parameters("7:3", "x", 64).starts_with(cipher));
+        }
+    }
+
+    #[test]
+    fn a_key_is_encrypted_and_does_not_take_for_ever() {
+        let with = |slot: &str, digest: &str| {
+            let json = format!(
+                r#"{{"keyslots":{{"0":{slot}}},"tokens":{{}},"segments":{{"0":{{{SEGMENT}}}}},
+                    "digests":{{"0":{digest}}},"config":{{}}}}"#
+            );
+            Segment::of_header(json.as_bytes())
+        };
+        let slot = r#"{"type":"luks2","area":{"encryption":"aes-xts-plain64"},
+            "kdf":{"type":"argon2id","time":4,"memory":1048576,"cpus":4}}"#;
+        let digest = r#"{"type":"pbkdf2","iterations":100000}"#;
+        with(slot, digest).expect("a usual header");
+        for (slot, digest, part) in [
+            (
+                &*slot.replace("aes-xts-plain64", "cipher_null-ecb"),
+                digest,
+                "cipher_null",
+            ),
+            (&slot.replace(":4,", ":1025,"), digest, "work"),
+            (
+                &slot.replace("1048576", "18446744073709551615"),
+                digest,
+                "work",
+            ),
+            (slot, &digest.replace("100000", "4294967295"), "work"),
+            (
+                &slot.replace("\"time\":4", "\"iterations\":4294967295"),
+                digest,
+                "work",
+            ),
+        ] {
+            let error = with(slot, digest).expect_err(slot);
+            assert!(error.contains(part), "{slot} {digest}: {error}");
+        }
+    }
+
+    #[test]
     fn a_volume_that_is_cut_off_is_refused() {
         let segment = header(&format!(r#""0":{{{SEGMENT}}}"#), "").expect("a segment");
         for bytes in [0, 16 << 20, (16 << 20) + 4095] {
@@ -178,13 +323,25 @@ mod tests {
     fn what_is_not_opened_is_said() {
         let integrity = format!(r#""0":{{{SEGMENT},"integrity":{{"type":"hmac(sha256)"}}}}"#);
         let two = format!(r#""0":{{{SEGMENT}}},"1":{{{SEGMENT}}}"#);
-        let spaces = SEGMENT.replace("xts-plain64", "xts plain64");
+        let with_cipher =
+            |cipher: &str| format!(r#""0":{{{}}}"#, SEGMENT.replace("aes-xts-plain64", cipher));
         let one = format!(r#""0":{{{SEGMENT}}}"#);
         for (segments, config, part) in [
             (integrity.as_str(), "", "integrity"),
             (&two, "", "one part"),
             ("", "", "one part"),
-            (&format!(r#""0":{{{spaces}}}"#), "", "dm-crypt"),
+            (&with_cipher("aes-xts plain64"), "", "keeps a secret"),
+            (&with_cipher("aes-xts-plain64 x"), "", "keeps a secret"),
+            (&with_cipher("aes-xts-"), "", "keeps a secret"),
+            (&with_cipher("aes"), "", "keeps a secret"),
+            (&with_cipher(""), "", "keeps a secret"),
+            (&with_cipher("cipher_null-ecb"), "", "keeps a secret"),
+            (
+                &with_cipher("capi:ecb(cipher_null)-plain"),
+                "",
+                "keeps a secret",
+            ),
+            (&with_cipher("aes-null-plain"), "", "keeps a secret"),
             (&one.replace("4096", "3"), "", "sectors"),
             (&one.replace("16777216", "-1"), "", "-1"),
             (
