@@ -13,6 +13,8 @@ use jaula_rootfs::image::{
 use jaula_rootfs::listing;
 use jaula_rootfs::Listing;
 
+use nix::unistd::geteuid;
+
 use crate::built::Built;
 use crate::layers::store::config_of;
 use crate::layers::{self, refuse_own_root, Contents, RootFile, Source};

@@ -8,6 +8,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -107,7 +108,7 @@ pub fn unlock(volume: &Path, key: Input) -> Result<VolumeKey, String> {
             true => "this is not its passphrase".into(),
             false => "the key does not open it".into(),
         }),
-        Some(NO_MEMORY) => Err(
+        code if code == Some(NO_MEMORY) || output.status.signal() == Some(libc::SIGKILL) => Err(
             "there is not enough memory for what its header asks for (argon2); \"cryptsetup \
              luksConvertKey --pbkdf-memory\" asks for less"
                 .into(),

@@ -79,9 +79,26 @@ impl<'a> Locked<'a> {
             l_len: 0,
             l_pid: 0,
         };
-        while let Err(errno) = fcntl(&lock, FcntlArg::F_OFD_SETLKW(&all)) {
-            if errno != Errno::EINTR {
-                return Err(format!("locking it: {}", reason(errno)));
+        let since = Instant::now();
+        let mut is_told = false;
+        loop {
+            // Only to wait for it would not tell anybody why.
+            let locked = match is_told {
+                false => fcntl(&lock, FcntlArg::F_OFD_SETLK(&all)),
+                true => fcntl(&lock, FcntlArg::F_OFD_SETLKW(&all)),
+            };
+            match locked {
+                Ok(_) => break,
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN | Errno::EACCES) if since.elapsed() < PATIENCE => sleep(LOOK),
+                Err(Errno::EAGAIN | Errno::EACCES) => {
+                    is_told = true;
+                    crate::complain!(
+                        "jaula: another opens the volume, and may have been asked for its passphrase: \
+                         waiting for that"
+                    );
+                }
+                Err(errno) => return Err(format!("locking it: {}", reason(errno))),
             }
         }
         Ok(Locked {

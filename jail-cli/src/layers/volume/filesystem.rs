@@ -66,7 +66,13 @@ pub fn mount(device: &OwnedFd, purpose: Purpose<'_>) -> Result<OwnedFd, String> 
         Purpose::Run(_) => MountAttrFlags::empty(),
     };
     let closed = MountAttrFlags::MOUNT_ATTR_NODEV;
-    let mount = fsconfig_set_string(&context, "source", node.path())
+    // What its superblock says may be to go on, or to have the machine stop.
+    let after_errors = match kind {
+        "ext4" => fsconfig_set_string(&context, "errors", "remount-ro"),
+        _ => Ok(()),
+    };
+    let mount = after_errors
+        .and_then(|()| fsconfig_set_string(&context, "source", node.path()))
         .and_then(|()| fsconfig_create(&context))
         .and_then(|()| fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes | closed))
         .map_err(|error| match error {

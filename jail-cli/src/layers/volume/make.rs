@@ -23,10 +23,10 @@ use rustix::fs::{
 
 use super::cryptsetup::{self, Cost};
 use super::device::{self, Locked};
+use super::filesystem;
 use super::key::{self, Key};
-use super::{filesystem, prepare};
 use crate::isolation::Size;
-use crate::layers::{apart, Purpose, RootFile};
+use crate::layers::{Purpose, RootFile};
 use crate::stat::fstat;
 use crate::text::{reason, shown};
 use crate::trusted_path;
@@ -181,7 +181,7 @@ impl Place {
     ) -> Result<T, String> {
         let file = self.unnamed(Mode::S_IRUSR | Mode::S_IWUSR).map_err(about)?;
         allocate(&file, new).map_err(about)?;
-        let mount = apart::in_child(|| mount_new(&file, &new.key)).map_err(about)?;
+        let mount = super::in_child(&new.key, || mount_new(&file, &new.key)).map_err(about)?;
         let again = mount
             .try_clone()
             .map_err(|error| about(error.to_string()))?;
@@ -275,7 +275,6 @@ fn allocate(file: &OwnedFd, new: &New) -> Result<(), String> {
 
 /// Encrypts a file, and mounts the file system that is made in it.
 fn mount_new(file: &OwnedFd, key: &Key) -> Result<OwnedFd, String> {
-    prepare()?;
     let locked = Locked::new(file)?;
     let volume_key = key::random(VOLUME_KEY)?;
     // By a path that another process has: it has no other.

@@ -16,11 +16,14 @@ mod make;
 mod mapper;
 mod segment;
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::sys::prctl;
+use nix::sys::resource::{setrlimit, Resource};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::stat::SFlag;
 use rustix::fs::fstat;
 use serde::{Deserialize, Serialize};
@@ -35,6 +38,10 @@ use device::Locked;
 pub use key::Key;
 pub use make::{make, Made as MadeVolume, New};
 
+/// Less than any core dump has, and what keeps the kernel from handing one to a program (core(5)): 0 does
+/// not.
+const NO_CORE: u64 = 1;
+
 /// An encrypted volume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Volume {
@@ -48,8 +55,7 @@ pub struct Volume {
 impl Volume {
     pub(super) fn assemble(self, purpose: Purpose<'_>) -> Result<(OwnedFd, Made), String> {
         let about = |why: String| format!("{}: {why}", shown(&self.volume));
-        let mount = apart::in_child(|| {
-            prepare()?;
+        let mount = in_child(&self.key, || {
             let file = open(&self.volume)?;
             let device = self.device(&file)?;
             filesystem::mount(&device, purpose)
@@ -77,9 +83,41 @@ impl Volume {
     }
 }
 
-/// Has nobody else read what the process has in memory, which its working directory is from here on.
+/// Makes a mount in a child in which keys can be handled.
+fn in_child(key: &Key, make: impl FnOnce() -> Result<OwnedFd, String>) -> Result<OwnedFd, String> {
+    let _patient = match key {
+        Key::Prompt => Some(Patient::begin().map_err(reason)?),
+        _ => None,
+    };
+    apart::in_child(|| prepare().and_then(|()| make()))
+}
+
+/// While somebody is asked for a passphrase, who interrupts that interrupts cryptsetup, and jaula when
+/// that has shown again what is typed.
+struct Patient(SigSet);
+
+impl Patient {
+    fn begin() -> Result<Self, Errno> {
+        let mut typed = SigSet::empty();
+        typed.add(Signal::SIGINT);
+        typed.add(Signal::SIGQUIT);
+        typed.thread_swap_mask(SigmaskHow::SIG_BLOCK).map(Patient)
+    }
+}
+
+impl Drop for Patient {
+    fn drop(&mut self) {
+        let _ = self.0.thread_set_mask();
+    }
+}
+
+/// Has nobody else read what the process has in memory, which its working directory is from here on; nor
+/// what the programs have that it executes.
 fn prepare() -> Result<(), String> {
     prctl::set_dumpable(false).map_err(reason)?;
+    setrlimit(Resource::RLIMIT_CORE, NO_CORE, NO_CORE).map_err(reason)?;
+    // A header may ask for all the memory that there is: nobody else is to be killed for that.
+    let _ = fs::write("/proc/self/oom_score_adj", "1000");
     // Where this is refused, what is swapped out is no more than of any program with a key.
     let _ = lock_memory();
     filesystem::enter_memory()
