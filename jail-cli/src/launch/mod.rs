@@ -179,8 +179,11 @@ impl Launch {
     ///
     /// # Errors
     ///
-    /// As [`Launch::run`], about the first one.
+    /// As [`Launch::run`], about the first one; and where there could be no second.
     pub fn detach_again(self, again: &dyn Again) -> Result<JailNumber, LaunchError> {
+        self.root
+            .check_can_be_made_anew()
+            .map_err(|why| LaunchError::about(self.root.path(), why))?;
         self.detach_with(Some(again))
     }
 

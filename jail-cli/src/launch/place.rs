@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use crate::isolation::Permissions;
 use crate::jail::{self, JailNumber};
 use crate::jails::{Created, JailInfo, JailName, Jails, JailsError, Key, Setting, Value};
-use crate::layers::Contents;
+use crate::layers::{self, Contents};
 use crate::signal::SignalNumber;
 use crate::state::{Entry, Record, Restart, RootDirectory, Store};
 
@@ -41,6 +41,17 @@ impl RootChoice {
             RootChoice::Path(path) => path,
             RootChoice::Made(contents) => contents.path(),
             RootChoice::Noted(noted) => &noted.path,
+        }
+    }
+}
+
+impl RootChoice {
+    /// Checks that it can be opened again by who makes a jail anew.
+    pub(super) fn check_can_be_made_anew(&self) -> Result<(), String> {
+        match self {
+            RootChoice::Path(path) => layers::check_can_be_made_anew(path),
+            RootChoice::Made(contents) => contents.check_can_be_made_anew(),
+            RootChoice::Noted(_) => Ok(()),
         }
     }
 }

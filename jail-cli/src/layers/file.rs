@@ -45,6 +45,8 @@ pub struct RootFile {
     text: Text,
 }
 
+const KEYS: [&str; 5] = ["lower", "upper", "size", "volume", "key"];
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Text {
@@ -99,7 +101,23 @@ impl RootFile {
     /// Where and why it is not understood.
     pub fn parse(text: &str, directory: &Path) -> Result<Self, String> {
         let text: Text = toml::from_str(text).map_err(|error| {
-            format!("is a file, and no root file: {}", error.to_string().trim())
+            let at = error.span().map_or(0, |span| span.start);
+            let before = text.get(..at).unwrap_or_default();
+            let line = before.matches('\n').count();
+            // The line itself is not told: who mistakes it may have put a key there.
+            let key = text
+                .lines()
+                .nth(line)
+                .and_then(|text| text.split('=').next());
+            let key = KEYS
+                .into_iter()
+                .find(|known| key.map(str::trim) == Some(known));
+            format!(
+                "is a file, and no root file: line {}: {}{}",
+                line + 1,
+                key.map_or(String::new(), |key| format!("{key}: ")),
+                error.message()
+            )
         })?;
         let file = RootFile {
             directory: directory.to_owned(),
@@ -255,6 +273,15 @@ mod tests {
         assert_eq!(parse(&text), Ok(expected.clone()));
         let text = "volume = 'web.luks'\nkey = 'file:web.key'\n";
         assert_eq!(parse(text), Ok(expected));
+    }
+
+    #[test]
+    fn what_may_be_a_key_is_not_told() {
+        for key in ["'correct horse'", "correct horse", "['correct horse']"] {
+            let error = parse(&format!("volume = 'x'\nkey = {key}\n")).expect_err(key);
+            assert!(!error.contains("horse"), "{error}");
+            assert!(error.contains("line 2"), "{error}");
+        }
     }
 
     #[test]

@@ -217,6 +217,22 @@ impl Contents {
         }
     }
 
+    /// Checks that it can be put together again when nobody is there who has put it together.
+    ///
+    /// # Errors
+    ///
+    /// What is in the way, and what to do.
+    pub fn check_can_be_made_anew(&self) -> Result<(), String> {
+        match self {
+            Contents::Volume(volume) if volume.key.is_given_once() => Err(format!(
+                "its key ({}) is there once, for who starts the jail, which could never be made anew: leave \
+                 out restart, or give the key by a file or a credential",
+                volume.key
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Says how much may be written that is thrown away.
     pub fn limit(&mut self, size: Option<Size>) {
         match self {
@@ -294,6 +310,18 @@ pub(crate) fn warning_of_users(directory: &Root) -> Option<String> {
         "{}: jail {jail} is built on it, and does not see reliably what is changed there",
         shown(directory.path())
     ))
+}
+
+/// Checks that the root at a path can be opened again when nobody is there who has opened it.
+///
+/// # Errors
+///
+/// A text that says what is in the way.
+pub fn check_can_be_made_anew(path: &Path) -> Result<(), String> {
+    match RootFile::find(path)? {
+        None => Ok(()),
+        Some(file) => file.contents().check_can_be_made_anew(),
+    }
 }
 
 /// Opens the root at a path: a directory, or what a root file says.

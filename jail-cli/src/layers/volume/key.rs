@@ -90,6 +90,11 @@ impl Key {
         }
     }
 
+    /// Whether it is there only for who starts a jail, once.
+    pub fn is_given_once(&self) -> bool {
+        matches!(self, Key::Descriptor(_) | Key::Prompt)
+    }
+
     /// Makes the file with a key of random bytes, where this is one that is not there; whether it has.
     ///
     /// # Errors
@@ -219,14 +224,21 @@ impl FromStr for Key {
         }
         if let Some(number) = text.strip_prefix(DESCRIPTOR) {
             return match number.parse() {
-                Ok(number @ 0..) => Ok(Key::Descriptor(number)),
+                // What runs in the jail has these as well, and could read the key once more.
+                Ok(0..=2) => Err(format!(
+                    "{number}: standard input and output are the jail's; another descriptor gives a key \
+                     (3< FILE)"
+                )),
+                Ok(number @ 3..) => Ok(Key::Descriptor(number)),
                 _ => Err(format!("{number:?} is no number of a descriptor")),
             };
         }
-        Err(format!(
-            "{text:?}: expected file:PATH, credential:NAME, fd:NUMBER or prompt, where a key comes from; \
-             never a key itself"
-        ))
+        // It may be one, and this may go to a log.
+        Err(
+            "expected file:PATH, credential:NAME, fd:NUMBER or prompt, where a key comes from; never a \
+             key itself"
+                .into(),
+        )
     }
 }
 
@@ -265,7 +277,7 @@ mod tests {
             "file:/etc/keys/web",
             "file:web.key",
             "credential:web",
-            "fd:0",
+            "fd:3",
             "fd:17",
             "prompt",
         ] {
@@ -286,12 +298,22 @@ mod tests {
             "credential:..",
             "fd:",
             "fd:-1",
+            "fd:0",
+            "fd:2",
             "fd:x",
             "prompt:",
             "Prompt",
         ] {
             assert!(text.parse::<Key>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_may_be_a_key_is_not_told() {
+        let why = "correct horse"
+            .parse::<Key>()
+            .expect_err("no place of a key");
+        assert!(!why.contains("horse"), "{why}");
     }
 
     #[test]
