@@ -138,6 +138,20 @@ impl Terminal {
         })
     }
 
+    /// Waits until the session leader has ended, whichever way.
+    pub fn wait_for_leader(&mut self) -> CaseResult {
+        wait::until("the session leader has ended", || {
+            self.look()?;
+            let ended = process::try_wait(self.leader);
+            Ok(ended.context("waiting for the session leader")?.is_some())
+        })
+    }
+
+    /// Whether what is typed is shown.
+    pub fn echoes(&self) -> Result<bool, Failure> {
+        tty::echoes(self.master.as_fd()).context("tcgetattr")
+    }
+
     /// Waits for the end; the status of the command, which must have given the terminal back.
     pub fn finish(mut self) -> Result<i32, Failure> {
         let ended = wait::until_some("the session leader has ended", || {

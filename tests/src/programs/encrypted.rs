@@ -4,6 +4,7 @@
 
 mod build;
 mod ends;
+mod header;
 mod keys;
 mod killed;
 mod machine;

@@ -62,6 +62,15 @@ pub fn foreground(file: BorrowedFd<'_>) -> Result<libc::pid_t> {
     checked(unsafe { libc::tcgetpgrp(file.as_raw_fd()) })
 }
 
+/// Whether what is typed at the terminal that `file` is a side of is shown.
+pub fn echoes(file: BorrowedFd<'_>) -> Result<bool> {
+    let mut modes = std::mem::MaybeUninit::<libc::termios>::uninit();
+    // SAFETY: the descriptor is open for as long as the borrow, and the structure outlives the call.
+    checked(unsafe { libc::tcgetattr(file.as_raw_fd(), modes.as_mut_ptr()) })?;
+    // SAFETY: the call has filled it in.
+    Ok(unsafe { modes.assume_init() }.c_lflag & libc::ECHO != 0)
+}
+
 /// Whether `file` has something to read, or has come to its end, within `limit`.
 pub fn readable(file: BorrowedFd<'_>, limit: Duration) -> Result<bool> {
     let mut poll = libc::pollfd {

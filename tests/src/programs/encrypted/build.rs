@@ -3,7 +3,7 @@
 //! `jaula rootfs build --encrypt`.
 
 use super::machine::{nothing_is_left, Place};
-use jaula_tests::admin::{json, output, succeed};
+use jaula_tests::admin::{host, json, output, succeed};
 use jaula_tests::ktap::{Context, Suite};
 use jaula_tests::launch::{complaint, failed, jaula, FAILED};
 use jaula_tests::{check, check_eq};
@@ -164,6 +164,68 @@ pub fn add(suite: &mut Suite<'_>) {
             nothing_is_left()
         },
     );
+    suite.case("build: of an image, and nothing of it elsewhere", || {
+        let place = Place::new()?;
+        let plain = place.path("plain");
+        succeed(&["rootfs", "build", "-q", "-t", "minimal", &plain])?;
+        host(&format!(
+            "cd {plain} && echo '{SENTENCE}' > told && chown 33:44 told && chmod 4711 told && \
+             ln told other && ln -s told link && mkdir -m 1777 open && mkfifo pipe && touch -d @7 link"
+        ))?;
+        let image = format!("oci-archive:{}", place.path("image.tar"));
+        let save = ["rootfs", "save", "--compress", "none", "--cmd", "echo"];
+        succeed(&[&save[..], &["--user", "33", &plain, &place.path("image.tar")]].concat())?;
+        host(&format!("rm -r {plain}"))?;
+        let key = format!("file:{}", place.path("key"));
+        let build = ["rootfs", "build", "--image", &image];
+        let encrypt = ["--encrypt", &key, "--size", "60M"];
+        let target = place.path("x.root");
+        succeed(&[&build[..], &encrypt, &[&target]].concat())?;
+        nothing_is_left()?;
+        let disk = fs::read(place.path("x.luks")).context("the volume")?;
+        check!(!contains(&disk, SENTENCE.as_bytes()), "the sentence is there");
+        host("rm -rf /srv/encrypted/image.tar; ! grep -rlF 'Nobody outside has ever' /var/cache/jaula \
+              /var/lib/jaula /var/tmp /tmp /srv /run/jaula")?;
+        check_eq!(
+            place.run("x.root", "cat /told; stat -c '%a %u %g %h %F' /told /open /pipe; ls -l /link")?,
+            format!(
+                "{SENTENCE}\n4711 33 44 2 regular file\n1777 0 0 2 directory\n644 0 0 1 fifo\n"
+            ),
+            "what is in it"
+        );
+        nothing_is_left()
+    });
+    suite.case(
+        "build: an image that does not fit, or is hostile, leaves nothing",
+        || {
+            let place = Place::new()?;
+            let key = format!("file:{}", place.path("key"));
+            let target = place.path("x.root");
+            let build = |image: &str| {
+                let build = ["rootfs", "build", "--image", image, "--encrypt", &key];
+                output(&mut jaula(
+                    &[&build[..], &["--size", "40M", &target]].concat(),
+                ))
+            };
+            let tree = place.path("tree");
+            host(&format!(
+                "mkdir {tree}; head -c 60M /dev/urandom > {tree}/large"
+            ))?;
+            succeed(&["rootfs", "save", "-q", &tree, &place.path("large.tar")])?;
+            for image in ["large.tar", "none.tar", "tree"] {
+                let said = build(&place.path(image))?;
+                failed(&said, FAILED, &["x.luks"])?;
+                nothing_is_left()?;
+                for name in ["x.luks", "x.root", "key"] {
+                    check!(
+                        fs::metadata(place.path(name)).is_err(),
+                        "{image}: {name} is left"
+                    );
+                }
+            }
+            Ok(())
+        },
+    );
     suite.case("build: what is there stays without --force", || {
         let place = Place::with_volume()?;
         let before = fs::metadata(place.path("secret.luks"))
@@ -180,9 +242,7 @@ pub fn add(suite: &mut Suite<'_>) {
     suite.case("inspect: it is told how a root is opened", || {
         let place = Place::with_volume()?;
         let root = place.path("secret.root");
-        succeed(&[
-            "run", "--detach", "--name", "secret", &root, "--", "sleep", "1000",
-        ])?;
+        place.start("secret.root", "secret", &[])?;
         let noted = &json(&["inspect", "secret"])?["noted"]["root"];
         check_eq!(noted["path"], root, "where it is");
         let volume = &noted["made_of"]["volume"];

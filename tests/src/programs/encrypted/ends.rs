@@ -2,19 +2,14 @@
 
 //! A volume is closed with the last jail on it, however that ends.
 
-use super::machine::{devices, nothing_is_left, Place};
-use jaula_tests::admin::{json, noted_process, succeed, wait_until_named};
-use jaula_tests::ktap::{CaseResult, Context, Suite};
+use super::machine::{devices, in_jail, nothing_is_left, Place};
+use jaula_tests::admin::{host, json, noted_process, output, succeed, wait_until_named};
+use jaula_tests::ktap::{Context, Suite};
 use jaula_tests::launch::complaint;
 use jaula_tests::sys::process;
 use jaula_tests::{check, check_eq};
 use std::fs;
-
-fn start(place: &Place, name: &str, options: &[&str]) -> CaseResult {
-    let root = place.path("secret.root");
-    let all = ["run", "--detach", "--name", name];
-    succeed(&[&all[..], options, &[&root, "--", "sleep", "1000"]].concat()).map(drop)
-}
+use std::process::Command;
 
 pub fn add(suite: &mut Suite<'_>) {
     suite.case(
@@ -22,7 +17,7 @@ pub fn add(suite: &mut Suite<'_>) {
         || {
             let place = Place::with_volume()?;
             for which in ["first_process", "supervisor"] {
-                start(&place, "secret", &[])?;
+                place.start("secret.root", "secret", &[])?;
                 check_eq!(devices()?.len(), 1, "the devices");
                 process::kill(noted_process("secret", which)?, libc::SIGKILL).context("kill")?;
                 nothing_is_left()?;
@@ -33,7 +28,7 @@ pub fn add(suite: &mut Suite<'_>) {
                 &["rm", "secret"],
                 &["kill", "--signal", "KILL", "secret"],
             ] {
-                start(&place, "secret", &[])?;
+                place.start("secret.root", "secret", &[])?;
                 succeed(command)?;
                 nothing_is_left()?;
                 succeed(&["rm", "--all"])?;
@@ -45,17 +40,8 @@ pub fn add(suite: &mut Suite<'_>) {
         "ends: a jail that is kept is closed with its last process",
         || {
             let place = Place::with_volume()?;
-            start(&place, "secret", &["--keep", "--user", "root"])?;
-            succeed(&[
-                "exec",
-                "--user",
-                "root",
-                "secret",
-                "--",
-                "sh",
-                "-c",
-                "echo told > /told",
-            ])?;
+            place.start("secret.root", "secret", &["--keep", "--user", "root"])?;
+            in_jail("secret", "echo told > /told")?;
             process::kill(noted_process("secret", "first_process")?, libc::SIGKILL)
                 .context("kill")?;
             nothing_is_left()?;
@@ -101,6 +87,43 @@ pub fn add(suite: &mut Suite<'_>) {
         succeed(&["down", &description])?;
         nothing_is_left()
     });
+    suite.case(
+        "ends: a jail whose key is there once is not to be made anew",
+        || {
+            let place = Place::with_volume()?;
+            let root = place.path("x.root");
+            let description = place.path("jaula.toml");
+            for key in ["prompt", "fd:3"] {
+                place.root_file("x.root", key)?;
+                for policy in ["always", "on-failure"] {
+                    let text = format!(
+                        "[jail.secret]\nroot = '{root}'\nrestart = '{policy}'\n\
+                         command = ['sleep', '1000']\n"
+                    );
+                    place.write("jaula.toml", text, 0o644)?;
+                    let script = format!("exec jaula up {description} 3< {}", place.path("key"));
+                    let said = output(Command::new("sh").args(["-c", &script]))?;
+                    let why = complaint(&said);
+                    check!(!said.status.success(), "{key}: it is up");
+                    for part in ["x.root", key, "made anew", "restart", "credential"] {
+                        check!(why.contains(part), "{key}: no {part}: {why}");
+                    }
+                    nothing_is_left()?;
+                    check_eq!(
+                        jaula_tests::admin::listed()?.len(),
+                        0,
+                        "the jails with {key}"
+                    );
+                }
+            }
+            // Where nobody makes it anew it may be there once.
+            let text = format!("[jail.secret]\nroot = '{root}'\ncommand = ['sleep', '1000']\n");
+            place.write("jaula.toml", text, 0o644)?;
+            host(&format!("jaula up {description} 3< {}", place.path("key")))?;
+            succeed(&["down", &description])?;
+            nothing_is_left()
+        },
+    );
     suite.case("ends: many begin and end at the same time", || {
         let place = Place::with_volume()?;
         for round in 0..jaula_tests::rounds::rounds(10) {

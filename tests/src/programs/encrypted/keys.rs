@@ -6,8 +6,9 @@ use super::machine::{nothing_is_left, Place};
 use jaula_tests::admin::{output, succeed, text, wait_until_named};
 use jaula_tests::ktap::{CaseResult, Context, Suite};
 use jaula_tests::launch::{complaint, failed, jaula, Terminal, FAILED};
+use jaula_tests::sys::process;
 use jaula_tests::systemd::{self, Descriptions};
-use jaula_tests::{check, check_eq};
+use jaula_tests::{check, check_eq, procfs};
 use std::fs;
 use std::process::Command;
 
@@ -18,6 +19,22 @@ fn host(place: &Place, script: &str) -> Result<std::process::Output, jaula_tests
             .args(["-c", script])
             .current_dir(place.path("")),
     )
+}
+
+/// What the kernel does with a core dump.
+const PATTERN: &str = "/proc/sys/kernel/core_pattern";
+
+/// Waits until a passphrase is asked for: what is typed before it is hidden is thrown away.
+fn expect_question(terminal: &mut Terminal, words: &str) -> CaseResult {
+    terminal.expect(words)?;
+    terminal.expect(": ")?;
+    jaula_tests::wait::until("what is typed is hidden", || Ok(!terminal.echoes()?))
+}
+
+/// With the terminal of who starts it.
+fn interactive(mut command: Command) -> Command {
+    command.stdin(std::process::Stdio::inherit());
+    command
 }
 
 fn refused(place: &Place, name: &str, parts: &[&str]) -> CaseResult {
@@ -98,37 +115,29 @@ pub fn add(suite: &mut Suite<'_>) {
                 )?;
             }
         }
-        place.root_file("x.root", "fd:0")?;
-        let said = host(&place, &format!("{started} < key"))?;
-        check!(
-            said.status.success(),
-            "by standard input: {}",
-            complaint(&said)
-        );
-        nothing_is_left()
+        // The jail has these as well, and could read it once more.
+        for (number, by) in [("0", "< key"), ("1", "1<> key"), ("2", "2<> key")] {
+            place.root_file("x.root", &format!("fd:{number}"))?;
+            let said = host(&place, &format!("{started} {by}"))?;
+            check_eq!(said.status.code(), Some(FAILED), "by {number}: {said:?}");
+            nothing_is_left()?;
+        }
+        Ok(())
     });
     suite.case(
         "keys: a passphrase is asked for, and shown to nobody",
         || {
             let place = Place::new()?;
             let target = place.path("secret.root");
-            let build = [
-                "rootfs",
-                "build",
-                "-t",
-                "minimal",
-                "--size",
-                "40M",
-                "--encrypt",
-                "prompt",
-                &target,
-            ];
-            let said = output(&mut jaula(&build))?;
+            let said = output(&mut place.building("secret.root", "prompt", &[]))?;
             failed(&said, FAILED, &["the key prompt", "no terminal"])?;
-            let mut terminal = Terminal::start(Command::new("jaula").args(build))?;
+            let mut terminal = Terminal::start(&mut interactive(place.building(
+                "secret.root",
+                "prompt",
+                &[],
+            )))?;
             for word in ["Enter passphrase", "Verify passphrase"] {
-                terminal.expect(word)?;
-                terminal.expect(": ")?;
+                expect_question(&mut terminal, word)?;
                 terminal.send("open sesame\n")?;
             }
             let shown = terminal.expect("built from minimal")?;
@@ -141,8 +150,7 @@ pub fn add(suite: &mut Suite<'_>) {
                 ("open sesame", "in it"),
             ] {
                 let mut terminal = Terminal::start(Command::new("jaula").args(run))?;
-                terminal.expect("Enter passphrase")?;
-                terminal.expect(": ")?;
+                expect_question(&mut terminal, "Enter passphrase")?;
                 terminal.send(&format!("{typed}\n"))?;
                 let shown = terminal.expect(expected)?;
                 check!(!shown.contains("sesame"), "{shown}");
@@ -153,15 +161,55 @@ pub fn add(suite: &mut Suite<'_>) {
                 FAILED,
                 &["the key prompt", "no terminal"],
             )?;
-            // Somebody gives up.
-            let mut terminal = Terminal::start(Command::new("jaula").args(run))?;
-            terminal.expect("Enter passphrase")?;
-            terminal.expect(": ")?;
-            terminal.send("\u{3}")?;
-            drop(terminal);
-            nothing_is_left()
+            Ok(())
         },
     );
+    suite.case("keys: who gives up is shown what is typed again", || {
+        let place = Place::with_volume()?;
+        place.root_file("x.root", "prompt")?;
+        let target = place.path("x.root");
+        for key in ["\u{3}", "\u{1c}"] {
+            let mut command = Command::new("jaula");
+            let mut terminal =
+                Terminal::start(command.args(["run", "--quiet", &target, "--", "true"]))?;
+            expect_question(&mut terminal, "Enter passphrase")?;
+            terminal.send(key)?;
+            terminal.wait_for_leader()?;
+            check!(terminal.echoes()?, "what is typed is not shown any more");
+            nothing_is_left()?;
+        }
+        Ok(())
+    });
+    suite.case("keys: none is in a core dump", || {
+        let place = Place::with_volume()?;
+        place.root_file("x.root", "prompt")?;
+        let pattern = fs::read_to_string(PATTERN).context(PATTERN)?;
+        let dumps = |pattern: &str| {
+            fs::write(PATTERN, pattern).context(PATTERN)?;
+            let script = "ulimit -c unlimited; exec jaula run --quiet ./x.root -- true";
+            let mut shell = Command::new("sh");
+            shell.args(["-c", script]).current_dir(place.path(""));
+            let mut terminal = Terminal::start(&mut shell)?;
+            terminal.expect("Enter passphrase")?;
+            let all = procfs::processes()?.into_iter();
+            let is_it = |pid: &libc::pid_t| procfs::name(*pid).is_ok_and(|it| it == "cryptsetup");
+            let found = all.filter(is_it).collect::<Vec<_>>();
+            check_eq!(found.len(), 1, "who asks for it");
+            process::kill(found[0], libc::SIGABRT).context("kill")?;
+            terminal.wait_for_leader()?;
+            nothing_is_left()
+        };
+        let core = place.path("core");
+        let result = dumps(&core).and_then(|()| {
+            let program = place.path("dump");
+            place.write("dump", format!("#!/bin/sh\ncat > {core}\n"), 0o755)?;
+            dumps(&format!("|{program}"))
+        });
+        fs::write(PATTERN, pattern).context(PATTERN)?;
+        result?;
+        check!(fs::metadata(&core).is_err(), "there is one");
+        Ok(())
+    });
     suite.case("keys: a credential of systemd's", || {
         let place = Place::with_volume()?;
         place.root_file("x.root", "credential:web-key")?;
@@ -195,24 +243,11 @@ pub fn add(suite: &mut Suite<'_>) {
             place.write("word", "correct horse battery staple", 0o400)?;
             fs::remove_file(place.path("secret.luks")).context("secret.luks")?;
             fs::remove_file(place.path("secret.root")).context("secret.root")?;
-            let (key, target) = (
-                format!("file:{}", place.path("word")),
-                place.path("secret.root"),
-            );
-            let build = [
-                "rootfs",
-                "build",
-                "-t",
-                "minimal",
-                "--size",
-                "40M",
-                "--encrypt",
-                &key,
-                &target,
-            ];
-            let run = ["run", "--quiet", &target, "--", "env"];
-            for arguments in [&build[..], &run] {
-                let mut child = jaula(arguments);
+            let key = format!("file:{}", place.path("word"));
+            for mut child in [
+                place.building("secret.root", &key, &[]),
+                jaula(&["run", "--quiet", &place.path("secret.root"), "--", "env"]),
+            ] {
                 child.stdout(std::process::Stdio::piped());
                 let mut child = child.spawn().context("starting jaula")?;
                 let mut looked = 0;

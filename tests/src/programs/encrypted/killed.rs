@@ -5,7 +5,6 @@
 use super::machine::{nothing_is_left, Place};
 use jaula_tests::dice::Dice;
 use jaula_tests::ktap::{fail, CaseResult, Context, Suite};
-use jaula_tests::launch::jaula;
 use jaula_tests::rounds::rounds;
 use jaula_tests::sys::process;
 use jaula_tests::{check, check_eq, procfs};
@@ -84,20 +83,7 @@ pub fn add(suite: &mut Suite<'_>) {
         let (key, target) = (format!("file:{}", place.path("key")), place.path("x.root"));
         kill_at_any_moment(
             25,
-            || {
-                let build = [
-                    "rootfs",
-                    "build",
-                    "-q",
-                    "-t",
-                    "minimal",
-                    "--size",
-                    "40M",
-                    "--encrypt",
-                    &key,
-                ];
-                jaula(&[&build[..], &[&target]].concat())
-            },
+            || place.building("x.root", &key, &["-q"]),
             || {
                 programs()?;
                 let whole = fs::metadata(&target).is_ok();

@@ -35,13 +35,29 @@ impl Place {
     }
 
     pub fn build(&self, options: &[&str]) -> CaseResult {
-        let (key, target) = (
-            format!("file:{}", self.path("key")),
-            self.path("secret.root"),
+        let key = format!("file:{}", self.path("key"));
+        let said = output(&mut self.building("secret.root", &key, options))?;
+        check!(
+            said.status.success(),
+            "{options:?}: {} {}",
+            said.status,
+            complaint(&said)
         );
-        let start = ["rootfs", "build", "-t", "minimal", "--encrypt", &key];
-        let all = [&start[..], &["--size", SIZE], options, &[&target]].concat();
-        succeed(&all).map(drop)
+        Ok(())
+    }
+
+    /// `jaula rootfs build` of a small volume with the template `minimal`.
+    pub fn building(&self, name: &str, key: &str, options: &[&str]) -> Command {
+        let target = self.path(name);
+        let start = ["rootfs", "build", "-t", "minimal", "--encrypt", key];
+        jaula(&[&start[..], &["--size", SIZE], options, &[&target]].concat())
+    }
+
+    /// Starts a jail of a root file here that does nothing.
+    pub fn start(&self, root: &str, name: &str, options: &[&str]) -> CaseResult {
+        let root = self.path(root);
+        let all = ["run", "--detach", "--name", name];
+        succeed(&[&all[..], options, &[&root, "--", "sleep", "1000"]].concat()).map(drop)
     }
 
     pub fn path(&self, name: &str) -> String {
@@ -86,6 +102,8 @@ impl Place {
 
     fn clear(&self) -> CaseResult {
         output(&mut jaula(&["rm", "--all"]))?;
+        // Of a case that mounts something there.
+        output(Command::new("umount").args(["--quiet", "--recursive", &self.path("small")]))?;
         match fs::remove_dir_all(self.0) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(error).context(self.0)
@@ -99,6 +117,11 @@ impl Drop for Place {
     fn drop(&mut self) {
         let _ = self.clear();
     }
+}
+
+/// What a script prints as root of a jail, which must succeed.
+pub fn in_jail(name: &str, script: &str) -> Result<String, Failure> {
+    succeed(&["exec", "--user", "root", name, "--", "sh", "-c", script])
 }
 
 /// The devices of volumes.

@@ -2,22 +2,76 @@
 
 //! While a volume is open.
 
-use super::machine::{devices, keys, nothing_is_left, users, Place};
-use jaula_tests::admin::{json, output, succeed, text};
-use jaula_tests::ktap::{fail, Context, Suite};
+use super::machine::{devices, in_jail, keys, nothing_is_left, users, Place};
+use jaula_tests::admin::{
+    host, json, output, succeed, text, wait_until_executed, wait_until_named,
+};
+use jaula_tests::ktap::{fail, CaseResult, Context, Failure, Suite};
 use jaula_tests::{check, check_eq, procfs, wait};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::process::Command;
 
-fn jailed() -> Result<BTreeSet<libc::pid_t>, jaula_tests::ktap::Failure> {
+fn jailed() -> Result<BTreeSet<libc::pid_t>, Failure> {
     let jails = json(&["ps", "--json"])?;
     let all = jails.as_array().into_iter().flatten();
     Ok(all
         .filter_map(|process| process["pid"].as_i64())
         .filter_map(|pid| libc::pid_t::try_from(pid).ok())
         .collect())
+}
+
+/// Whether what there is of nodes can be opened by root alone, and not by the group of disks either.
+fn nodes_are_of_root_alone() -> CaseResult {
+    output(Command::new("udevadm").arg("settle"))?;
+    let mut nodes = 0;
+    for directory in ["/dev", "/dev/mapper"] {
+        for entry in fs::read_dir(directory).context(directory)?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !name.starts_with("dm-") && !name.starts_with("jaula-") {
+                continue;
+            }
+            let found = fs::metadata(entry.path()).context(&name)?;
+            if !found.file_type().is_block_device() {
+                continue;
+            }
+            nodes += 1;
+            check_eq!(
+                (found.uid(), found.gid(), found.mode() & 0o777),
+                (0, 0, 0o600),
+                "{name}"
+            );
+        }
+    }
+    check!(nodes > 0, "there are no nodes");
+    Ok(())
+}
+
+/// Rules of udev that are not there, until this goes.
+struct Hidden(&'static [&'static str]);
+
+impl Hidden {
+    const RULES: &'static str = "/run/udev/rules.d";
+
+    fn new(names: &'static [&'static str]) -> Result<Self, Failure> {
+        let hidden = Hidden(names);
+        fs::create_dir_all(Self::RULES).context(Self::RULES)?;
+        for name in names {
+            let path = format!("{}/{name}", Self::RULES);
+            std::os::unix::fs::symlink("/dev/null", &path).context(&path)?;
+        }
+        host("udevadm control --reload").map(|_| hidden)
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        for name in self.0 {
+            let _ = fs::remove_file(format!("{}/{name}", Self::RULES));
+        }
+        let _ = host("udevadm control --reload");
+    }
 }
 
 pub fn add(suite: &mut Suite<'_>) {
@@ -76,15 +130,7 @@ pub fn add(suite: &mut Suite<'_>) {
                 "keys of it that are to be found"
             );
             // Its own mounts name no path either.
-            let seen = succeed(&[
-                "exec",
-                "--user",
-                "root",
-                "secret",
-                "--",
-                "cat",
-                "/proc/mounts",
-            ])?;
+            let seen = in_jail("secret", "cat /proc/mounts")?;
             let top = seen
                 .lines()
                 .find(|line| line.split(' ').nth(1) == Some("/"));
@@ -100,32 +146,8 @@ pub fn add(suite: &mut Suite<'_>) {
     );
     suite.case("open: the node of its device is root's alone", || {
         let place = Place::with_volume()?;
-        let root = place.path("secret.root");
-        succeed(&[
-            "run", "--detach", "--name", "secret", &root, "--", "sleep", "1000",
-        ])?;
-        output(Command::new("udevadm").arg("settle"))?;
-        let mut nodes = 0;
-        for directory in ["/dev", "/dev/mapper"] {
-            for entry in fs::read_dir(directory).context(directory)?.flatten() {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                if !name.starts_with("dm-") && !name.starts_with("jaula-") {
-                    continue;
-                }
-                let found = fs::metadata(entry.path()).context(&name)?;
-                if !found.file_type().is_block_device() {
-                    continue;
-                }
-                nodes += 1;
-                let for_others = found.mode() & 0o007;
-                check!(
-                    found.uid() == 0 && for_others == 0,
-                    "{name}: {:o}",
-                    found.mode()
-                );
-            }
-        }
-        check!(nodes > 0, "there are no nodes");
+        place.start("secret.root", "secret", &[])?;
+        nodes_are_of_root_alone()?;
         let script = "ls -l /dev; mknod /dev/b b 252 0; mknod /b b 252 0; cat /b";
         let said = output(&mut jaula_tests::launch::jaula(&[
             "exec", "--user", "root", "secret", "--", "sh", "-c", script,
@@ -138,27 +160,113 @@ pub fn add(suite: &mut Suite<'_>) {
         );
         Ok(())
     });
+    suite.case(
+        "open: without the rules of the device mapper as well",
+        || {
+            let place = Place::with_volume()?;
+            let _hidden = Hidden::new(&["55-dm.rules", "60-persistent-storage-dm.rules"])?;
+            place.start("secret.root", "secret", &[])?;
+            nodes_are_of_root_alone()?;
+            succeed(&["rm", "secret"])?;
+            nothing_is_left()
+        },
+    );
+    suite.case("open: a user of the host whose id is in the jail gets nowhere", || {
+        let place = Place::with_volume()?;
+        place.start("secret.root", "secret", &["--user", "1000:1000"])?;
+        in_jail("secret", "echo told > /told; chmod 666 /told")?;
+        let jailed = jailed()?;
+        check!(!jailed.is_empty(), "nobody is in it");
+        for pid in jailed {
+            for path in ["root/told", "cwd/told", "fd", "map_files",  "environ"] {
+                let script = format!(
+                    "cat /proc/{pid}/{path} /proc/{pid}/{path}/* 2>/dev/null | grep -E 'told|dm|ext4'"
+                );
+                let mut user = Command::new("setpriv");
+                user.args(["--reuid=1000", "--regid=1000", "--clear-groups"]);
+                let said = output(user.args(["sh", "-c", &script]))?;
+                check_eq!(text(&said), "", "what it sees by /proc/{pid}/{path}");
+            }
+        }
+        succeed(&["rm", "secret"])?;
+        nothing_is_left()
+    });
+    suite.case("open: who waits for a jail has nothing of it", || {
+        let place = Place::with_volume()?;
+        for options in [&[][..], &["--keep"], &["--ids", "auto"], &["--tty"]] {
+            let mut command = place.command(
+                "secret.root",
+                &[&["--name", "secret"], options].concat(),
+                "exec sleep 1000",
+            );
+            let mut waiting = command.spawn().context("jaula")?;
+            let number = wait_until_named("secret")?;
+            wait_until_executed(number, "sleep", 1)?;
+            let open = devices()?;
+            check_eq!(open.len(), 1, "the devices: {open:?}");
+            let (users, jailed) = (users(&open[0].display().to_string())?, jailed()?);
+            check!(!users.is_empty(), "nobody has it");
+            for user in users {
+                let name = procfs::name(user).unwrap_or_default();
+                check!(
+                    jailed.contains(&user),
+                    "{options:?}: {user} ({name}) has it"
+                );
+            }
+            succeed(&["rm", "secret"])?;
+            waiting.wait().context("wait")?;
+            nothing_is_left()?;
+        }
+        Ok(())
+    });
+    suite.case("open: the host's disk is full", || {
+        let place = Place::new()?;
+        let small = place.path("small");
+        host(&format!(
+            "mkdir {small}; mount -t tmpfs -o size=30M,mode=700 small {small}"
+        ))?;
+        let target = format!("{small}/x.root");
+        let key = format!("file:{}", place.path("key"));
+        let build = [
+            "rootfs",
+            "build",
+            "-t",
+            "minimal",
+            "--encrypt",
+            &key,
+            "--sparse",
+        ];
+        succeed(&[&build[..], &["--size", "100M", &target]].concat())?;
+        let run = |script: &str| {
+            let root = [&*target, "--", "sh", "-c", script];
+            output(&mut jaula_tests::launch::jaula(
+                &[&["run", "--quiet", "--user", "root"], &root[..]].concat(),
+            ))
+        };
+        let said =
+            run("echo kept > /kept; sync; dd if=/dev/zero of=/large bs=64k; sync; echo > /more")?;
+        check!(!said.status.success(), "there is room: {said:?}");
+        nothing_is_left()?;
+        // It is as it was before, with what was written out; and with room there is more.
+        host(&format!("mount -o remount,size=200M {small}"))?;
+        let said = run("rm -f /large; echo more > /more; cat /kept /more")?;
+        check_eq!(
+            text(&said),
+            "kept\nmore\n",
+            "with room: {}",
+            jaula_tests::launch::complaint(&said)
+        );
+        nothing_is_left()
+    });
     suite.case("open: jails share a volume, and need its key once", || {
         let place = Place::with_volume()?;
-        let root = place.path("secret.root");
         for name in ["first", "second"] {
-            succeed(&[
-                "run", "--detach", "--name", name, &root, "--", "sleep", "1000",
-            ])?;
+            place.start("secret.root", name, &[])?;
             // It is open.
             let _ = fs::rename(place.path("key"), place.path("away"));
         }
         check_eq!(devices()?.len(), 1, "the devices");
-        succeed(&[
-            "exec",
-            "--user",
-            "root",
-            "first",
-            "--",
-            "sh",
-            "-c",
-            "echo told > /told",
-        ])?;
+        in_jail("first", "echo told > /told")?;
         let told = succeed(&["exec", "second", "--", "cat", "/told"])?;
         check_eq!(told, "told\n", "what the other reads");
         succeed(&["rm", "first"])?;
@@ -183,22 +291,10 @@ pub fn add(suite: &mut Suite<'_>) {
             0o644,
         )?;
         for name in ["secret", "other"] {
-            let root = place.path(&format!("{name}.root"));
-            succeed(&[
-                "run", "--detach", "--name", name, &root, "--", "sleep", "1000",
-            ])?;
+            place.start(&format!("{name}.root"), name, &[])?;
         }
         check_eq!(devices()?.len(), 2, "the devices");
-        succeed(&[
-            "exec",
-            "--user",
-            "root",
-            "secret",
-            "--",
-            "sh",
-            "-c",
-            "echo told > /told",
-        ])?;
+        in_jail("secret", "echo told > /told")?;
         let said = output(&mut jaula_tests::launch::jaula(&[
             "exec", "other", "--", "cat", "/told",
         ]))?;

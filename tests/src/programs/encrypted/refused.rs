@@ -2,11 +2,12 @@
 
 //! Volumes that are not opened.
 
+use super::header;
 use super::machine::{nothing_is_left, Place};
 use jaula_tests::admin::{output, succeed};
-use jaula_tests::check_eq;
 use jaula_tests::ktap::{CaseResult, Context, Suite};
-use jaula_tests::launch::{failed, jaula, FAILED};
+use jaula_tests::launch::{complaint, failed, jaula, FAILED};
+use jaula_tests::{check, check_eq};
 use std::fs;
 use std::os::unix::fs::{symlink, FileExt};
 use std::os::unix::process::ExitStatusExt;
@@ -65,7 +66,14 @@ pub fn add(suite: &mut Suite<'_>) {
         let whole = fs::read(place.path("secret.luks")).context("secret.luks")?;
         overwrite(&place, 16 << 20, &vec![0; 2 << 20])?;
         refused(&place, &["secret.luks", "no file system"])?;
-        for length in [0, 4096, 16 << 20, (16 << 20) + 100] {
+        for length in [
+            0,
+            4096,
+            16 << 20,
+            (16 << 20) + 100,
+            20 << 20,
+            (40 << 20) - 4096,
+        ] {
             place.write("secret.luks", &whole[..length], 0o600)?;
             refused(&place, &["secret.luks"])?;
         }
@@ -111,6 +119,42 @@ pub fn add(suite: &mut Suite<'_>) {
         }
         Ok(())
     });
+    suite.case("refused: headers that somebody else has written", || {
+        let place = Place::with_volume()?;
+        let whole = fs::read(place.path("secret.luks")).context("secret.luks")?;
+        let null = || "cipher_null-ecb".into();
+        for (at, value, part) in [
+            // What is written would be on the disk as it is.
+            ("/segments/0/encryption", null(), "cipher_null"),
+            (
+                "/segments/0/encryption",
+                "aes-null-plain".into(),
+                "aes-null",
+            ),
+            // Any key would give the one of the data, which that somebody knows.
+            ("/keyslots/0/area/encryption", null(), "cipher_null"),
+            ("/keyslots/0/kdf/time", 4_000_000_000_u64.into(), "work"),
+            ("/digests/0/iterations", 4_000_000_000_u64.into(), "work"),
+            ("/keyslots/0/kdf/memory", (4 << 20).into(), ""),
+            ("/segments/0/offset", "9223372036854771712".into(), ""),
+            ("/segments/0/offset", "40000000".into(), ""),
+            ("/segments/0/offset", "0".into(), ""),
+            ("/segments/0/size", "9223372036854771712".into(), ""),
+            ("/segments/0/sector_size", 65536.into(), ""),
+            ("/segments/0/iv_tweak", "18446744073709551615".into(), ""),
+        ] {
+            let mut other = whole.clone();
+            header::change(&mut other, &place.path("sum"), at, value)?;
+            place.write("secret.luks", &other, 0o600)?;
+            let mut limited = Command::new("timeout");
+            let root = place.path("secret.root");
+            let run = ["60", "jaula", "run", "--quiet", &root, "--", "true"];
+            let said = output(limited.args(run).stdin(std::process::Stdio::null()))?;
+            failed(&said, FAILED, &["secret.luks", part]).context(at)?;
+            nothing_is_left()?;
+        }
+        Ok(())
+    });
     suite.case(
         "refused: without mounts of its own, cloned, or in layers",
         || {
@@ -125,10 +169,37 @@ pub fn add(suite: &mut Suite<'_>) {
                 "true",
             ]))?;
             failed(&said, FAILED, &["secret.root", "--without mounts"])?;
-            for command in ["clone", "snapshot"] {
-                let said = output(&mut jaula(&[command, &root, &place.path("new.root")]))?;
-                failed(&said, FAILED, &["secret.root", "encrypted"])?;
-            }
+            // Nothing of it may come to the host's disk, of a jail that runs either.
+            const DERIVE: [&[&str]; 2] = [&["clone"], &["snapshot"]];
+            const SAVE: &[&str] = &["rootfs", "save"];
+            let new = place.path("new.root");
+            let nothing = |from: &str, named: &str, commands: &[&[&str]]| -> CaseResult {
+                for command in commands {
+                    let said = output(&mut jaula(&[*command, &[from, &new]].concat()))?;
+                    let why = complaint(&said);
+                    check_eq!(said.status.code(), Some(FAILED), "{command:?}: {why}");
+                    check!(
+                        why.contains(named) && why.contains("encrypted"),
+                        "{command:?}: {why}"
+                    );
+                    if *command != SAVE {
+                        check!(why.contains("copy the volume"), "{command:?}: {why}");
+                    }
+                }
+                let left = fs::read_dir(place.path("")).context("the place")?;
+                let left = left.flatten().map(|entry| entry.file_name());
+                let is_new = |name: &std::ffi::OsString| name.to_string_lossy().contains("new");
+                let new: Vec<_> = left.filter(is_new).collect();
+                check!(new.is_empty(), "{new:?}");
+                Ok(())
+            };
+            nothing(&root, "secret.root", &DERIVE)?;
+            nothing(&root, "secret.root", &[SAVE])?;
+            nothing_is_left()?;
+            place.start("secret.root", "secret", &[])?;
+            nothing("secret", "jail ", &DERIVE)?;
+            nothing(&root, "secret.root", &DERIVE)?;
+            succeed(&["rm", "secret"])?;
             nothing_is_left()
         },
     );
