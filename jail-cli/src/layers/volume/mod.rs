@@ -16,7 +16,7 @@ mod make;
 mod mapper;
 mod segment;
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,9 @@ use nix::sys::prctl;
 use nix::sys::resource::{setrlimit, Resource};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::stat::SFlag;
+use nix::unistd::{getpgrp, tcgetpgrp};
 use rustix::fs::fstat;
+use rustix::termios::{tcgetattr, tcsetattr, OptionalActions, Termios};
 use serde::{Deserialize, Serialize};
 
 use super::apart;
@@ -93,21 +95,41 @@ fn in_child(key: &Key, make: impl FnOnce() -> Result<OwnedFd, String>) -> Result
 }
 
 /// While somebody is asked for a passphrase, who interrupts that interrupts cryptsetup, and jaula when
-/// that has shown again what is typed.
-struct Patient(SigSet);
+/// what is typed is shown again: cryptsetup leaves it hidden then.
+struct Patient {
+    signals: SigSet,
+    terminal: Option<(File, Termios)>,
+}
 
 impl Patient {
     fn begin() -> Result<Self, Errno> {
         let mut typed = SigSet::empty();
         typed.add(Signal::SIGINT);
         typed.add(Signal::SIGQUIT);
-        typed.thread_swap_mask(SigmaskHow::SIG_BLOCK).map(Patient)
+        // Without one nobody is asked.
+        let terminal = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open("/dev/tty")
+            .ok();
+        let terminal = terminal.and_then(|file| {
+            let modes = tcgetattr(&file).ok()?;
+            Some((file, modes))
+        });
+        let signals = typed.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        Ok(Patient { signals, terminal })
     }
 }
 
 impl Drop for Patient {
     fn drop(&mut self) {
-        let _ = self.0.thread_set_mask();
+        if let Some((file, modes)) = &self.terminal {
+            // In the background it is another's by now.
+            if tcgetpgrp(file).is_ok_and(|group| group == getpgrp()) {
+                let _ = tcsetattr(file, OptionalActions::Now, modes);
+            }
+        }
+        let _ = self.signals.thread_set_mask();
     }
 }
 
