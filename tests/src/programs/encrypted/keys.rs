@@ -168,12 +168,18 @@ pub fn add(suite: &mut Suite<'_>) {
         let place = Place::with_volume()?;
         place.root_file("x.root", "prompt")?;
         let target = place.path("x.root");
-        for key in ["\u{3}", "\u{1c}"] {
+        for signal in [libc::SIGINT, libc::SIGQUIT] {
             let mut command = Command::new("jaula");
             let mut terminal =
                 Terminal::start(command.args(["run", "--quiet", &target, "--", "true"]))?;
             expect_question(&mut terminal, "Enter passphrase")?;
-            terminal.send(key)?;
+            // As a terminal sends it, but to the leader of the session, which a shell would be.
+            for pid in procfs::processes()? {
+                let name = procfs::name(pid).unwrap_or_default();
+                if name == "jaula" || name == "cryptsetup" {
+                    let _ = process::kill(pid, signal);
+                }
+            }
             terminal.wait_for_leader()?;
             check!(terminal.echoes()?, "what is typed is not shown any more");
             nothing_is_left()?;
