@@ -2,6 +2,7 @@
 
 //! Who there is in a root, and what is executed for them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::findings::{Finding, Findings, Topic};
@@ -27,7 +28,7 @@ pub struct Who {
     /// The user id.
     pub uid: u32,
     /// All groups.
-    pub groups: Vec<u32>,
+    pub groups: BTreeSet<u32>,
     /// The home directory; `/` where nothing says otherwise.
     pub home: String,
 }
@@ -81,13 +82,13 @@ pub fn find(host: &Host, user: Option<&str>) -> Result<Who, String> {
             Some(uid) => Ok(Who {
                 name: uid.to_string(),
                 uid,
-                groups: vec![uid],
+                groups: BTreeSet::from([uid]),
                 home: "/".into(),
             }),
         };
     };
     let group = read(host, "/etc/group").unwrap_or_default();
-    let mut groups = vec![account.gid];
+    let mut groups = BTreeSet::from([account.gid]);
     for line in group.lines() {
         let mut fields = line.split(':').skip(2);
         let (Some(gid), Some(members)) = (fields.next(), fields.next()) else {

@@ -2,6 +2,7 @@
 
 //! Links: those that lead out of the root, and those that lead nowhere.
 
+use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -17,14 +18,16 @@ use crate::template::leads_out;
 /// Where a jail has what a root has not.
 const MOUNTED: [&str; 5] = ["/proc", "/dev", "/sys", "/run", "/tmp"];
 
-/// How many files with several names are kept in mind.
+/// How many files with several names are kept in mind, and bytes of their paths.
 const MOST: usize = 1_000_000;
+const MOST_BYTES: usize = 64 << 20;
 
 /// All links of a root.
 pub struct Links<'a> {
     host: &'a Host,
     /// By number: how many names a file has, how many were seen, and the first.
     names: HashMap<u64, (u64, u64, PathBuf)>,
+    bytes: usize,
 }
 
 impl<'a> Links<'a> {
@@ -33,6 +36,7 @@ impl<'a> Links<'a> {
         Links {
             host,
             names: HashMap::new(),
+            bytes: 0,
         }
     }
 
@@ -40,12 +44,20 @@ impl<'a> Links<'a> {
     pub fn look(&mut self, entry: &Entry, findings: &mut Findings) {
         match entry.kind {
             Kind::Symlink => self.symlink(entry, findings),
-            Kind::File if entry.metadata.nlink() > 1 && self.names.len() < MOST => {
-                let known = self.names.entry(entry.metadata.ino());
-                let known = known.or_insert((entry.metadata.nlink(), 0, entry.path.clone()));
-                known.1 += 1;
-            }
+            Kind::File if entry.metadata.nlink() > 1 => self.count(entry),
             _ => {}
+        }
+    }
+
+    fn count(&mut self, entry: &Entry) {
+        let is_room = self.names.len() < MOST && self.bytes < MOST_BYTES;
+        match self.names.entry(entry.metadata.ino()) {
+            Occupied(mut known) => known.get_mut().1 += 1,
+            Vacant(new) if is_room => {
+                self.bytes += entry.path.as_os_str().len();
+                new.insert((entry.metadata.nlink(), 1, entry.path.clone()));
+            }
+            Vacant(_) => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 //! Whether what can be executed has what it takes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +32,9 @@ const NATIVE: &[u16] = if cfg!(target_arch = "x86_64") {
 /// The most programs that are looked into.
 const MOST: usize = 50_000;
 
+/// The most that is kept in mind of what is missing or cannot be used.
+const MOST_NEEDED: usize = 2000;
+
 /// What several programs need.
 #[derive(Default)]
 struct Needed {
@@ -50,6 +53,8 @@ pub struct Programs<'a> {
     looked: usize,
     /// By what is missing or cannot be used, and what about it.
     needed: BTreeMap<(Topic, String), Needed>,
+    /// What keeps the user from reading a library.
+    obstacles: HashMap<PathBuf, Option<String>>,
 }
 
 impl<'a> Programs<'a> {
@@ -61,6 +66,7 @@ impl<'a> Programs<'a> {
             inspector: Inspector::of(host),
             looked: 0,
             needed: BTreeMap::new(),
+            obstacles: HashMap::new(),
         }
     }
 
@@ -130,7 +136,9 @@ impl<'a> Programs<'a> {
             }
         }
         for needed in closure.files.keys() {
-            if let Some(obstacle) = self.access.obstacle(needed, READ) {
+            let known = self.obstacles.entry(needed.clone());
+            let known = known.or_insert_with(|| self.access.obstacle(needed, READ));
+            if let Some(obstacle) = known.clone() {
                 self.add(Topic::Unreadable, needed, path, obstacle);
             }
         }
@@ -159,6 +167,9 @@ impl<'a> Programs<'a> {
     /// One that is to be called by its name is for everybody, but for those of root.
     fn own(&mut self, path: &Path) {
         if is_command(path) {
+            if self.needed.len() >= MOST_NEEDED {
+                return;
+            }
             if let Some(obstacle) = self.access.obstacle(path, EXECUTE) {
                 let key = (Topic::Unreadable, path.display().to_string());
                 self.needed.entry(key).or_insert(Needed {
@@ -173,6 +184,9 @@ impl<'a> Programs<'a> {
 
     fn add(&mut self, topic: Topic, what: &Path, needed_by: &Path, detail: String) {
         let key = (topic, what.to_string_lossy().into_owned());
+        if self.needed.len() >= MOST_NEEDED && !self.needed.contains_key(&key) {
+            return;
+        }
         let needed = self.needed.entry(key).or_insert_with(|| Needed {
             first: needed_by.to_owned(),
             detail,

@@ -255,3 +255,62 @@ fn a_root_made_to_do_harm_is_looked_at_within_bounds() {
         "{found:?}"
     );
 }
+
+#[test]
+fn whoever_made_the_root_does_not_decide_how_long_it_takes() {
+    let Some(root) = Root::new() else { return };
+    // A user in a million groups; an index each of whose entries has the same long path.
+    let line = |n: u32| format!("g{n}:x:{n}:user\n");
+    let groups: String = (0..1_000_000).map(line).collect();
+    root.write(
+        "etc/passwd",
+        b"user:x:1000:1000::/home/user:/bin/bash\n",
+        0o644,
+    );
+    root.write("etc/group", groups.as_bytes(), 0o644);
+    let count: u32 = 300_000;
+    let mut index = b"glibc-ld.so.cache1.1".to_vec();
+    index.extend(count.to_ne_bytes());
+    index.resize(48, 0);
+    let strings = 48 + count * 24;
+    for _ in 0..count {
+        let words = [1, strings, strings, 0, 0, 0_u32];
+        index.extend(words.map(u32::to_ne_bytes).concat());
+    }
+    index.resize(index.len() + (4 << 20), b'/');
+    root.write("etc/ld.so.cache", &index, 0o644);
+    // Some that nobody but a group may read.
+    for n in 0..2000 {
+        root.write(&format!("home/{n}"), b"", 0o640);
+    }
+    let began = std::time::Instant::now();
+    root.check_as(Some("user"), false);
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+}
+
+#[test]
+fn what_is_waited_for_counts_as_what_was_looked_at() {
+    let Some(root) = Root::new() else { return };
+    // Each directory has a hundred, of which the first has as many, and so on.
+    let mut path = root.at("home/user");
+    for _ in 0..20 {
+        for n in 1..100 {
+            fs::write(path.join(format!("{n:03}")), "").expect("write");
+        }
+        path.push("000");
+        fs::create_dir(&path).expect("mkdir");
+    }
+    let options = CheckOptions {
+        limits: Limits {
+            entries: 1000,
+            depth: 200,
+        },
+        ..CheckOptions::default()
+    };
+    let open = File::open(root.at("")).expect("open");
+    let found = check(open.into(), &options).expect("checked").all();
+    let bounds = found.iter().find(|one| one.topic == Topic::Bounds);
+    let path = &bounds.expect("bounded").path;
+    let depth = path.split("/000").count() - 1;
+    assert!(depth < 11, "{path}");
+}

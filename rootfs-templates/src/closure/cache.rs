@@ -19,6 +19,10 @@ const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
 const HEADER: usize = 48;
 const ENTRY: usize = 24;
 
+/// Strings can lie in one another, as a name does at the end of its path; but no index has more of
+/// them than so many times what it is large.
+const MOST_SHARED: usize = 4;
+
 /// One library.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -44,6 +48,7 @@ fn parse(bytes: &[u8]) -> Option<Vec<Entry>> {
     let bytes = &bytes[start..];
     let count = number(bytes, MAGIC.len())?;
     let mut entries = Vec::new();
+    let mut left = bytes.len().saturating_mul(MOST_SHARED);
     for index in 0..count {
         let at = HEADER.checked_add(index.checked_mul(ENTRY)?)?;
         // hwcap: a variant for some processors only.
@@ -56,6 +61,7 @@ fn parse(bytes: &[u8]) -> Option<Vec<Entry>> {
         }
         let name = string(bytes, number(bytes, at + 4)?)?;
         let path = string(bytes, number(bytes, at + 8)?)?;
+        left = left.checked_sub(name.len() + path.len())?;
         entries.push(Entry {
             name: String::from_utf8_lossy(name).into_owned(),
             path: OsString::from_vec(path.to_vec()).into(),
@@ -117,6 +123,21 @@ mod tests {
         for length in 0..bytes.len() {
             parse(&bytes[..length]);
         }
+    }
+
+    #[test]
+    fn one_long_string_is_not_taken_for_every_entry() {
+        let long = "a".repeat(1 << 20);
+        let mut bytes = cache(&[("a.so", long.as_str(), 0); 100]);
+        assert!(parse(&bytes).is_some());
+        // All entries have the path of the first.
+        let first = number(&bytes, HEADER + 8).expect("an offset") as u32;
+        for entry in 0..100 {
+            let at = HEADER + entry * ENTRY + 8;
+            bytes[at..at + 4].copy_from_slice(&first.to_ne_bytes());
+        }
+        bytes.truncate(HEADER + 100 * ENTRY + (2 << 20));
+        assert_eq!(parse(&bytes), None);
     }
 
     #[test]

@@ -6,43 +6,68 @@ use std::path::{Path, PathBuf};
 
 use crate::host::Host;
 
-/// The largest of its files, how deep they include each other, and how many directories there are.
+/// The largest of its files, how deep they include each other, how many are read, however often they
+/// include each other, and how many directories there are.
 const LARGEST: u64 = 1 << 20;
 const DEEPEST: usize = 8;
+const MOST_FILES: usize = 1000;
 const MOST: usize = 1000;
 
 /// The directories that it names, in order; none where there is no such file.
 pub fn read(host: &Host) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    file(host, Path::new("/etc/ld.so.conf"), DEEPEST, &mut found);
-    found
+    let mut reading = Reading {
+        host,
+        found: Vec::new(),
+        left: MOST_FILES,
+    };
+    reading.file(Path::new("/etc/ld.so.conf"), DEEPEST);
+    reading.found
 }
 
-fn file(host: &Host, path: &Path, depth: usize, found: &mut Vec<PathBuf>) {
-    let Ok(bytes) = host.read(path, LARGEST) else {
-        return;
-    };
-    for line in String::from_utf8_lossy(&bytes).lines() {
-        let line = line.split('#').next().unwrap_or_default().trim();
-        match line.split_once(char::is_whitespace) {
-            Some(("include", patterns)) if depth > 0 => {
-                for pattern in patterns.split_whitespace() {
-                    for path in matching(host, &path.with_file_name(pattern)) {
-                        file(host, &path, depth - 1, found);
+struct Reading<'a> {
+    host: &'a Host,
+    found: Vec<PathBuf>,
+    /// How many files may still be read.
+    left: usize,
+}
+
+impl Reading<'_> {
+    fn file(&mut self, path: &Path, depth: usize) {
+        let Some(left) = self.left.checked_sub(1) else {
+            return;
+        };
+        self.left = left;
+        let Ok(bytes) = self.host.read(path, LARGEST) else {
+            return;
+        };
+        for line in String::from_utf8_lossy(&bytes).lines() {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            match line.split_once(char::is_whitespace) {
+                Some(("include", patterns)) if depth > 0 => {
+                    for pattern in patterns.split_whitespace() {
+                        // Not even a directory is looked into when no file may be read any more.
+                        if self.left == 0 {
+                            return;
+                        }
+                        for path in matching(self.host, &path.with_file_name(pattern)) {
+                            self.file(&path, depth - 1);
+                        }
                     }
                 }
+                // A word about the kind of the libraries, which nobody needs any more.
+                Some(("hwcap", _)) => {}
+                _ if line.starts_with('/') => {
+                    let names = line.split([':', ',', ' ', '\t']);
+                    let names = names.filter(|name| name.starts_with('/'));
+                    let directories = names.map(|name| {
+                        let name = name.split('=').next().unwrap_or(name);
+                        PathBuf::from(name.trim_end_matches('/'))
+                    });
+                    let room = MOST.saturating_sub(self.found.len());
+                    self.found.extend(directories.take(room));
+                }
+                _ => {}
             }
-            // A word about the kind of the libraries, which nobody needs any more.
-            Some(("hwcap", _)) => {}
-            _ if line.starts_with('/') && found.len() < MOST => {
-                let names = line.split([':', ',', ' ', '\t']);
-                let names = names.filter(|name| name.starts_with('/'));
-                found.extend(names.map(|name| {
-                    let name = name.split('=').next().unwrap_or(name);
-                    PathBuf::from(name.trim_end_matches('/'))
-                }));
-            }
-            _ => {}
         }
     }
 }
@@ -91,5 +116,10 @@ mod tests {
         // A file that includes itself ends.
         write("ld.so.conf", "include /etc/ld.so.conf\n/x\n");
         assert_eq!(read(&host).len(), DEEPEST + 1);
+        // So does one that does so again and again, which would be read more than a sextillion times.
+        write("ld.so.conf", &"include /etc/ld.so.conf\n".repeat(100));
+        assert!(read(&host).is_empty());
+        write("ld.so.conf", &"/a ".repeat(100_000));
+        assert_eq!(read(&host).len(), MOST);
     }
 }

@@ -13,9 +13,10 @@ mod search;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 pub use object::{Machine, Object, MAGIC};
-use search::{Located, Search};
+use search::{index, Budget, Index, Located, Search};
 
 use crate::host::Host;
 
@@ -56,6 +57,12 @@ pub enum ClosureError {
         /// What about it.
         reason: String,
     },
+    /// One that needs more than is looked for.
+    #[error("{} needs more than is looked for", program.display())]
+    TooMuch {
+        /// The program.
+        program: PathBuf,
+    },
 }
 
 /// What a program needs, and what of that is not there.
@@ -94,13 +101,16 @@ pub fn closure(
     }
 }
 
-/// The most files that are looked for, however many programs ask for them.
-const MOST: usize = 1_000_000;
+/// For how many kinds of machine and loader something is looked for.
+const MOST_LOADERS: usize = 100;
 
 /// What programs of one tree need, where many are looked at.
 pub struct Inspector<'a> {
     host: &'a Host,
     to_be_set_up: bool,
+    budget: Rc<Budget>,
+    /// Of the loader, once it was needed.
+    index: Option<Rc<Index>>,
     /// By machine and loader.
     searches: HashMap<(Machine, PathBuf), Search<'a>>,
 }
@@ -115,6 +125,8 @@ impl<'a> Inspector<'a> {
         Inspector {
             host,
             to_be_set_up,
+            budget: Rc::new(Budget::new()),
+            index: None,
             searches: HashMap::new(),
         }
     }
@@ -130,8 +142,7 @@ impl<'a> Inspector<'a> {
 
     /// Whether more was looked for than any tree has that is meant well.
     pub fn is_exhausted(&self) -> bool {
-        self.searches.len() > 100
-            || self.searches.values().map(Search::looked).sum::<usize>() > MOST
+        self.searches.len() > MOST_LOADERS || self.budget.is_spent()
     }
 
     fn read(&self, path: &Path) -> Result<Object, ClosureError> {
@@ -148,7 +159,7 @@ impl<'a> Inspector<'a> {
         placed: &Path,
         place: &dyn Fn(&Path) -> PathBuf,
     ) -> Result<Closure, ClosureError> {
-        let first = self.read(program)?;
+        let first = Rc::new(self.read(program)?);
         let mut closure = Closure {
             machine: Some(first.machine),
             ..Closure::default()
@@ -165,10 +176,13 @@ impl<'a> Inspector<'a> {
         }
         let loader = loader.unwrap_or_default();
         let (host, to_be_set_up) = (self.host, self.to_be_set_up);
+        let index = self.index.get_or_insert_with(|| Rc::new(index(host)));
+        let budget = &self.budget;
         let key = (first.machine, loader.clone());
-        let search = self.searches.entry(key);
-        let search =
-            search.or_insert_with(|| Search::new(host, first.machine, &loader, to_be_set_up));
+        let search = self.searches.entry(key.clone()).or_insert_with(|| {
+            let of = (key.0, key.1.as_path());
+            Search::new(host, Rc::clone(budget), index, of, to_be_set_up)
+        });
         let mut names: HashSet<String> = HashSet::new();
         let mut queue = vec![(first, placed.to_owned(), Vec::new())];
         while let Some((object, placed, inherited)) = queue.pop() {
@@ -177,6 +191,12 @@ impl<'a> Inspector<'a> {
                 let is_loader = loader.file_name().is_some_and(|file| file == name.as_str());
                 if is_loader || !names.insert(name.clone()) {
                     continue;
+                }
+                let inherited = paths.inherited.iter().map(object::Place::size).sum();
+                if !budget.take(inherited) {
+                    let program = program.to_owned();
+                    closure.missing.push(ClosureError::TooMuch { program });
+                    return Ok(closure);
                 }
                 let located = match name.contains('/') {
                     true => search.at(&object.expand(name, &placed)),
@@ -213,6 +233,9 @@ impl<'a> Inspector<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod hostile_tests;
 
 #[cfg(test)]
 mod tests {

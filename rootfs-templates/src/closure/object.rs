@@ -23,6 +23,8 @@ const MOST_HEADERS: usize = 64 << 10;
 const MOST_DYNAMIC: u64 = 1 << 20;
 const LONGEST_NAME: u64 = 4096;
 const MOST_NAMES: usize = 4096;
+/// Bytes of all names of libraries together.
+const MOST_TEXT: usize = 256 << 10;
 
 /// What must agree between a program and its libraries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +59,18 @@ pub struct Place {
     pub placed: PathBuf,
 }
 
+impl Place {
+    /// Whether the kernel takes such a path: a word that stands for another can be there many times.
+    fn is_possible(&self) -> bool {
+        self.size() <= 2 * LONGEST_NAME as usize
+    }
+
+    /// Bytes of both.
+    pub fn size(&self) -> usize {
+        self.host.as_os_str().len() + self.placed.as_os_str().len()
+    }
+}
+
 /// Where to look for what an object needs before the usual places.
 pub struct SearchPaths {
     /// For the object itself.
@@ -85,9 +99,8 @@ impl Object {
             Wrong::Io(error) => failed(error),
             Wrong::Format(reason) => broken(reason),
         })?;
-        let split = |lists: &[String]| -> Vec<String> {
-            let entries = lists.iter().flat_map(|list| list.split(':'));
-            entries
+        let split = |list: &str| -> Vec<String> {
+            list.split(':')
                 .filter(|entry| !entry.is_empty())
                 .map(str::to_owned)
                 .collect()
@@ -109,6 +122,7 @@ impl Object {
             entries
                 .iter()
                 .map(|entry| self.expand(entry, placed))
+                .filter(Place::is_possible)
                 .collect()
         };
         if !self.runpath.is_empty() {
@@ -123,6 +137,13 @@ impl Object {
             inherited: all.clone(),
             all,
         }
+    }
+
+    /// About how many bytes it takes to remember it.
+    pub fn size(&self) -> usize {
+        let texts = [&self.needed, &self.rpath, &self.runpath];
+        let texts = texts.into_iter().flatten().map(|text| text.len() + 24);
+        self.path.as_os_str().len() + texts.sum::<usize>()
     }
 
     /// What a name with a slash stands for.
@@ -146,8 +167,9 @@ struct Parts {
     machine: Machine,
     interpreter: Option<String>,
     needed: Vec<String>,
-    rpath: Vec<String>,
-    runpath: Vec<String>,
+    /// Of several of a kind the last counts, as for the loader.
+    rpath: String,
+    runpath: String,
 }
 
 enum Wrong {
@@ -200,8 +222,8 @@ impl Parts {
             },
             interpreter: None,
             needed: Vec::new(),
-            rpath: Vec::new(),
-            runpath: Vec::new(),
+            rpath: String::new(),
+            runpath: String::new(),
         };
         if let Some(header) = headers.iter().find(|header| header.p_type == PT_INTERP) {
             parts.interpreter = Some(text(file, header.p_offset, header.p_filesz)?);
@@ -246,15 +268,21 @@ impl Parts {
             .find(|entry| entry.d_tag == goblin::elf::dynamic::DT_STRTAB)
             .and_then(|entry| offset(headers, entry.d_val))
             .ok_or_else(|| wrong("it has no table of names"))?;
+        let mut left = MOST_TEXT;
         for (tag, at) in names {
             let at = strings
                 .checked_add(at)
                 .ok_or_else(|| wrong("a name lies beyond its end"))?;
             let name = text(file, at, LONGEST_NAME)?;
             match tag {
-                DT_NEEDED => self.needed.push(name),
-                DT_RPATH => self.rpath.push(name),
-                _ => self.runpath.push(name),
+                DT_NEEDED => {
+                    left = left
+                        .checked_sub(name.len())
+                        .ok_or_else(|| wrong("its names of libraries are too long together"))?;
+                    self.needed.push(name);
+                }
+                DT_RPATH => self.rpath = name,
+                _ => self.runpath = name,
             }
         }
         Ok(())

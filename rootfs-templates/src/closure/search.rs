@@ -2,9 +2,10 @@
 
 //! Where the loader looks for a library when nothing tells it otherwise.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use goblin::elf::header::{EM_386, EM_AARCH64, EM_ARM, EM_X86_64};
 
@@ -14,22 +15,65 @@ use crate::host::Host;
 
 /// A library on the host, and its path in the root directory to be.
 pub struct Located {
-    pub object: Object,
+    pub object: Rc<Object>,
     pub placed: PathBuf,
+}
+
+/// How much is looked at, of all that one looks for. What a tree names that is meant to do harm has no end.
+#[derive(Debug)]
+pub struct Budget {
+    /// Bytes that may still be remembered.
+    bytes: Cell<usize>,
+    /// How often something may still be looked up.
+    steps: Cell<usize>,
+}
+
+impl Budget {
+    /// More than any tree takes that is meant well.
+    pub fn new() -> Self {
+        Budget {
+            bytes: Cell::new(256 << 20),
+            steps: Cell::new(5_000_000),
+        }
+    }
+
+    /// Takes a step in which so many bytes come together; false where nothing is left.
+    pub fn take(&self, bytes: usize) -> bool {
+        self.bytes.set(self.bytes.get().saturating_sub(bytes));
+        self.steps.set(self.steps.get().saturating_sub(1));
+        !self.is_spent()
+    }
+
+    /// Whether nothing is left.
+    pub fn is_spent(&self) -> bool {
+        self.bytes.get() == 0 || self.steps.get() == 0
+    }
+}
+
+/// The loader's index, by name.
+pub type Index = HashMap<String, Vec<PathBuf>>;
+
+/// Reads it.
+pub fn index(host: &Host) -> Index {
+    let mut index = Index::new();
+    for entry in cache::read(host) {
+        index.entry(entry.name).or_default().push(entry.path);
+    }
+    index
 }
 
 /// The usual places for one machine.
 pub struct Search<'a> {
     host: &'a Host,
+    budget: Rc<Budget>,
     machine: Machine,
     /// Directories the loader knows without ld.so.cache.
     standard: Vec<PathBuf>,
     /// Directories that ldconfig would make the index of.
     configured: Vec<PathBuf>,
-    /// By name, what the index has.
-    cache: HashMap<String, Vec<PathBuf>>,
+    index: Rc<Index>,
     /// What has been looked at, by path.
-    known: RefCell<HashMap<PathBuf, Option<Object>>>,
+    known: RefCell<HashMap<PathBuf, Option<Rc<Object>>>>,
     /// Where to put what only the index or its configuration leads to.
     home: PathBuf,
 }
@@ -37,13 +81,20 @@ pub struct Search<'a> {
 impl<'a> Search<'a> {
     /// Learns the usual places on a host for programs of `machine` with this loader. Where the tree is
     /// one that is still to be set up, directories count that are not in its index so far.
-    pub fn new(host: &'a Host, machine: Machine, loader: &Path, to_be_set_up: bool) -> Self {
+    pub fn new(
+        host: &'a Host,
+        budget: Rc<Budget>,
+        index: &Rc<Index>,
+        (machine, loader): (Machine, &Path),
+        to_be_set_up: bool,
+    ) -> Self {
         let mut search = Search {
             host,
+            budget,
             machine,
             standard: standard_directories(machine),
             configured: Vec::new(),
-            cache: HashMap::new(),
+            index: Rc::default(),
             known: RefCell::default(),
             home: "/lib".into(),
         };
@@ -51,9 +102,7 @@ impl<'a> Search<'a> {
             search.standard = directories;
             return search;
         }
-        for entry in cache::read(host) {
-            search.cache.entry(entry.name).or_default().push(entry.path);
-        }
+        search.index = Rc::clone(index);
         if to_be_set_up {
             search.configured = conf::read(host);
         }
@@ -69,7 +118,7 @@ impl<'a> Search<'a> {
             .iter()
             .find_map(|place| self.fitting(&place.host.join(name), || place.placed.join(name)));
         let in_cache = || {
-            let mut paths = self.cache.get(name).into_iter().flatten();
+            let mut paths = self.index.get(name).into_iter().flatten();
             paths.find_map(|path| self.fitting(path, || self.place(path, name)))
         };
         let within = |directories: &[PathBuf]| {
@@ -101,9 +150,14 @@ impl<'a> Search<'a> {
 
     /// The loader passes over libraries for another machine.
     fn fitting(&self, file: &Path, placed: impl FnOnce() -> PathBuf) -> Option<Located> {
+        if !self.budget.take(0) {
+            return None;
+        }
         let known = self.known.borrow().get(file).cloned();
         let object = known.unwrap_or_else(|| {
-            let object = self.read(file);
+            let object = self.read(file).map(Rc::new);
+            let size = object.as_ref().map_or(0, |object| object.size());
+            self.budget.take(size + file.as_os_str().len() + 64);
             self.known
                 .borrow_mut()
                 .insert(file.to_owned(), object.clone());
@@ -117,11 +171,6 @@ impl<'a> Search<'a> {
 
     fn read(&self, file: &Path) -> Option<Object> {
         Object::read(&self.host.find(file).ok()?).ok()
-    }
-
-    /// How many files it has looked for.
-    pub fn looked(&self) -> usize {
-        self.known.borrow().len()
     }
 }
 

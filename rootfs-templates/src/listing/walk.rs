@@ -208,7 +208,8 @@ pub fn entries(root: &OwnedFd, limits: &Limits, visit: &mut Visit<'_>) -> Result
     let root = entry(root, path)?;
     let mut walk = Walk {
         device: root.metadata.dev(),
-        left: limits.entries,
+        // The root is one of them.
+        left: limits.entries.saturating_sub(1),
         depth: limits.depth,
         visit,
     };
@@ -224,10 +225,6 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn one(&mut self, entry: &Entry, depth: usize) -> Result<(), WalkError> {
-        self.left = match self.left.checked_sub(1) {
-            Some(left) => left,
-            None => return Err(entry.wrong("there is more in it than is looked at")),
-        };
         (self.visit)(Ok(entry))?;
         if entry.kind != Kind::Directory || entry.metadata.dev() != self.device {
             return Ok(());
@@ -236,9 +233,11 @@ impl Walk<'_> {
             Ok(names) => names,
             Err(errno) => return (self.visit)(Err(entry.wrong(errno.desc()))),
         };
-        if names.len() > self.left {
-            return Err(entry.wrong("there is more in it than is looked at"));
-        }
+        // All that is waited for in the directories above counts too.
+        self.left = match self.left.checked_sub(names.len()) {
+            Some(left) => left,
+            None => return Err(entry.wrong("there is more in it than is looked at")),
+        };
         if depth >= self.depth && !names.is_empty() {
             return Err(entry.wrong("lies too deep to be looked into"));
         }
