@@ -39,9 +39,15 @@ pub fn installed() -> Result<Builder, DebianError> {
 }
 
 fn is_installed(name: &str) -> bool {
+    directories().any(|directory| directory.join(name).is_file())
+}
+
+/// Where they are looked for, and what they start themselves.
+fn directories() -> impl Iterator<Item = PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut directories = std::env::split_paths(&path).chain(ALSO.iter().map(PathBuf::from));
-    directories.any(|directory| directory.is_absolute() && directory.join(name).is_file())
+    let named: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let all = named.into_iter().chain(ALSO.iter().map(PathBuf::from));
+    all.filter(|directory| directory.is_absolute())
 }
 
 impl Builder {
@@ -134,6 +140,10 @@ impl Builder {
                 command
             }
         };
+        // Who has become root by su(1) has none of these in PATH.
+        if let Ok(path) = std::env::join_paths(directories()) {
+            command.env("PATH", path);
+        }
         if let Some(epoch) = epoch {
             command.env("SOURCE_DATE_EPOCH", epoch.to_string());
         }
@@ -158,5 +168,21 @@ pub fn run(command: &mut Command) -> Result<(), DebianError> {
         false => Err(failed(format!(
             "failed ({status}); what it printed says why"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_started_finds_the_programs_of_root() {
+        for builder in [Builder::Mmdebstrap, Builder::Debootstrap] {
+            let command = builder.command(None);
+            let path = command.get_envs().find(|(name, _)| *name == "PATH");
+            let path = path.and_then(|(_, path)| path).expect("a path");
+            let mut directories = std::env::split_paths(path);
+            assert!(directories.any(|directory| directory == Path::new("/usr/sbin")));
+        }
     }
 }

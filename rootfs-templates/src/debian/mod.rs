@@ -35,8 +35,7 @@ pub fn put(
     into: OwnedFd,
 ) -> Result<(), DebianError> {
     let archive = fetched(debian, cache, epoch)?;
-    unpack::unpack(&archive, &into)?;
-    unpack::tame(&into, debian.set_id)
+    unpack::unpack(&archive, into, debian.set_id)
 }
 
 /// The archive of it in the cache, which is made where it is not there.

@@ -15,7 +15,7 @@ mod decompress;
 mod digest;
 mod document;
 mod error;
-mod layer;
+pub(crate) mod layer;
 mod layout;
 mod limits;
 #[cfg(test)]
@@ -39,4 +39,5 @@ pub use open::{open, open_for, Image};
 pub use platform::{NotAPlatform, Platform};
 pub use reference::{NotAReference, Reference};
 pub use save::{save, Compression, Part, SaveOptions, Saved};
+pub(crate) use unpack::archive as unpack_archive;
 pub use unpack::{unpack, unpack_and, Options, Progress, Summary};

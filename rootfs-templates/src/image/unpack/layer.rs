@@ -14,7 +14,7 @@ use super::stream::{self, Count, Stream};
 use super::tree::Tree;
 use super::{Progress, Summary};
 use crate::image::error::{name as shown, ImageError};
-use crate::image::layer::{inside, link_leads_out, Entry, Kind, LayerReader, Piece};
+use crate::image::layer::{inside, link_leads_out, Entry, Input, Kind, LayerReader, Piece, Sought};
 use crate::image::limits::Limits;
 use crate::image::open::{Image, Layer};
 
@@ -40,15 +40,7 @@ pub fn all(
     without_devices: bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Summary, ImageError> {
-    let mut unpacked = Unpacked {
-        tree: Tree::new(root, &image.limits)?,
-        limits: image.limits,
-        without_devices,
-        summary: Summary::default(),
-        content: 0,
-        streamed: 0,
-        buffer: vec![0; BUFFER],
-    };
+    let mut unpacked = Unpacked::new(root, image.limits, without_devices, true)?;
     let mut state = Progress {
         layer: 0,
         layers: image.layers.len(),
@@ -77,10 +69,36 @@ pub fn all(
     Ok(unpacked.summary)
 }
 
+/// Unpacks an archive that is no layer, and takes nothing away, into `root`, an empty directory: of its
+/// entries those that `keep` lets pass, as it leaves them.
+///
+/// # Errors
+///
+/// As for a layer.
+pub(crate) fn archive(
+    file: File,
+    root: &OwnedFd,
+    keep: &mut dyn FnMut(&mut Entry) -> bool,
+) -> Result<(), ImageError> {
+    let limits = Limits::default();
+    let mut unpacked = Unpacked::new(root, limits, false, false)?;
+    unpacked.tree.begin(true);
+    let input = Sought::new(file).map_err(ImageError::io("its content"))?;
+    let mut reader = LayerReader::new(input, &limits);
+    while let Some(mut entry) = reader.next_entry()? {
+        if keep(&mut entry) {
+            unpacked.entry(&entry, &mut reader, &mut || {})?;
+        }
+    }
+    unpacked.tree.finish()
+}
+
 struct Unpacked<'a> {
     tree: Tree<'a>,
     limits: Limits,
     without_devices: bool,
+    /// Whether names say that something is taken away.
+    has_whiteouts: bool,
     summary: Summary,
     /// Bytes in the files of all layers, holes among them.
     content: u64,
@@ -89,7 +107,25 @@ struct Unpacked<'a> {
     buffer: Vec<u8>,
 }
 
-impl Unpacked<'_> {
+impl<'a> Unpacked<'a> {
+    fn new(
+        root: &'a OwnedFd,
+        limits: Limits,
+        without_devices: bool,
+        has_whiteouts: bool,
+    ) -> Result<Self, ImageError> {
+        Ok(Unpacked {
+            tree: Tree::new(root, &limits)?,
+            limits,
+            without_devices,
+            has_whiteouts,
+            summary: Summary::default(),
+            content: 0,
+            streamed: 0,
+            buffer: vec![0; BUFFER],
+        })
+    }
+
     fn layer(
         &mut self,
         layer: &Layer,
@@ -123,7 +159,7 @@ impl Unpacked<'_> {
     fn entry(
         &mut self,
         entry: &Entry,
-        reader: &mut LayerReader<Stream>,
+        reader: &mut LayerReader<impl Input>,
         step: &mut dyn FnMut(),
     ) -> Result<(), ImageError> {
         step();
@@ -132,7 +168,11 @@ impl Unpacked<'_> {
             .count(&entry.name)
             .map_err(|reason| refused(&reason))?;
         let path = inside(&entry.name, &self.limits).map_err(refused)?;
-        if self.taken_away(&path).map_err(|reason| match reason {
+        let taken_away = match self.has_whiteouts {
+            true => self.taken_away(&path),
+            false => Ok(false),
+        };
+        if taken_away.map_err(|reason| match reason {
             Refused::Name => refused("takes away what has no name of its own"),
             Refused::Tree(error) => error,
         })? {
@@ -195,7 +235,7 @@ impl Unpacked<'_> {
         &mut self,
         path: &Path,
         entry: &Entry,
-        reader: &mut LayerReader<Stream>,
+        reader: &mut LayerReader<impl Input>,
         step: &mut dyn FnMut(),
     ) -> Result<(), ImageError> {
         let place = shown(&entry.name);
@@ -254,7 +294,7 @@ enum Refused {
 fn copy(
     file: &mut File,
     size: u64,
-    reader: &mut LayerReader<Stream>,
+    reader: &mut LayerReader<impl Input>,
     buffer: &mut [u8],
     step: &mut dyn FnMut(),
 ) -> std::io::Result<()> {

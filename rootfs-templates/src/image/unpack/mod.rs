@@ -22,6 +22,7 @@ use super::open::Image;
 use crate::build::stage::Stage;
 
 pub(crate) use attributes::is_kept;
+pub(crate) use layer::archive;
 pub(crate) use remove::remove;
 
 /// How an image is unpacked.
