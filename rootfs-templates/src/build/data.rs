@@ -108,7 +108,8 @@ impl Collector<'_> {
                 "leads to a name that is no UTF-8",
             ));
         };
-        if leads_out(at.as_str(), &target) {
+        // Where it comes to lie: below /usr where that is merged.
+        if leads_out(self.plan.place(at).as_str(), &target) {
             let what = format!("is a link to {text}, which leads out of the root; see {top}");
             return Err(BuildError::new(&found.real, what));
         }

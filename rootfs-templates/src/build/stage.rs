@@ -14,7 +14,7 @@ use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{open, openat, renameat2, Flock, FlockArg, OFlag, RenameFlags};
 use nix::sys::stat::{mkdirat, Mode, SFlag};
-use rustix::fs::{AtFlags, Stat};
+use rustix::fs::{fremovexattr, AtFlags, Stat};
 use tempfile::TempDir;
 
 use super::BuildError;
@@ -143,6 +143,7 @@ impl Stage {
             .map_err(|(_, error)| errno(error))?;
         mkdirat(&*lock, ENCLOSED, Mode::S_IRWXU)
             .map_err(|errno| BuildError::kernel(&target, "making the directory", errno))?;
+        inherit_nothing(&lock, &target)?;
         Ok(Stage {
             _enclosure: enclosure,
             enclosure: lock,
@@ -218,6 +219,23 @@ impl Stage {
             }
         }
     }
+}
+
+/// What a directory gets from the one that it is made in, and hands on: who else may do what (acl(5)).
+const INHERITED: [&str; 2] = ["system.posix_acl_default", "system.posix_acl_access"];
+
+/// Takes that from what grows, so that all that is made in it is as its modes say, wherever it grows.
+fn inherit_nothing(enclosure: &fs::File, target: &Path) -> Result<(), BuildError> {
+    let failed = |errno| BuildError::kernel(target, "taking away what it has inherited", errno);
+    let flags = DIRECTORY | OFlag::O_NOFOLLOW;
+    let grows = openat(enclosure, ENCLOSED, flags, Mode::empty()).map_err(failed)?;
+    for name in INHERITED {
+        match fremovexattr(&grows, name) {
+            Ok(()) | Err(rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP) => {}
+            Err(error) => return Err(failed(Errno::from_raw(error.raw_os_error()))),
+        }
+    }
+    Ok(())
 }
 
 const DIRECTORY: OFlag = OFlag::O_RDONLY

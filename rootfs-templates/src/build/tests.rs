@@ -585,3 +585,109 @@ fn a_file_beside_the_template_is_not_one_of_the_tree() {
         ("beside".into(), "of the tree".into())
     );
 }
+
+/// A list of who may do what besides owner, group and others (acl(5)), as it is in an attribute: user 7
+/// may do everything.
+fn list_of_rights() -> Vec<u8> {
+    let undefined = u32::MAX;
+    let entries: [(u16, u16, u32); 5] = [
+        (0x01, 7, undefined),
+        (0x02, 7, 7),
+        (0x04, 5, undefined),
+        (0x10, 7, undefined),
+        (0x20, 5, undefined),
+    ];
+    let mut bytes = 2_u32.to_le_bytes().to_vec();
+    for (tag, rights, id) in entries {
+        bytes.extend([tag, rights].map(u16::to_le_bytes).concat());
+        bytes.extend(id.to_le_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn nothing_is_inherited_from_where_it_grows() {
+    let place = Place::new();
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let plain = place.built(SMALL).expect("built");
+    fs::remove_dir_all(place.target()).expect("remove");
+    let attribute = "system.posix_acl_default";
+    let flags = rustix::fs::XattrFlags::empty();
+    let set = rustix::fs::setxattr(place.dir.path(), attribute, &list_of_rights(), flags);
+    if set == Err(rustix::io::Errno::OPNOTSUPP) {
+        return;
+    }
+    set.expect("setxattr");
+    fs::set_permissions(place.dir.path(), fs::Permissions::from_mode(0o2755)).expect("chmod");
+    let inheriting = place.built(SMALL).expect("built");
+    assert_eq!(inheriting, plain);
+    let root = place.target();
+    for path in [root.join("srv/data"), root.join("etc/motd"), root] {
+        for name in [attribute, "system.posix_acl_access"] {
+            let mut value = [0_u8; 100];
+            let found = rustix::fs::getxattr(&path, name, &mut value[..]);
+            assert_eq!(found, Err(rustix::io::Errno::NODATA), "{path:?} {name}");
+        }
+    }
+}
+
+#[test]
+fn a_link_leads_from_where_it_comes_to_lie() {
+    let place = Place::new();
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let file = place.tree("usr/lib/data/file", b"text");
+    let data = file.parent().expect("a directory");
+    let tree = place.dir.path().join("tree");
+    symlink("usr/lib", tree.join("lib")).expect("symlink");
+    symlink("../../../etc/motd", data.join("up")).expect("symlink");
+    let text = |usr: &str| {
+        format!("description = \"t\"\nusr = \"{usr}\"\n[[copies]]\npaths = \"/lib/data\"")
+    };
+    place.build_from_tree(&text("merged")).expect("built");
+    let link = fs::read_link(place.target().join("usr/lib/data/up")).expect("a link");
+    assert_eq!(link, Path::new("../../../etc/motd"));
+    fs::remove_dir_all(place.target()).expect("remove");
+    let error = place
+        .build_from_tree(&text("split"))
+        .expect_err("leads out");
+    assert!(error.contains("leads out of the root"), "{error}");
+}
+
+#[test]
+fn a_tree_without_an_end_is_refused_or_bounded() {
+    let place = Place::new();
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let program = std::fs::read("/bin/ls").expect("ls");
+    place.tree("usr/bin/tool", &program);
+    place.tree("lib/x", b"");
+    let tree = place.dir.path().join("tree");
+    let fifo = |path: &str| {
+        let mode = nix::sys::stat::Mode::S_IRWXU;
+        nix::unistd::mkfifo(&tree.join(path), mode).expect("mkfifo");
+    };
+    // What is looked for by name is a FIFO, a device or a link to itself: none is opened.
+    fs::create_dir_all(tree.join("etc")).expect("mkdir");
+    fifo("etc/ld.so.cache");
+    fifo("lib/libc.so.6");
+    symlink("ld.so.conf", tree.join("etc/ld.so.conf")).expect("symlink");
+    symlink("/usr/bin/loop", tree.join("usr/bin/loop")).expect("symlink");
+    fifo("usr/bin/pipe");
+    for (names, expected) in [
+        ("tool", "is missing"),
+        ("loop", "loop: no such program"),
+        ("/usr/bin/loop", "/usr/bin/loop: is not there"),
+        ("pipe", "pipe: no such program"),
+        ("/usr/bin/pipe", "is not a regular file"),
+    ] {
+        let text = format!("description = \"t\"\n[[programs]]\nnames = \"{names}\"");
+        let error = place.build_from_tree(&text).expect_err(names);
+        assert!(error.contains(expected), "{names}: {error}");
+    }
+    assert_eq!(place.names(), ["tree"]);
+}
