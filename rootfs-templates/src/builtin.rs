@@ -11,40 +11,18 @@ pub struct Builtin {
     pub source: &'static str,
 }
 
-const ALL: &[Builtin] = &[
-    Builtin {
-        name: "bash",
-        source: include_str!("../templates/bash.toml"),
-    },
-    Builtin {
-        name: "debian",
-        source: include_str!("../templates/debian.toml"),
-    },
-    Builtin {
-        name: "minimal",
-        source: include_str!("../templates/minimal.toml"),
-    },
-    Builtin {
-        name: "nginx",
-        source: include_str!("../templates/nginx.toml"),
-    },
-    Builtin {
-        name: "postgres",
-        source: include_str!("../templates/postgres.toml"),
-    },
-    Builtin {
-        name: "program",
-        source: include_str!("../templates/program.toml"),
-    },
-    Builtin {
-        name: "python",
-        source: include_str!("../templates/python.toml"),
-    },
-    Builtin {
-        name: "sqlite",
-        source: include_str!("../templates/sqlite.toml"),
-    },
-];
+/// Those in the directory that are called so.
+macro_rules! builtins {
+    ($($name:literal),* $(,)?) => {
+        &[$(Builtin {
+            name: $name,
+            source: include_str!(concat!("../templates/", $name, ".toml")),
+        }),*]
+    };
+}
+
+const ALL: &[Builtin] =
+    builtins!["bash", "debian", "minimal", "nginx", "postgres", "program", "python", "sqlite",];
 
 /// All of them, by name.
 pub fn all() -> &'static [Builtin] {
