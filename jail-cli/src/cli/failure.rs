@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::io::{stderr, IsTerminal};
 
 use jaula::launch::{LaunchError, EXIT_FAILED};
+use jaula::text::shown_text;
 
 /// The reason why `jaula` does not do what it is asked to do.
 #[derive(Debug)]
@@ -35,7 +36,8 @@ impl Failure {
                 } else {
                     "jaula:"
                 };
-                jaula::complain!("{name} {message}");
+                // Names in it can be those of a tree that somebody has made.
+                jaula::complain!("{name} {}", shown_text(message));
                 *status
             }
         }

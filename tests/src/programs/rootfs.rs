@@ -4,6 +4,7 @@
 
 mod bash;
 mod broken;
+mod force;
 mod guide;
 mod minimal;
 mod place;
@@ -18,6 +19,7 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     bash::add(&mut suite);
     templates::add(&mut suite);
     broken::add(&mut suite);
+    force::add(&mut suite);
     guide::add(&mut suite);
     suite.run(chosen)
 }
