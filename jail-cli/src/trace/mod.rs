@@ -13,6 +13,7 @@ mod watch;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use jaula_rootfs::host::Host;
@@ -118,10 +119,10 @@ impl Trace {
         let ending = ending()?;
         let mut child = self.start(layer, &name)?;
         let watched = self.watch(&mut child, &name, &ending, &mut watch);
-        if watched.is_err() {
-            // Nobody looks after it any more.
-            stop(&name);
-            let _ = child.wait();
+        // Else nobody looks after it any more.
+        let has_ended = matches!(watched, Ok(false));
+        if !has_ended {
+            end(&mut child, &name);
         }
         let stopped = watched?;
         let status = child.wait().map_err(|error| error.to_string())?;
@@ -184,7 +185,6 @@ impl Trace {
             }
             if is_told || since.elapsed() >= self.idle {
                 watch.note_users(&running(name));
-                stop(name);
                 return Ok(true);
             }
         }
@@ -216,6 +216,25 @@ fn running(name: &JailName) -> Vec<i32> {
     let members = found.ok().and_then(|jail| members(jail.number).ok());
     members.unwrap_or_default()
 }
+
+/// Ends the jail, and who has started it; also where there is none so far.
+fn end(child: &mut Child, name: &JailName) {
+    for _ in 0..PATIENCE {
+        stop(name);
+        for _ in 0..PATIENCE {
+            if !matches!(child.try_wait(), Ok(None)) {
+                return;
+            }
+            sleep(PAUSE);
+        }
+    }
+    // With it goes the jail.
+    let _ = child.kill();
+}
+
+/// How often it is looked whether something has ended, and how long it takes in between.
+const PATIENCE: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Ends the jail as `jaula stop` does.
 fn stop(name: &JailName) {

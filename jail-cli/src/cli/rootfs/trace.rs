@@ -56,7 +56,7 @@ pub struct Trace {
     bind: Vec<OsString>,
 
     /// End it when it has opened nothing new for so many seconds
-    #[arg(short, long, value_name = "SECONDS", default_value_t = 5)]
+    #[arg(short, long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     idle: u16,
 
     /// Take what not everybody may read as well, such as keys

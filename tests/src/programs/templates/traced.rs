@@ -69,6 +69,17 @@ pub fn add(suite: &mut Suite<'_>) {
         check_eq!(left, "", "what is left");
         place.end()
     });
+    suite.case("trace: told to end at any time, it ends", || {
+        let place = Place::new()?;
+        for round in 0..8 {
+            let said = bash(&format!(
+                "jaula rootfs trace --idle 600 -- sleep 1000 > /dev/null 2>&1 & sleep 0.{round}; kill $!
+                 timeout 60 tail --pid=$! -f /dev/null && echo ended"
+            ))?;
+            check_eq!(said, "ended\n", "after 0.{round} s");
+        }
+        place.end()
+    });
     suite.case("trace: what is not started makes no template", || {
         let place = Place::new()?;
         for command in ["/nothing", "/etc/passwd"] {
