@@ -27,7 +27,7 @@ pub fn unpack(archive: &Path, into: OwnedFd, set_id: bool) -> Result<(), DebianE
     let failed = |why: &dyn std::fmt::Display| DebianError::new(archive.display(), why);
     let file = File::open(archive).map_err(|error| failed(&error))?;
     let keep = &mut |entry: &mut Entry| keep(entry, set_id);
-    unpack_archive(file, into, keep).map_err(|error| failed(&error))
+    unpack_archive(file, &into, keep).map_err(|error| failed(&error))
 }
 
 fn keep(entry: &mut Entry, set_id: bool) -> bool {

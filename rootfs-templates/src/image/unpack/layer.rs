@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use super::stream::{self, Count, Stream};
+use super::stream::{self, Count};
 use super::tree::Tree;
 use super::{Progress, Summary};
 use crate::image::error::{name as shown, ImageError};
