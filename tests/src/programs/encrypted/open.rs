@@ -206,10 +206,18 @@ pub fn add(suite: &mut Suite<'_>) {
             check_eq!(open.len(), 1, "the devices: {open:?}");
             let device = open[0].display().to_string();
             // What was there to start it may be about to end.
-            wait::until("nobody but the jail has it", || {
+            wait::until("nobody but the jail has it, and its monitor", || {
                 let (users, jailed) = (users(&device)?, jailed()?);
                 check!(!users.is_empty(), "nobody has it");
-                Ok(users.iter().all(|user| jailed.contains(user)))
+                // That is in the mounts of the jail that it leads the terminal of.
+                let monitor = match options {
+                    ["--tty"] => jailed.iter().find_map(|pid| procfs::stat(*pid, 4).ok()),
+                    _ => None,
+                };
+                let is_meant = |user: &libc::pid_t| {
+                    jailed.contains(user) || monitor == u64::try_from(*user).ok()
+                };
+                Ok(users.iter().all(is_meant))
             })?;
             succeed(&["rm", "secret"])?;
             waiting.wait().context("wait")?;

@@ -109,7 +109,7 @@ pub fn add(suite: &mut Suite<'_>) {
             ])?;
             let root = at("cached.root");
             let done = succeed(&["snapshot", "cached", &root]);
-            succeed(&["destroy", "cached"])?;
+            succeed(&["rm", "cached"])?;
             done?;
             let file = at("cached.tar");
             let tag = "localhost/cached:1";
