@@ -87,11 +87,17 @@ impl Volume {
 
 /// Makes a mount in a child in which keys can be handled.
 fn in_child(key: &Key, make: impl FnOnce() -> Result<OwnedFd, String>) -> Result<OwnedFd, String> {
-    let _patient = match key {
+    let patient = match key {
         Key::Prompt => Some(Patient::begin().map_err(reason)?),
         _ => None,
     };
-    apart::in_child(|| prepare().and_then(|()| make()))
+    apart::in_child(|| {
+        if let Some(patient) = &patient {
+            // What it executes has its mask.
+            patient.signals.thread_set_mask().map_err(reason)?;
+        }
+        prepare().and_then(|()| make())
+    })
 }
 
 /// While somebody is asked for a passphrase, who interrupts that interrupts cryptsetup, and jaula when

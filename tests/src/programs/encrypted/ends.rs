@@ -3,7 +3,9 @@
 //! A volume is closed with the last jail on it, however that ends.
 
 use super::machine::{devices, in_jail, nothing_is_left, Place};
-use jaula_tests::admin::{host, json, noted_process, output, succeed, wait_until_named};
+use jaula_tests::admin::{
+    host, json, noted_process, output, succeed, wait_until_executed, wait_until_named,
+};
 use jaula_tests::ktap::{Context, Suite};
 use jaula_tests::launch::complaint;
 use jaula_tests::sys::process;
@@ -74,6 +76,7 @@ pub fn add(suite: &mut Suite<'_>) {
         let description = place.path("jaula.toml");
         succeed(&["up", &description])?;
         let first = wait_until_named("secret")?;
+        wait_until_executed(first, "sleep", 1)?;
         process::kill(noted_process("secret", "first_process")?, libc::SIGKILL).context("kill")?;
         jaula_tests::wait::until("it is made anew", || {
             let jails = json(&["ls", "--json"])?;
