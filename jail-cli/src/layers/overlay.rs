@@ -99,7 +99,7 @@ pub fn mount(
         Purpose::Run(mapping) => mapping,
         Purpose::Look => None,
     };
-    let mut lower = Vec::new();
+    let mut lower: Vec<Lower> = Vec::new();
     let view = layers
         .upper
         .as_ref()
@@ -117,6 +117,8 @@ pub fn mount(
     for path in &layers.lower {
         let layer = Lower::open(path)?;
         if host::is_own_root(&layer.directory) {
+            // What was written upon it lies in it as well.
+            lower = lower.into_iter().map(apart).collect::<Result<_, _>>()?;
             mounts = host::Mounts::now()?;
             let top = Path::new("/");
             lower.push(covering(&layer.directory, top, &mounts.left, mapping)?);
@@ -150,7 +152,7 @@ pub fn mount(
         (None, Some(upper)) => entered(upper.open_again()?, upper.path(), mapping)?,
         (None, None) => return Err("there is nowhere to write to".into()),
     };
-    let root = overlay(lower, &directory, &writable[0], mapping)?;
+    let root = overlay(lower, Some((&directory, &writable[0])), mapping)?;
     if mounted.is_empty() {
         return Ok(root);
     }
@@ -163,7 +165,7 @@ pub fn mount(
         let layer = Lower::open(place)?;
         let cover = covering(&layer.directory, place, &mounts.left, mapping)?;
         let lower = vec![cover, layer];
-        let mount = overlay(lower, &directory, names, mapping)?;
+        let mount = overlay(lower, Some((&directory, names)), mapping)?;
         attach(&mount, &root, place).map_err(|why| format!("{}: {why}", shown(place)))?;
     }
     let flags = OpenTreeFlags::OPEN_TREE_CLONE
@@ -223,11 +225,28 @@ fn covering(
 /// As much as covers take: they have no content to speak of.
 const COVERS: Size = Size::of_mebibytes(64);
 
-/// Mounts layers upon each other, with what is written below `directory`, nowhere yet.
+/// A layer as a file system of its own: overlayfs takes none that lies in another. What it hides of those
+/// below it, it does not hide any more.
+fn apart(layer: Lower) -> Result<Lower, String> {
+    let path = layer.path.clone();
+    let nothing = Lower {
+        directory: Memory::new(COVERS)?.put(None)?,
+        path: path.clone(),
+        is_mapped: true,
+    };
+    let mount = overlay(vec![layer, nothing], None, None)?;
+    Ok(Lower {
+        directory: Memory(mount).put(None)?,
+        path,
+        is_mapped: true,
+    })
+}
+
+/// Mounts layers upon each other, nowhere yet, with what is written in directories of these names, where
+/// something may be.
 fn overlay(
     lower: Vec<Lower>,
-    directory: &OwnedFd,
-    (upper, work): &(String, String),
+    written: Option<(&OwnedFd, &(String, String))>,
     mapping: Option<Mapping<'_>>,
 ) -> Result<OwnedFd, String> {
     let context = context()?;
@@ -248,9 +267,11 @@ fn overlay(
         entered(layer.directory, &layer.path, mapping)?;
         set("lowerdir+", ".").map_err(|why| format!("{}: {why}", shown(&layer.path)))?;
     }
-    fchdir(directory).map_err(reason)?;
-    set("upperdir", upper)?;
-    set("workdir", work)?;
+    if let Some((directory, (upper, work))) = written {
+        fchdir(directory).map_err(reason)?;
+        set("upperdir", upper)?;
+        set("workdir", work)?;
+    }
     let create = || {
         fsconfig_create(&context).and_then(|()| {
             let flags = FsMountFlags::FSMOUNT_CLOEXEC;

@@ -60,7 +60,7 @@ pub fn add(suite: &mut Suite) {
                 "5368709124\nend",
             )?;
         }
-        let found = std::fs::metadata(format!("{}/snapshot.layer/large", case.0)).context("large")?;
+        let found = std::fs::metadata(format!("{}/snapshot.layer/layer/large", case.0)).context("large")?;
         check!(found.blocks() < 2048, "it takes {} blocks", found.blocks());
         case.said("jaula run -q -d -u 0 -n one CASE/web.root -- sleep 1000")?;
         wait::until("it runs", || Ok(super::sh("jaula exec one true")?.status.success()))?;
