@@ -4,7 +4,7 @@
 
 use super::machine::{devices, in_jail, keys, nothing_is_left, users, Place};
 use jaula_tests::admin::{
-    host, json, output, succeed, text, wait_until_executed, wait_until_named,
+    host, json, noted_process, output, succeed, text, wait_until_executed, wait_until_named,
 };
 use jaula_tests::ktap::{fail, CaseResult, Context, Failure, Suite};
 use jaula_tests::{check, check_eq, procfs, wait};
@@ -202,6 +202,7 @@ pub fn add(suite: &mut Suite<'_>) {
             let mut waiting = command.spawn().context("jaula")?;
             let number = wait_until_named("secret")?;
             wait_until_executed(number, "sleep", 1)?;
+            let waits = noted_process("secret", "supervisor")?;
             let open = devices()?;
             check_eq!(open.len(), 1, "the devices: {open:?}");
             let device = open[0].display().to_string();
@@ -209,11 +210,9 @@ pub fn add(suite: &mut Suite<'_>) {
             wait::until("nobody but the jail has it, and its monitor", || {
                 let (users, jailed) = (users(&device)?, jailed()?);
                 check!(!users.is_empty(), "nobody has it");
-                // That is in the mounts of the jail that it leads the terminal of.
-                let monitor = match options {
-                    ["--tty"] => jailed.iter().find_map(|pid| procfs::stat(*pid, 4).ok()),
-                    _ => None,
-                };
+                // That is in the mounts of the jail that it leads the terminal of; who waits is not.
+                let monitor = jailed.iter().find_map(|pid| procfs::stat(*pid, 4).ok());
+                let monitor = monitor.filter(|pid| u64::try_from(waits).ok() != Some(*pid));
                 let is_meant = |user: &libc::pid_t| {
                     jailed.contains(user) || monitor == u64::try_from(*user).ok()
                 };
