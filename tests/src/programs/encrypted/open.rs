@@ -193,7 +193,12 @@ pub fn add(suite: &mut Suite<'_>) {
     });
     suite.case("open: who waits for a jail has nothing of it", || {
         let place = Place::with_volume()?;
-        for options in [&[][..], &["--keep"], &["--ids", "auto"], &["--tty"]] {
+        for options in [
+            &[][..],
+            &["--keep"],
+            &["--ids", "auto"],
+            &["--detach", "--tty"],
+        ] {
             let mut command = place.command(
                 "secret.root",
                 &[&["--name", "secret"], options].concat(),
