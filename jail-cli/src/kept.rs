@@ -17,7 +17,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 
-use crate::isolation::{Dropped, Isolation};
+use crate::isolation::{Control, Dropped, Isolation};
 use crate::jails::{JailName, Key, Setting};
 use crate::text::{reason, shown, toml_string};
 use crate::trusted_path::{self, Refusal};
@@ -56,7 +56,9 @@ const KEYS: [Key; 7] = [
 
 /// Whether the value of a key can be kept.
 pub fn can_keep(key: &str) -> bool {
-    key == HOSTNAME || KEYS.iter().any(|known| known.file() == key)
+    // What was said about one disk would be in place of what was said about another.
+    let is_control = Control::is_file(key) && key != "io.max";
+    key == HOSTNAME || is_control || KEYS.iter().any(|known| known.file() == key)
 }
 
 impl Kept {
@@ -125,6 +127,11 @@ impl Kept {
                     .credentials
                     .ambient
                     .retain(|one| may.contains(one));
+                continue;
+            }
+            if Control::is_file(key) {
+                let control = Control::new(key, value).map_err(wrong)?;
+                control.put_into(&mut isolation.controls);
                 continue;
             }
             let setting: Setting = format!("{key}={value}").parse().map_err(wrong)?;

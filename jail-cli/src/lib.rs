@@ -36,6 +36,7 @@ mod path_walk;
 pub mod privilege;
 pub mod process;
 pub mod reach;
+pub mod resources;
 mod root;
 pub mod signal;
 mod stat;

@@ -78,6 +78,9 @@ impl Admin {
         if let Some(held) = self.open_jail(&jail.info, Rights::ADMINISTER)? {
             end_jailfd(&held).map_err(|error| error.to_string())?;
         }
+        if let Some(group) = jail.group() {
+            group.remove()?;
+        }
         let Some(record) = &jail.record else {
             return Ok(());
         };

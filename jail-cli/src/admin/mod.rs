@@ -8,6 +8,7 @@ mod end;
 mod hostname;
 mod inside;
 mod kill;
+mod resources;
 mod restart;
 mod stop;
 mod wait;
@@ -39,8 +40,12 @@ pub struct Admin {
 
 impl Admin {
     /// Those of the running kernel.
+    ///
+    /// Control groups of jails that have ended, which killed launchers have left, are removed.
     pub fn open() -> Result<Self, JailsError> {
-        Ok(Self::with(Jails::open()?, Store::default()))
+        let jails = Jails::open()?;
+        crate::resources::tidy(&jails);
+        Ok(Self::with(jails, Store::default()))
     }
 
     /// Those that `jails` shows, with what is noted in `store`.

@@ -47,6 +47,10 @@ impl Admin {
         let Some(_held) = self.open_jail(&jail.info, Rights::READ)? else {
             return Ok(());
         };
+        if let Some(group) = jail.group().filter(|group| group.is_freezing()) {
+            // Else nothing in it could do as it is asked.
+            group.thaw()?;
+        }
         let record = jail.record.as_ref();
         let signal = record.map_or(SignalNumber::TERM, Record::stop_signal);
         let first = record.map(|record| record.first_process.hold());

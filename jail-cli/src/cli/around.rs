@@ -149,6 +149,7 @@ impl Around {
             ids: self.ids,
             allow: self.allow,
             rlimit: self.rlimit,
+            controls: Vec::new(),
             umask: self.umask.unwrap_or(UMASK),
             credentials: Credentials {
                 drop: self.drop,

@@ -15,11 +15,13 @@ mod group;
 mod help;
 mod inspect;
 mod kill;
+mod limits;
 mod logs;
 mod ls;
 mod mounting;
 mod oci;
 mod output;
+mod pause;
 mod process;
 mod ps;
 mod rootfs;
@@ -118,6 +120,15 @@ enum Command {
     /// being written meanwhile is in it as far as it is then: stop the jail first where that matters.
     Snapshot(derive::Derive),
 
+    /// Stop all that runs in jails until "jaula resume"
+    ///
+    /// Whatever it does about signals; it does not notice. A jail that is paused can be ended, and "jaula
+    /// stop" lets it go on before it is asked to end.
+    Pause(pause::Pause),
+
+    /// Let jails go on that were paused
+    Resume(pause::Pause),
+
     /// Change limits of a jail, and what else can be set about it
     Set(set::Set),
 
@@ -182,6 +193,8 @@ impl Cli {
             Some(Command::Clone(derive)) => derive.run(derive::Kind::Clone),
             Some(Command::Snapshot(derive)) => derive.run(derive::Kind::Snapshot),
             Some(Command::Set(set)) => set.run(),
+            Some(Command::Pause(pause)) => pause.pause(),
+            Some(Command::Resume(pause)) => pause.resume(),
             Some(Command::Up(up)) => up.run(),
             Some(Command::Down(group)) => group.down(),
             Some(Command::Doctor(doctor)) => doctor.run(),

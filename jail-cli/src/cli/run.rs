@@ -10,12 +10,13 @@ use clap::Args;
 
 use jaula::environment::Variable;
 use jaula::isolation::Part;
-use jaula::jails::{JailName, Key, Setting, Value};
+use jaula::jails::JailName;
 use jaula::launch::{log, Launch, NewJail, Place, RootChoice};
 use jaula::signal::SignalNumber;
 use jaula::user::UserSpec;
 
 use super::around::Around;
+use super::limits::Limits;
 use super::process::Process;
 use super::thrown_away::{Said, ThrownAway};
 use super::{output, Failure};
@@ -157,45 +158,6 @@ pub struct Inside {
     pub without: Vec<Part>,
 }
 
-/// How much there may be of what.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Limits of the jail")]
-struct Limits {
-    /// Processes and threads, or "unlimited" [default: 2048]
-    ///
-    /// Beyond that, fork fails (EAGAIN). The default is what the jail around it has, where that is less.
-    #[arg(long, value_name = "N")]
-    max_tasks: Option<Value>,
-
-    /// System V semaphore sets
-    ///
-    /// Beyond that, semget fails (ENOSPC).
-    #[arg(long, value_name = "N")]
-    max_sem: Option<Value>,
-
-    /// System V shared memory segments
-    ///
-    /// Beyond that, shmget fails (ENOSPC).
-    #[arg(long, value_name = "N")]
-    max_shm: Option<Value>,
-
-    /// System V message queues
-    ///
-    /// Beyond that, msgget fails (ENOSPC).
-    #[arg(long, value_name = "N")]
-    max_msg: Option<Value>,
-
-    /// Bytes of System V shared memory
-    ///
-    /// Beyond that, shmget fails (ENOSPC).
-    #[arg(long, value_name = "BYTES", value_parser = |text: &str| Setting::new(Key::ShmBytesMax, text))]
-    max_shm_bytes: Option<Setting>,
-
-    /// Jails within it [default: 0]
-    #[arg(long, value_name = "N", value_parser = |text: &str| Setting::new(Key::ChildrenMax, text))]
-    max_children: Option<Setting>,
-}
-
 impl Inside {
     /// The variables to be set, those that count more last.
     pub fn variables(&self) -> Result<Vec<Variable>, Failure> {
@@ -205,23 +167,6 @@ impl Inside {
         }
         variables.extend(self.setenv.iter().cloned());
         Ok(variables)
-    }
-}
-
-impl Limits {
-    fn settings(self) -> Vec<Setting> {
-        let counts = [
-            (Key::TasksMax, self.max_tasks),
-            (Key::SemMax, self.max_sem),
-            (Key::ShmMax, self.max_shm),
-            (Key::MsgMax, self.max_msg),
-        ];
-        let limit = |(key, value): (Key, Option<Value>)| Some(Setting::limit(key, value?));
-        let counts = counts.into_iter().filter_map(limit);
-        counts
-            .chain(self.max_shm_bytes)
-            .chain(self.max_children)
-            .collect()
     }
 }
 
@@ -255,6 +200,7 @@ impl Run {
         let mut isolation = self.around.isolation(self.inside.without);
         self.inside.process.add_to(&mut isolation);
         let mut settings = self.limits.settings();
+        isolation.controls = self.limits.controls().map_err(Failure::failed)?;
         settings.extend(isolation.allowance());
         let launch = Launch {
             root,

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use jaula::admin::{check_hostname, Admin, Jail};
+use jaula::isolation::Control;
 use jaula::jailfd::Rights;
 use jaula::jails::{JailId, JailName, JailsError, Key, Setting};
 use jaula::kept::{can_keep, Changing, HOSTNAME};
@@ -59,9 +60,15 @@ Keys:
                  names with + or - that change it, or none
   name           its name, for a jail that has none
   hostname       its host name, for a jail with one of its own (\"jaula run --new-uts\")
+  memory.max and other files of its control group (Documentation/admin-guide/cgroup-v2.rst):
+                 memory.high, memory.low, memory.min, memory.swap.max, memory.swap.high,
+                 memory.oom.group, cpu.max, cpu.weight, cpu.idle, cpuset.cpus, cpuset.mems,
+                 cpuset.cpus.exclusive, cpuset.cpus.partition, io.weight, io.max, pids.max.
+                 b, k, m and g stand for powers of 1024; io.max=/dev/vda rbps=10m wiops=100
   persist        1 for a jail that goes on existing with nothing in it, else 0
 
-All is set, or nothing. A limit below what the jail has already takes nothing away.";
+All is set, or nothing. A limit below what the jail has already takes nothing away: memory.max is
+refused where the kernel cannot take back so much.";
 
 /// One thing that is set.
 #[derive(Clone, Debug)]
@@ -70,18 +77,22 @@ enum Wanted {
     Setting(Setting),
     /// In a namespace that it has.
     Hostname(String),
+    /// In its control group.
+    Control(Control),
 }
 
 impl FromStr for Wanted {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let key = text.split('=').next().unwrap_or_default();
         match text.strip_prefix("hostname=") {
             Some(name) => check_hostname(name).map(|()| Wanted::Hostname(name.to_owned())),
+            None if Control::is_file(key) => text.parse().map(Wanted::Control),
             None => text.parse().map(Wanted::Setting).map_err(|why: String| {
                 match text.split_once('=') {
                     Some((key, _)) if Key::ALL.iter().any(|known| known.file() == key) => why,
-                    _ => why + ", hostname",
+                    _ => why + ", hostname, or a file of its control group such as memory.max",
                 }
             }),
         }
@@ -101,11 +112,13 @@ impl Set {
         let held = admin.open_jail(&jail.info, Rights::READ).map_err(failed)?;
         let _held = held.ok_or_else(|| JailsError::NoSuchJail(self.jail.clone()))?;
         let mut settings = Vec::new();
+        let mut controls = Vec::new();
         let mut hostname = None;
         for wanted in &self.settings {
             match wanted {
                 Wanted::Setting(setting) => settings.push(setting.clone()),
                 Wanted::Hostname(name) => hostname = Some(name),
+                Wanted::Control(control) => controls.push(control.clone()),
             }
         }
         let kept = match self.keep {
@@ -116,7 +129,12 @@ impl Set {
         let uts = hostname.map(|_| admin.uts(&jail).and_then(|uts| uts.join().map(|()| uts)));
         let uts = uts.transpose();
         let uts = uts.map_err(|why| failed(format!("hostname: {why}")))?;
-        admin.jails().set_all(jail.info.number, &settings)?;
+        let changed = admin.set_controls(&jail, &controls).map_err(failed)?;
+        if let Err(error) = admin.jails().set_all(jail.info.number, &settings) {
+            // What is told is what was in the way.
+            let _ = admin.undo(&jail, changed);
+            return Err(error.into());
+        }
         if let (Some(name), Some(uts), Some(record)) = (hostname, &uts, &jail.record) {
             admin
                 .set_hostname(record, uts, name)
@@ -130,7 +148,7 @@ impl Set {
             );
         }
         if let Some(kept) = kept {
-            keep_all(&admin, &jail, kept, (&settings, hostname))
+            keep_all(&admin, &jail, kept, (&settings, hostname, &controls))
                 .map_err(|why| failed(format!("it is set, and that could not be kept: {why}")))?;
         }
         Ok(0)
@@ -151,6 +169,9 @@ impl Set {
             match wanted {
                 Wanted::Setting(setting) if !can_keep(setting.key.file()) => {
                     return Err(format!("{} cannot be kept", setting.key.file()));
+                }
+                Wanted::Control(control) if !can_keep(control.file()) => {
+                    return Err(format!("{} cannot be kept", control.file()));
                 }
                 _ => {}
             }
@@ -201,7 +222,7 @@ fn keep_all(
     admin: &Admin,
     jail: &Jail,
     mut changing: Changing,
-    (settings, hostname): (&[Setting], Option<&String>),
+    (settings, hostname, controls): (&[Setting], Option<&String>, &[Control]),
 ) -> Result<(), String> {
     let kept = &mut changing.kept;
     for setting in settings {
@@ -220,6 +241,9 @@ fn keep_all(
     }
     if let Some(hostname) = hostname {
         kept.keep(HOSTNAME, hostname);
+    }
+    for control in controls {
+        kept.keep(control.file(), control.value());
     }
     changing.note()
 }

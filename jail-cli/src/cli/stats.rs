@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde::Serialize;
 
-use jaula::admin::Admin;
+use jaula::admin::{Admin, Jail};
 use jaula::jail::JailNumber;
 use jaula::jails::{JailId, JailInfo};
 use jaula::process::jailed;
+use jaula::resources;
 
 use super::table::{bytes, duration, Table};
 use super::{output, Failure};
@@ -49,6 +50,9 @@ struct Usage {
     /// In the time since the last look, of one processor.
     #[serde(skip_serializing_if = "Option::is_none")]
     cpu_percent: Option<f64>,
+    /// What its control group counts, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<resources::Usage>,
 }
 
 /// When was looked last, and the processor time that each jail had used by then.
@@ -86,13 +90,18 @@ fn look(
 ) -> Result<Vec<Usage>, Failure> {
     let jails = admin.select(id)?;
     let processes = jailed().map_err(Failure::failed)?;
-    let usage = |info: JailInfo| {
+    let usage = |jail: Jail| {
+        let group = jail.group().and_then(|group| group.usage().ok());
+        let info = jail.info;
         let own = || {
             processes
                 .iter()
                 .filter(|process| process.jail == info.number)
         };
-        let cpu_seconds: f64 = own().map(|process| process.cpu.as_secs_f64()).sum();
+        let cpu_seconds: f64 = match &group {
+            Some(group) => group.cpu_seconds,
+            None => own().map(|process| process.cpu.as_secs_f64()).sum(),
+        };
         let cpu_percent = before.and_then(|(time, used)| {
             let used = cpu_seconds - used.get(&info.number)?;
             // Less than before where a process has ended.
@@ -103,10 +112,11 @@ fn look(
             memory_bytes: own().map(|process| process.memory).sum(),
             cpu_seconds,
             cpu_percent,
+            group,
             info,
         }
     };
-    Ok(jails.into_iter().map(|jail| usage(jail.info)).collect())
+    Ok(jails.into_iter().map(usage).collect())
 }
 
 fn cpu_times(usage: &[Usage]) -> BTreeMap<JailNumber, f64> {
@@ -137,7 +147,7 @@ fn table(usage: &[Usage]) -> Table {
             info.number.to_string(),
             name.unwrap_or_default(),
             of(info.tasks, info.limits.tasks),
-            bytes(usage.memory_bytes),
+            memory(usage),
             duration(Duration::from_secs_f64(usage.cpu_seconds)),
             percent.unwrap_or_default(),
             of(info.sem, info.limits.sem),
@@ -155,6 +165,17 @@ fn table(usage: &[Usage]) -> Table {
         ]);
     }
     table
+}
+
+/// What the control group counts, with what the kernel keeps of files, and its limit; else what its
+/// processes have.
+fn memory(usage: &Usage) -> String {
+    let group = usage.group.as_ref();
+    match group.and_then(|group| Some((group.memory?, group.memory_max))) {
+        Some((memory, Some(limit))) => format!("{}/{}", bytes(memory), bytes(limit)),
+        Some((memory, None)) => bytes(memory),
+        None => bytes(usage.memory_bytes),
+    }
 }
 
 /// So many of the limit, where there is one.

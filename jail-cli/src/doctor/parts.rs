@@ -5,11 +5,10 @@
 use std::fs;
 use std::path::Path;
 
-use nix::sys::statfs::{statfs, CGROUP2_SUPER_MAGIC};
-
 use super::Finding;
 use crate::launch::knows_hidepid;
 use crate::layers::{knows_overlay, volume};
+use crate::resources;
 use crate::sys;
 
 pub fn examine() -> Vec<Finding> {
@@ -158,13 +157,20 @@ fn volumes() -> Finding {
 
 fn cgroup() -> Finding {
     let check = "cgroup";
-    match statfs("/sys/fs/cgroup").map(|found| found.filesystem_type()) {
-        Ok(CGROUP2_SUPER_MAGIC) => Finding::ok(check, "version 2, in /sys/fs/cgroup"),
-        _ => Finding::warning(
+    let unlimited =
+        "nothing limits the memory and the processor time of a whole jail; --rlimit limits \
+                     each process, and --max-tasks how many there are";
+    let missing = resources::missing();
+    match missing {
+        Ok(missing) if missing.is_empty() => Finding::ok(
             check,
-            "version 2 is not mounted in /sys/fs/cgroup",
-            "nothing limits the memory and the processor time of a whole jail; --rlimit limits \
-             each process, and --max-tasks how many there are",
+            "version 2, with the controllers of memory, processors and disks",
         ),
+        Ok(missing) => Finding::warning(
+            check,
+            format!("version 2, without {}", missing.join(", ")),
+            "options that need them fail, such as --memory and --cpus",
+        ),
+        Err(why) => Finding::warning(check, why, unlimited),
     }
 }

@@ -5,6 +5,7 @@
 //! Here it is only said; [`crate::launch`] does it. What is said is kept with a jail, so that
 //! what is run in it later finds the same.
 
+pub(crate) mod control;
 mod credentials;
 pub(crate) mod filter;
 mod ids;
@@ -12,12 +13,14 @@ mod inherited;
 mod mounts;
 mod part;
 mod permission;
+mod resources;
 mod rlimit;
 
 use serde::{Deserialize, Serialize};
 
 use crate::jails::Setting;
 
+pub use control::Control;
 pub use credentials::{Credentials, Dropped};
 pub use filter::{Denied, Reason, DENIED};
 pub use ids::{Block, Ids};
@@ -26,6 +29,7 @@ pub(crate) use mounts::Keys as MountKeys;
 pub use mounts::{Bind, Device, Mode, Mount, Mounts, Size, Tmpfs};
 pub use part::Part;
 pub use permission::{Permission, Permissions};
+pub use resources::{Bytes, Cpus, Nodes, Processors, Rate, Resources, Weight};
 pub(crate) use rlimit::resources;
 pub use rlimit::Rlimit;
 
@@ -50,6 +54,8 @@ pub struct Isolation {
     pub allow: Vec<Permission>,
     /// Limits of each process.
     pub rlimit: Vec<Rlimit>,
+    /// What all of the jail may use of memory, processors and disks.
+    pub controls: Vec<Control>,
     /// Which permissions new files do not get.
     pub umask: u32,
     /// Groups and capabilities.
@@ -111,6 +117,7 @@ impl Default for Isolation {
             ids: None,
             allow: Vec::new(),
             rlimit: Vec::new(),
+            controls: Vec::new(),
             umask: UMASK,
             credentials: Credentials::default(),
             inherit: Vec::new(),
@@ -260,6 +267,7 @@ mod tests {
             ids: Some("100000".parse().expect("a block")),
             allow: vec!["chroot".parse().expect("a permission")],
             rlimit: vec!["nofile=10:20".parse().expect("a limit")],
+            controls: vec!["memory.max=1m".parse().expect("a control")],
             umask: 0o27,
             credentials: Credentials {
                 drop: vec!["all".parse().expect("all")],

@@ -29,6 +29,7 @@ use super::{inherited, seccomp, terminal, LaunchError, Plan};
 use crate::caller::Caller;
 use crate::isolation::Part;
 use crate::jail::JailNumber;
+use crate::resources::Entrance;
 use crate::root::{Identity, Root};
 use crate::stat::{fstat, stat};
 use crate::sys;
@@ -39,6 +40,8 @@ use crate::user::User;
 pub struct Parent {
     /// By what the jail is entered.
     pub door: Door,
+    /// By what its control group is, where it has one.
+    pub entrance: Option<Entrance>,
     /// What users there are in the jail, where they are its own.
     pub user_namespace: Option<UserNamespace>,
     /// Whether it lends the child its terminal.
@@ -137,6 +140,11 @@ fn enter(
         told.map_err(|error| at("telling who it is")(error.to_string()))?;
     }
     drop(pty);
+    if let Some(entrance) = parent.entrance {
+        // From here on, all that it does counts; whoever looks after it is outside.
+        let entered = entrance.enter().map_err(|error| error.to_string());
+        entered.map_err(at("entering its control group"))?;
+    }
 
     let step = match plan.place.is_new() {
         true => "entering a new jail",

@@ -62,6 +62,7 @@ use crate::environment::{Environment, Variable};
 use crate::isolation::{Isolation, Part, Permission, Permissions};
 use crate::jail::{get_jailnumber, JailNumber};
 use crate::privilege;
+use crate::resources::{self, Group};
 use crate::root::Root;
 use crate::state::Record;
 use crate::user::{User, UserSpec};
@@ -119,6 +120,8 @@ struct Plan {
     tty: bool,
     detached: bool,
     waiting: Option<Waiting>,
+    /// The control group of a jail that exists.
+    group: Option<Group>,
 }
 
 impl Launch {
@@ -221,6 +224,7 @@ impl Launch {
         // Whether there are jails at all is said without the rest.
         get_jailnumber().map_err(|error| LaunchError::failed(error.to_string()))?;
         self.isolation.check().map_err(LaunchError::failed)?;
+        let group = self.group().map_err(LaunchError::failed)?;
         let path = self.root.path().to_owned();
         let about = |why| LaunchError::about(&path, why);
         let Opened { root, from } = self.open_root().map_err(about)?;
@@ -269,8 +273,31 @@ impl Launch {
             tty: self.tty,
             detached: false,
             waiting: None,
+            group,
         };
         Ok((plan, root))
+    }
+}
+
+impl Launch {
+    /// The control group that a jail that exists has. Of a new one it is looked whether it can have one.
+    fn group(&self) -> Result<Option<Group>, String> {
+        let controls = &self.isolation.controls;
+        match &self.place {
+            Place::New(_) if controls.is_empty() => Ok(None),
+            Place::New(_) => resources::check(controls).map(|()| None),
+            Place::Existing(existing) => {
+                let group = self.noted.as_ref().and_then(|noted| noted.group.clone());
+                let group = group.filter(Group::exists);
+                match group.as_ref().is_some_and(Group::is_freezing) {
+                    true => Err(format!(
+                        "jail {} is paused, and nothing runs in it until \"jaula resume\"",
+                        existing.number
+                    )),
+                    false => Ok(group),
+                }
+            }
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::isolation::Permissions;
 use crate::jail::{self, JailNumber};
 use crate::jails::{Created, JailInfo, JailName, Jails, JailsError, Key, Setting, Value};
 use crate::layers::{self, Contents};
+use crate::resources;
 use crate::signal::SignalNumber;
 use crate::state::{Entry, Record, Restart, RootDirectory, Store};
 
@@ -279,6 +280,7 @@ impl Admission<'_> {
                 .map_err(|error| error.to_string())?;
         }
         let record = (self.note)(&see(&jails, number)?)?;
+        resources::tidy(&jails);
         let store = Store::default();
         let tidied = store.tidy(|record| is_alive(&jails, record));
         let noted = tidied.and_then(|()| match &new.continued {

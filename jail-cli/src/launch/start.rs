@@ -27,6 +27,7 @@ use crate::isolation::{Init, Part};
 use crate::jail::JailNumber;
 use crate::jails::{self, JailInfo};
 use crate::process::ProcessId;
+use crate::resources::Group;
 use crate::root::Root;
 use crate::state::{Entry, Record, RootDirectory, Store};
 use crate::sys;
@@ -58,6 +59,8 @@ pub(super) struct Running {
     owner: Option<Owner>,
     /// What is held of its root as long as that is used.
     root_locks: Vec<OwnedFd>,
+    /// The control group of a new jail, where it has one.
+    group: Option<Group>,
 }
 
 const WAITING_FOR_CHILD: &str = "waiting for the child that enters the jail";
@@ -137,8 +140,12 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
         false => (None, None),
     };
     let (door, owner) = Door::open(&plan.place).map_err(|why| LaunchError::about(&path, why))?;
+    let group = plan.group(door.number);
+    let group = group.map_err(|why| LaunchError::about(&path, why))?;
+    let entrance = group.as_ref().map(Group::entrance).transpose();
     let parent = child::Parent {
         door,
+        entrance: entrance.map_err(|why| LaunchError::about(&path, why))?,
         user_namespace,
         lends_terminal: terminal.is_some(),
         apart,
@@ -147,7 +154,11 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
         terminal: own.clone(),
     };
 
-    let forked = fork_into(&world, &plan).map_err(|why| LaunchError::about(&path, why))?;
+    let group = group.filter(|_| plan.place.is_new());
+    let forked = fork_into(&world, &plan).map_err(|why| {
+        remove_group(group.as_ref());
+        LaunchError::about(&path, why)
+    })?;
     let child = match forked {
         sys::Fork::Child => {
             // Held by the child too, it could never be seen to be closed for good.
@@ -161,7 +172,14 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
     };
     let root_locks = root.take_locks();
     // The other ends must close with the child for the report to end.
-    drop((reporter, closed, root, world, parent.control));
+    drop((
+        reporter,
+        closed,
+        root,
+        world,
+        parent.control,
+        parent.entrance,
+    ));
     let number = parent.door.number;
     if let Some(terminal) = &mut terminal {
         terminal.lent();
@@ -182,6 +200,7 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
         record: None,
         owner,
         root_locks,
+        group,
     };
     match running.admit(&plan, noted_root, own.as_ref(), listener, entry) {
         Ok(listener) => {
@@ -320,7 +339,11 @@ impl Running {
             self.relay = Some(relay);
         }
         let world = listener.world();
-        let note = |jail: &JailInfo| plan.record(jail, self.command, root.as_ref(), world);
+        let note = |jail: &JailInfo| {
+            let record = plan.record(jail, self.command, root.as_ref(), world)?;
+            let group = self.group.clone();
+            Ok(Record { group, ..record })
+        };
         let admission = Admission {
             place: &plan.place,
             note: &note,
@@ -328,6 +351,8 @@ impl Running {
             // Or its upper to another jail.
             must_be_noted: plan.detached
                 || plan.user_namespace.is_some()
+                // Or nobody would find what is limited.
+                || self.group.is_some()
                 || plan.place.is_kept() && !self.root_locks.is_empty(),
             world,
             user_namespace: plan.user_namespace,
@@ -468,6 +493,10 @@ impl Running {
                     .map_err(|why| about(format!("ending jail {}: {why}", self.number)))
             }
         };
+        if jail.is_ok() && !self.place.is_kept() {
+            tell_of_memory(self.number, self.group.as_ref());
+            remove_group(self.group.as_ref());
+        }
         drop((self.owner, self.root_locks));
         let ending = ending
             .map_err(|errno| about(format!("waiting for its first process: {}", reason(errno))));
@@ -483,10 +512,29 @@ impl Running {
         if self.place.is_new() {
             // What went wrong before is what is told.
             let _ = end_jail(self.number);
+            remove_group(self.group.as_ref());
             if let Some(record) = self.record.as_ref().filter(|_| !self.place.is_continued()) {
                 let _ = forget(record);
             }
         }
+    }
+}
+
+/// Says that the kernel has killed something of it for want of memory: to whom it belonged, that looks
+/// like any other end.
+fn tell_of_memory(number: JailNumber, group: Option<&Group>) {
+    let killed = group.map_or(0, Group::oom_kills);
+    if killed > 0 {
+        crate::complain!(
+            "jaula: jail {number}: the kernel killed {killed} of its processes for want of memory"
+        );
+    }
+}
+
+/// Removes the control group of a jail that has ended. What is left of it the next launch removes.
+fn remove_group(group: Option<&Group>) {
+    if let Some(Err(why)) = group.map(Group::remove) {
+        crate::complain!("jaula: warning: {why}");
     }
 }
 
@@ -500,6 +548,15 @@ pub(super) struct OwnTerminal {
 }
 
 impl Plan {
+    /// The control group of the jail, where something is asked for that it counts, or it has one.
+    fn group(&self, number: JailNumber) -> Result<Option<Group>, String> {
+        match &self.place {
+            Place::New(_) if self.isolation.controls.is_empty() => Ok(None),
+            Place::New(_) => Group::create(number, &self.isolation.controls).map(Some),
+            Place::Existing(_) => Ok(self.group.clone()),
+        }
+    }
+
     /// The terminal that the jail gets, where it gets one: for what the caller has on one, which
     /// is `alone` there, or has not.
     fn own_terminal(&self, alone: bool) -> Option<OwnTerminal> {
@@ -584,6 +641,7 @@ impl Plan {
             stop_signal: self.place.stop_signal(),
             stopped_by: None,
             asked_to_end: false,
+            group: None,
             restart: new.restart,
             described: new.described,
             left_to_unit: new.left_to_unit,

@@ -33,7 +33,7 @@ impl Described<'_> {
             name, description, ..
         } = *self;
         let mut isolation = description.isolation();
-        let mut limits = description.limits.clone();
+        let mut limits = description.limits.settings.clone();
         Kept::of(name)?.apply(&mut limits, &mut isolation)?;
         isolation.check()?;
         let restart = match description.restart {

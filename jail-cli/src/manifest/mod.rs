@@ -18,6 +18,7 @@ mod down;
 mod error;
 mod foreground;
 mod hook;
+mod limits;
 mod load;
 mod order;
 mod present;

@@ -11,13 +11,14 @@ use jaula_rootfs::Settings;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
+use super::limits::Limits;
 use super::sources::Place;
 use crate::environment::Variable;
 use crate::isolation::{
     Bind, Credentials, Device, Dropped, Ids, Inherited, Init, Isolation, Mount, MountKeys,
     NewNamespaces, Part, Permission, Rlimit, Size, Tmpfs, UMASK,
 };
-use crate::jails::{JailName, Key, Setting};
+use crate::jails::JailName;
 use crate::launch::{log, Policy, RootChoice};
 use crate::layers::{Contents, Layers};
 use crate::signal::SignalNumber;
@@ -84,8 +85,8 @@ pub struct Description {
     #[serde(default = "usual_log_size", deserialize_with = "log_size")]
     pub log_size: u64,
     /// How much it may have of what.
-    #[serde(default, deserialize_with = "limits")]
-    pub limits: Vec<Setting>,
+    #[serde(default)]
+    pub limits: Limits,
     /// What is left out of that which is put around it by default.
     #[serde(default)]
     pub without: Vec<Part>,
@@ -278,6 +279,7 @@ impl Description {
             ids: self.ids,
             allow: self.allow.clone(),
             rlimit: self.rlimits.clone(),
+            controls: self.limits.controls.clone(),
             umask: self.umask,
             credentials: Credentials {
                 drop: self.drop.clone(),
@@ -315,9 +317,19 @@ impl From<&OsStringText> for OsString {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Amount {
+pub(super) enum Amount {
     Number(u64),
     Text(String),
+}
+
+impl Amount {
+    /// As it was given.
+    pub(super) fn text(self) -> String {
+        match self {
+            Amount::Number(number) => number.to_string(),
+            Amount::Text(text) => text,
+        }
+    }
 }
 
 fn user<'de, D: Deserializer<'de>>(from: D) -> Result<UserSpec, D::Error> {
@@ -327,10 +339,7 @@ fn user<'de, D: Deserializer<'de>>(from: D) -> Result<UserSpec, D::Error> {
 /// By name, or by number as it is or in quotes.
 fn groups<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Name>, D::Error> {
     let groups = Vec::<Amount>::deserialize(from)?;
-    let groups = groups.into_iter().map(|group| match group {
-        Amount::Number(number) => Name::group(&number.to_string()),
-        Amount::Text(text) => Name::group(&text),
-    });
+    let groups = groups.into_iter().map(|group| Name::group(&group.text()));
     groups.collect::<Result<_, _>>().map_err(D::Error::custom)
 }
 
@@ -355,41 +364,9 @@ fn variables<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Variable>, D::Err
         .map_err(D::Error::custom)
 }
 
-fn limits<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Setting>, D::Error> {
-    const KEYS: [Key; 6] = [
-        Key::TasksMax,
-        Key::SemMax,
-        Key::ShmMax,
-        Key::MsgMax,
-        Key::ShmBytesMax,
-        Key::ChildrenMax,
-    ];
-    let name = |key: &Key| key.file().trim_end_matches(".max");
-    let amounts = BTreeMap::<String, Amount>::deserialize(from)?;
-    let setting = |(given, amount): (String, Amount)| {
-        let key = KEYS.iter().find(|key| name(key) == given).ok_or_else(|| {
-            let names: Vec<&str> = KEYS.iter().map(name).collect();
-            format!("{given:?} is no limit; there are {}", names.join(", "))
-        })?;
-        let text = match amount {
-            Amount::Number(number) => number.to_string(),
-            Amount::Text(text) => text,
-        };
-        Setting::new(*key, &text)
-    };
-    amounts
-        .into_iter()
-        .map(setting)
-        .collect::<Result<_, _>>()
-        .map_err(D::Error::custom)
-}
-
 fn rlimits<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Rlimit>, D::Error> {
     let amounts = BTreeMap::<String, Amount>::deserialize(from)?;
-    let limit = |(name, amount)| match amount {
-        Amount::Number(number) => format!("{name}={number}").parse(),
-        Amount::Text(text) => format!("{name}={text}").parse(),
-    };
+    let limit = |(name, amount): (String, Amount)| format!("{name}={}", amount.text()).parse();
     amounts
         .into_iter()
         .map(limit)
@@ -402,10 +379,7 @@ fn destination<'de, D: Deserializer<'de>>(from: D) -> Result<log::Destination, D
 }
 
 fn log_size<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
-    let text = match Amount::deserialize(from)? {
-        Amount::Number(number) => number.to_string(),
-        Amount::Text(text) => text,
-    };
+    let text = Amount::deserialize(from)?.text();
     log::size(&text).map_err(D::Error::custom)
 }
 
@@ -430,10 +404,7 @@ fn ninety_seconds() -> Duration {
 }
 
 fn signal<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SignalNumber>, D::Error> {
-    let text = match Amount::deserialize(from)? {
-        Amount::Number(number) => number.to_string(),
-        Amount::Text(text) => text,
-    };
+    let text = Amount::deserialize(from)?.text();
     text.parse().map(Some).map_err(D::Error::custom)
 }
 

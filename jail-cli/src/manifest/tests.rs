@@ -63,7 +63,12 @@ fn everything_is_read() {
     assert_eq!(isolation.credentials.ambient().len(), 1);
     assert_eq!(isolation.inherit.len(), 2);
     assert_eq!(web.stop_timeout, Duration::from_secs(3));
-    let limits: Vec<String> = web.limits.iter().map(ToString::to_string).collect();
+    let limits: Vec<String> = web
+        .limits
+        .settings
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(
         limits,
         [
@@ -295,7 +300,12 @@ fn defaults_are_for_what_a_jail_does_not_say() {
     let manifest = parse(text).expect("valid");
     let of = |name| {
         let jail = jail(&manifest, name);
-        let limits: Vec<String> = jail.limits.iter().map(ToString::to_string).collect();
+        let limits: Vec<String> = jail
+            .limits
+            .settings
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         (jail.root(), jail.keep, jail.bind.len(), limits.join(" "))
     };
     assert_eq!(

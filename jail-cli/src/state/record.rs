@@ -15,6 +15,7 @@ use crate::jails::{Created, JailName};
 use crate::launch::{log, Ending, Inodes};
 use crate::layers::Contents;
 use crate::process::ProcessId;
+use crate::resources::Group;
 use crate::root::{Identity, Root};
 use crate::signal::SignalNumber;
 use crate::text::shown;
@@ -153,6 +154,9 @@ pub struct Record {
     /// Whether somebody has asked it to end: then it is not made anew.
     #[serde(default)]
     pub asked_to_end: bool,
+    /// Its control group, where it has one.
+    #[serde(default)]
+    pub group: Option<Group>,
     /// How it is made anew when it has ended, where it is.
     #[serde(default)]
     pub restart: Option<Restart>,

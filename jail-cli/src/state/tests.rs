@@ -41,6 +41,7 @@ pub(super) fn record(of: u32, created: u32) -> Record {
         stop_signal: None,
         stopped_by: None,
         asked_to_end: false,
+        group: None,
         restart: None,
         described: None,
         left_to_unit: false,

@@ -41,6 +41,7 @@ mod random;
 mod reach_down;
 mod report;
 mod reported;
+mod resources;
 mod rootfs;
 mod selinux;
 mod services;
@@ -99,6 +100,7 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("reach_down", reach_down::main),
     ("report", report::main),
     ("reported", reported::main),
+    ("resources", resources::main),
     ("rootfs", rootfs::main),
     ("services", services::main),
     ("selinux", selinux::main),

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Setting the values of a control group.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+
+use rustix::fs::{major, minor};
+
+use super::{exclusive, place, Group};
+use crate::isolation::Control;
+use crate::text::shown;
+
+const PARTITION: &str = "cpuset.cpus.partition";
+const EXCLUSIVE: &str = "cpuset.cpus.exclusive";
+const SWAP: &str = "memory.swap.max";
+const CPUS: &str = "cpuset.cpus";
+const MEMORY: &str = "memory.max";
+
+/// Sets one, and looks that it counts.
+pub fn set(group: &Group, control: &Control) -> Result<(), String> {
+    let failed = |why: String| format!("{}: {why}", control.described());
+    let value = value(control).map_err(failed)?;
+    match control.file() {
+        MEMORY => make_room(group, control).map_err(failed)?,
+        CPUS => exclusive::check(group.path(), &value).map_err(failed)?,
+        EXCLUSIVE => return give_exclusive(group, control).map_err(failed),
+        _ => {}
+    }
+    match group.write(control.file(), &value) {
+        // Where the kernel has no swap space, none is used.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && control.file() == SWAP => Ok(()),
+        Err(error) => Err(failed(explain(control, &error))),
+        Ok(()) if control.file() == PARTITION => is_valid(group, control).map_err(failed),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Sets one to what it was before, as the kernel shows it.
+pub fn restore(group: &Group, control: &Control, before: &str) {
+    match value(control).ok().filter(|_| control.disk().is_some()) {
+        // A line for each disk, and none for one that is not limited.
+        Some(set) => {
+            let disk = set.split(' ').next().unwrap_or_default();
+            let line = before
+                .lines()
+                .find(|line| line.split(' ').next() == Some(disk));
+            let free = format!("{disk} rbps=max wbps=max riops=max wiops=max");
+            let _ = group.write(control.file(), line.unwrap_or(&free));
+        }
+        None => drop(group.write(control.file(), before.trim())),
+    }
+}
+
+/// What is written: the kernel knows disks by their numbers.
+fn value(control: &Control) -> Result<String, String> {
+    let Some((disk, rates)) = control.disk() else {
+        return Ok(control.value().to_owned());
+    };
+    let found = fs::metadata(disk).map_err(|error| format!("{}: {error}", shown(disk)))?;
+    match found.file_type().is_block_device() {
+        true => {
+            let number = found.rdev();
+            Ok(format!("{}:{} {rates}", major(number), minor(number)))
+        }
+        false => Err(format!("{} is no disk", shown(disk))),
+    }
+}
+
+/// Has the kernel take back what it can where a jail that runs has more than it may have from now on: it
+/// would kill something in it otherwise.
+fn make_room(group: &Group, control: &Control) -> Result<(), String> {
+    const HIGH: &str = "memory.high";
+    let Some(wanted) = control.bytes() else {
+        return Ok(());
+    };
+    let in_use = || {
+        let text = group.read("memory.current")?;
+        let number = text.trim().parse::<u64>();
+        number.map_err(|_| format!("memory.current is {text:?}"))
+    };
+    if in_use()? <= wanted {
+        return Ok(());
+    }
+    // The kernel does that while it is written.
+    let before = group.read(HIGH)?;
+    let _ = group.write(HIGH, control.value());
+    let left = in_use();
+    let _ = group.write(HIGH, before.trim());
+    match left? {
+        left if left <= wanted => Ok(()),
+        left => Err(format!(
+            "{left} bytes are in use, and the kernel could take back no more; \
+             \"memory.high={wanted}\" slows it down until it uses less"
+        )),
+    }
+}
+
+fn give_exclusive(group: &Group, control: &Control) -> Result<(), String> {
+    let around = group.path().parent().unwrap_or(group.path());
+    let held = exclusive::hold(around)?;
+    exclusive::check(group.path(), control.value())?;
+    exclusive::give(&held, place::top(), group.path(), control.value())?;
+    let written = group.write(control.file(), control.value());
+    written.map_err(|error| explain(control, &error))
+}
+
+/// That processors are a jail's alone the kernel says only afterwards.
+fn is_valid(group: &Group, control: &Control) -> Result<(), String> {
+    let now = group.read(PARTITION)?;
+    match now.trim() == control.value() {
+        true => Ok(()),
+        false => Err(format!(
+            "the kernel says \"{}\"; each processor can be one jail's alone, and one at least has to \
+             be left to all others",
+            now.trim()
+        )),
+    }
+}
+
+fn explain(control: &Control, error: &io::Error) -> String {
+    let hint = match (control.controller(), error.raw_os_error()) {
+        (_, Some(libc::ENOENT)) => "this kernel has no such value",
+        ("cpuset", Some(libc::EINVAL | libc::ERANGE | libc::ENOSPC)) => {
+            "there may be no such processor or node; those that there are stand in \
+             /sys/fs/cgroup/cpuset.cpus.effective and cpuset.mems.effective"
+        }
+        ("cpuset", Some(libc::EACCES | libc::EBUSY)) => {
+            "a jail that runs needs at least one processor and one memory node"
+        }
+        ("io", Some(libc::ENODEV)) => "the kernel limits whole disks, not partitions",
+        ("io", Some(libc::EOPNOTSUPP)) => "no disk of this machine is shared out by weights",
+        _ => return error.to_string(),
+    };
+    format!("{error}: {hint}")
+}
