@@ -22,6 +22,7 @@ pub mod console;
 pub mod doctor;
 pub mod environment;
 mod error;
+pub mod events;
 pub mod image;
 pub mod isolation;
 pub mod jail;

@@ -9,6 +9,7 @@ mod cp;
 mod derive;
 mod doctor;
 mod end;
+mod events;
 mod exec;
 mod failure;
 mod group;
@@ -30,6 +31,7 @@ mod set;
 mod stats;
 mod table;
 mod thrown_away;
+mod top;
 mod wait;
 mod waiting;
 
@@ -99,6 +101,18 @@ enum Command {
 
     /// Show what jails use: tasks, memory, processor time, System V objects
     Stats(stats::Stats),
+
+    /// Show what jails use, those first that use most, until "q" is pressed
+    ///
+    /// Processor time, memory, pressure, disks, network, tasks, refusals. What only a control group counts
+    /// is there for jails that have one: those of which something is limited.
+    Top(top::Top),
+
+    /// Print what happens to jails, as it happens
+    ///
+    /// created, entered, limit (all that it may have of something), oom-kill, refused, paused, resumed,
+    /// ended: each a line of time, number, name, event and more about it.
+    Events(events::Events),
 
     /// Print what a detached jail has printed
     Logs(logs::Logs),
@@ -188,6 +202,8 @@ impl Cli {
             Some(Command::Ps(ps)) => ps.run(),
             Some(Command::Inspect(inspect)) => inspect.run(),
             Some(Command::Stats(stats)) => stats.run(),
+            Some(Command::Top(top)) => top.run(),
+            Some(Command::Events(events)) => events.run(),
             Some(Command::Logs(logs)) => logs.run(),
             Some(Command::Cp(cp)) => cp.run(),
             Some(Command::Clone(derive)) => derive.run(derive::Kind::Clone),

@@ -8,6 +8,7 @@ mod memory;
 mod paused;
 mod processors;
 mod refused;
+mod told;
 
 use std::fs;
 use std::path::Path;
@@ -29,6 +30,7 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     changed::add(&mut suite);
     paused::add(&mut suite);
     refused::add(&mut suite);
+    told::add(&mut suite);
     suite.run(chosen)
 }
 
