@@ -13,6 +13,7 @@ mod mounts;
 mod namespaces;
 pub(super) mod pipes;
 mod pivot;
+mod share;
 mod source;
 mod target;
 mod user_namespace;

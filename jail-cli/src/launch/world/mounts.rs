@@ -15,6 +15,7 @@ use rustix::mount::{
     OpenTreeFlags,
 };
 
+use super::share::{self, Share};
 use super::source::{Found, Taken};
 use super::target::Targets;
 use super::{devices, pivot, UserNamespace};
@@ -51,6 +52,7 @@ pub fn make(
     // While the root is as it is outside: they may lie in it.
     let sources = found.into_iter().map(|found| found.take(users));
     let sources = sources.collect::<Result<Vec<_>, _>>()?;
+    let shares = share::take(isolation)?;
     // What was made for it lies nowhere yet, and cannot be cloned then.
     let is_made = root.as_made().is_some();
     let (tree, place) = match is_made {
@@ -87,7 +89,7 @@ pub fn make(
 
     let terminals = user::group(root, "tty");
     let before = umask(Mode::empty());
-    let filled = fill(isolation, &tree, sources, terminals, users);
+    let filled = fill(isolation, &tree, (sources, shares), terminals, users);
     umask(before);
     filled?;
     pivot::pivot().map_err(|why| Part::Mounts.missing(why))
@@ -118,14 +120,17 @@ fn root_attributes(isolation: &Isolation) -> MountAttrFlags {
 fn fill(
     isolation: &Isolation,
     root: &OwnedFd,
-    sources: Vec<Taken<'_>>,
+    (sources, shares): (Vec<Taken<'_>>, Vec<Share>),
     terminals: Option<u32>,
     users: Option<&UserNamespace>,
 ) -> Result<(), String> {
     let mut targets = Targets::new(root, users)?;
     if isolation.has(Part::Proc) {
         if let Some(place) = place_for(root, Part::Proc)? {
-            proc(&place).map_err(|why| Part::Proc.missing(format!("mounting /proc: {why}")))?;
+            let missing = |why| Part::Proc.missing(format!("mounting /proc: {why}"));
+            let proc = proc(&place).map_err(missing)?;
+            let mut shares = shares.into_iter();
+            shares.try_for_each(|share| share.put(&proc))?;
         }
     }
     if isolation.has(Part::Dev) {
@@ -158,9 +163,11 @@ fn place_for(root: &OwnedFd, part: Part) -> Result<Option<OwnedFd>, String> {
 }
 
 /// Shows whoever looks the processes alone that it could trace, which are of its own jail.
-fn proc(place: &OwnedFd) -> Result<(), String> {
+fn proc(place: &OwnedFd) -> Result<OwnedFd, String> {
     let closed = CLOSED | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    attach(&filesystem("proc", &HIDING, closed)?, place)
+    let proc = filesystem("proc", &HIDING, closed)?;
+    attach(&proc, place)?;
+    Ok(proc)
 }
 
 /// Whether the running kernel can hide processes in /proc.

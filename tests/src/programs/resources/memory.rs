@@ -3,7 +3,7 @@
 //! Memory: what goes beyond the limit is killed in the jail, and nothing else.
 
 use super::{groups, said, sh, Jail, ROOT};
-use jaula_tests::ktap::Suite;
+use jaula_tests::ktap::{skip, Suite};
 use jaula_tests::{check, check_eq, wait};
 
 /// It reads a line that never ends.
@@ -91,4 +91,35 @@ pub fn add(suite: &mut Suite) {
             Ok(())
         },
     );
+    suite.case("memory: what the jail sees is its own, live", || {
+        if said("test -e /var/lib/lxcfs/proc/meminfo && echo yes; true")? != "yes" {
+            return Err(skip("there is no lxcfs"));
+        }
+        let jail = Jail::start("seen", "--memory 64m --cpuset-cpus 0", "sleep 1000")?;
+        let total = || jail.exec("grep MemTotal /proc/meminfo | tr -dc 0-9");
+        check_eq!(total()?, "65536", "KiB at first");
+        said("jaula set seen memory.max=32m")?;
+        check_eq!(total()?, "32768", "KiB when it was halved");
+        said("jaula set seen memory.max=64m")?;
+        check_eq!(total()?, "65536", "KiB again");
+        check_eq!(
+            jail.exec("grep -c ^processor /proc/cpuinfo")?,
+            "1",
+            "processors"
+        );
+        // One that nothing limits has all, and a /proc that is the kernel's alone.
+        let all = said("grep MemTotal /proc/meminfo | tr -dc 0-9")?;
+        let free = Jail::start("unlimited", "", "sleep 1000")?;
+        check_eq!(
+            free.exec("grep MemTotal /proc/meminfo | tr -dc 0-9")?,
+            all,
+            "KiB without limits"
+        );
+        check_eq!(
+            free.exec("grep -c lxcfs /proc/self/mounts; true")?,
+            "0",
+            "mounts of lxcfs"
+        );
+        Ok(())
+    });
 }
