@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# How many of the good answers of a server in one jail are lost while another jail uses up what it can, with
+# limits and without. On the small machine:
+#
+#     cargo xtask exec --timeout 900 --copy tests/bench/neighbours.sh -- sh /opt/neighbours.sh
+#
+# A client on the host asks as often as it gets answers, SECONDS long, each for a second at most. What counts is how
+# many good ones came, beside those of the same time with an idle neighbour. A line for each: the neighbour, per cent
+# lost without limits, and with them; "did not respond" is all of them.
+set -u
+SECONDS_EACH=${SECONDS_EACH:-10}
+ROOT=${ROOT:-/srv/jail}
+LIMITS="--memory 64m --memory-swap 64m --cpu-weight 10 --cpus 0.5 --max-tasks 50"
+
+mkdir -p /srv/www
+echo good > /srv/www/index.html
+mkdir -p $ROOT/www
+
+server() {
+    jaula run -q -d -n server -u 0 --bind /srv/www:/www:ro $ROOT -- httpd -f -p 127.0.0.1:8080 -h /www > /dev/null
+    until wget -q -O - http://127.0.0.1:8080/ > /dev/null 2>&1; do sleep 0.2; done
+}
+
+# Prints how many good answers come.
+answers() {
+    local good=0 end=$(($(cut -d. -f1 /proc/uptime) + SECONDS_EACH))
+    while [ "$(cut -d. -f1 /proc/uptime)" -lt $end ]; do
+        [ "$(timeout 1 wget -q -O - http://127.0.0.1:8080/ 2> /dev/null)" = good ] && good=$((good + 1))
+    done
+    echo $good
+}
+
+neighbour() {
+    jaula run -q -d -n neighbour $1 --tmpfs /tmp:size=1G $ROOT -- sh -c "$2" > /dev/null 2>&1
+    sleep 2
+}
+
+# The good answers that are left beside a neighbour that does $2, with the options $1.
+beside() {
+    server
+    neighbour "$1" "$2"
+    answers
+    jaula rm neighbour server > /dev/null 2>&1
+}
+
+idle=$(beside "" "sleep 1000")
+echo "| an idle one | $idle answers | |"
+
+row() {
+    local free=$(beside "--max-tasks unlimited" "$2") bound=$(beside "$LIMITS" "$2")
+    echo "| $1 | $(lost $free) | $(lost $bound) |"
+}
+
+lost() {
+    [ "${1:-0}" = 0 ] && echo "did not respond" && return
+    echo "$(((idle - $1) * 100 / idle)) %"
+}
+
+row "four that use the processor" "for i in 1 2 3; do while :; do :; done & done; while :; do :; done"
+row "a fork bomb" 'f() { f | f & }; while :; do f; sleep 0.1; done'
+row "memory: it takes all that it gets" "while :; do tail /dev/zero; done"
+row "files in memory: the same" "while :; do dd if=/dev/zero of=/tmp/much bs=1M; rm /tmp/much; done"
+row "many short programs" "while :; do for i in 1 2 3 4 5 6 7 8; do /bin/true & done; wait; done"
