@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::prctl;
-use nix::sys::resource::{setrlimit, Resource};
+use nix::sys::resource::{rlim_t, setrlimit, Resource};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::stat::SFlag;
 use nix::unistd::{getpgrp, tcgetpgrp};
@@ -42,7 +42,7 @@ pub use make::{make, Made as MadeVolume, New};
 
 /// Less than any core dump has, and what keeps the kernel from handing one to a program (core(5)): 0 does
 /// not.
-const NO_CORE: u64 = 1;
+const NO_CORE: rlim_t = 1;
 
 /// An encrypted volume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
