@@ -16,10 +16,16 @@ LIMITS="--memory 64m --memory-swap 64m --cpu-weight 10 --cpus 0.5 --max-tasks 50
 mkdir -p /srv/www
 echo good > /srv/www/index.html
 mkdir -p $ROOT/www
+ip link set lo up
 
 server() {
-    jaula run -q -d -n server -u 0 --bind /srv/www:/www:ro $ROOT -- httpd -f -p 127.0.0.1:8080 -h /www > /dev/null
-    until wget -q -O - http://127.0.0.1:8080/ > /dev/null 2>&1; do sleep 0.2; done
+    jaula run -q -d -n server -u 0 --bind /srv/www:/www:ro $ROOT -- busybox httpd -f -p 127.0.0.1:8080 -h /www > /dev/null
+    local tries=0
+    until wget -q -O - http://127.0.0.1:8080/ > /dev/null 2>&1; do
+        sleep 0.2
+        tries=$((tries + 1))
+        [ $tries -lt 100 ] || { echo "the server does not answer" >&2; exit 1; }
+    done
 }
 
 # Prints how many good answers come.
@@ -41,7 +47,7 @@ beside() {
     server
     neighbour "$1" "$2"
     answers
-    jaula rm neighbour server > /dev/null 2>&1
+    jaula rm --all
 }
 
 idle=$(beside "" "sleep 1000")
