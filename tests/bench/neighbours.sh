@@ -38,7 +38,7 @@ answers() {
 }
 
 neighbour() {
-    jaula run -q -d -n neighbour $1 --tmpfs /tmp:size=1G $ROOT -- sh -c "$2" > /dev/null 2>&1
+    jaula run -q -d -n neighbour $1 --tmpfs /tmp:size=1G $ROOT -- sh -c "$2" > /dev/null
     sleep 2
 }
 
