@@ -23,6 +23,7 @@ pub mod doctor;
 pub mod environment;
 mod error;
 pub mod events;
+pub mod host_address;
 pub mod image;
 pub mod isolation;
 pub mod jail;

@@ -5,6 +5,7 @@
 //! Nothing here decides anything: each function makes one call and turns its result into a
 //! [`Result`]. What the calls promise is written in `docs/abi.md`.
 
+pub mod bpf;
 pub mod inherited;
 pub mod volume;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::{Admin, Jail};
+use crate::host_address;
 use crate::jail::get_jailnumber;
 use crate::jailfd::{self, end_jailfd, JailFd, Rights};
 use crate::jails::JailInfo;
@@ -84,6 +85,9 @@ impl Admin {
         let Some(record) = &jail.record else {
             return Ok(());
         };
+        if !record.isolation.ip.is_empty() {
+            host_address::take_back((record.number, record.created))?;
+        }
         if let Ok(Some(supervisor)) = record.supervisor.hold() {
             // One that is stuck does not keep the jail from having ended.
             let _ = supervisor.wait(SUPERVISOR);

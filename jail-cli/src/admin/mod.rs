@@ -41,10 +41,12 @@ pub struct Admin {
 impl Admin {
     /// Those of the running kernel.
     ///
-    /// Control groups of jails that have ended, which killed launchers have left, are removed.
+    /// Control groups and addresses of jails that have ended, which killed launchers have left, are
+    /// removed.
     pub fn open() -> Result<Self, JailsError> {
         let jails = Jails::open()?;
         crate::resources::tidy(&jails);
+        crate::host_address::tidy(&jails);
         Ok(Self::with(jails, Store::default()))
     }
 

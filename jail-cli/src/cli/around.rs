@@ -5,8 +5,8 @@
 use clap::Args;
 
 use jaula::isolation::{
-    Credentials, Dropped, Ids, Init, Isolation, Mount, Mounts, NewNamespaces, Part, Permission,
-    Rlimit, Size, UMASK,
+    Credentials, Dropped, HostAddress, Ids, Init, Isolation, Mount, Mounts, NewNamespaces, Part,
+    Permission, Rlimit, Size, UMASK,
 };
 
 use super::mounting::Mounting;
@@ -60,6 +60,14 @@ pub struct Around {
     /// A network of its own, with a loopback interface alone
     #[arg(long, help_heading = "Namespaces")]
     new_net: bool,
+
+    /// Address of the host that is the jail's, in the host's network; one of IPv4, one of IPv6
+    ///
+    /// It has these alone: what listens at all addresses listens there, connections begin there, and
+    /// 127.0.0.1 is the jail's own. Sockets other than TCP and UDP are refused. Where INTERFACE is given
+    /// and has no such address, it has it as long as the jail is there.
+    #[arg(long, value_name = "ADDRESS[,INTERFACE]", help_heading = "Network")]
+    ip: Vec<HostAddress>,
 
     /// A host name of its own
     #[arg(long, help_heading = "Namespaces")]
@@ -146,6 +154,7 @@ impl Around {
                 new_pid: self.new_pid,
                 init: self.init.unwrap_or_default(),
             },
+            ip: self.ip,
             ids: self.ids,
             allow: self.allow,
             rlimit: self.rlimit,

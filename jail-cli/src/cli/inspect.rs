@@ -3,12 +3,14 @@
 //! `jaula inspect`: all that is known of a jail.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use clap::Args;
 use nix::unistd::geteuid;
 use serde::Serialize;
 
 use jaula::admin::{Admin, Jail};
+use jaula::host_address;
 use jaula::jails::{JailId, JailsError};
 use jaula::kept::Kept;
 use jaula::process::{add_commands, jailed, Jailed};
@@ -30,6 +32,9 @@ struct Alive {
     #[serde(flatten)]
     jail: Jail,
     age_seconds: f64,
+    /// What 127.0.0.1 is in it, where it has an address of the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    loopback: Option<Ipv4Addr>,
     /// What it was set to and is to keep.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     kept: BTreeMap<String, String>,
@@ -56,6 +61,7 @@ impl Inspect {
                 output::json(&Alive {
                     kept: kept(jail.record.as_ref())?,
                     age_seconds: jail.info.created.age().as_secs_f64(),
+                    loopback: loopback(&jail),
                     jail,
                     processes,
                 })?;
@@ -78,6 +84,13 @@ impl Inspect {
         }
         Ok(0)
     }
+}
+
+/// Root alone can read it.
+fn loopback(jail: &Jail) -> Option<Ipv4Addr> {
+    let record = jail.record.as_ref();
+    let record = record.filter(|record| !record.isolation.ip.is_empty())?;
+    host_address::loopback_of((record.number, record.created))
 }
 
 /// What a jail was set to and is to keep, where it is described. Root alone can read it.

@@ -8,6 +8,7 @@
 pub(crate) mod control;
 mod credentials;
 pub(crate) mod filter;
+mod host_address;
 mod ids;
 mod inherited;
 mod mounts;
@@ -23,6 +24,7 @@ use crate::jails::Setting;
 pub use control::Control;
 pub use credentials::{Credentials, Dropped};
 pub use filter::{Denied, Reason, DENIED};
+pub use host_address::HostAddress;
 pub use ids::{Block, Ids};
 pub use inherited::Inherited;
 pub(crate) use mounts::Keys as MountKeys;
@@ -48,6 +50,9 @@ pub struct Isolation {
     /// Namespaces that are not shared with the host.
     #[serde(flatten)]
     pub new: NewNamespaces,
+    /// Addresses of the host that it has, and no others, where it has no network of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ip: Vec<HostAddress>,
     /// Users and groups that are nobody else's.
     pub ids: Option<Ids>,
     /// What the jail may do beyond the default.
@@ -114,6 +119,7 @@ impl Default for Isolation {
             without: Vec::new(),
             mounts: Mounts::default(),
             new: NewNamespaces::default(),
+            ip: Vec::new(),
             ids: None,
             allow: Vec::new(),
             rlimit: Vec::new(),
@@ -185,6 +191,7 @@ impl Isolation {
             }
         }
         self.credentials.check(&self.allow)?;
+        host_address::check(&self.ip, self.new.new_net, &self.permissions())?;
         if self.mounts.shm_size.is_some() && !self.has(Part::Dev) {
             return Err(
                 "a size of /dev/shm needs a /dev of the jail's own, which is turned off".into(),
@@ -264,6 +271,7 @@ mod tests {
                 new_net: true,
                 ..NewNamespaces::default()
             },
+            ip: vec!["192.0.2.7,eth0".parse().expect("an address")],
             ids: Some("100000".parse().expect("a block")),
             allow: vec!["chroot".parse().expect("a permission")],
             rlimit: vec!["nofile=10:20".parse().expect("a limit")],

@@ -13,6 +13,8 @@ pub struct Door {
     jail: JailFd,
     /// The jail.
     pub number: JailNumber,
+    /// When it was made.
+    pub created: Created,
 }
 
 /// What holds a new jail: when this process ends, however that comes about, the kernel ends the jail.
@@ -54,7 +56,12 @@ impl Door {
     fn to(number: JailNumber) -> Result<(Door, Created), String> {
         let jail = open_jail(None, number, Rights::ATTACH).map_err(|error| error.to_string())?;
         let (number, created) = identity(&jail)?;
-        Ok((Door { jail, number }, created))
+        let door = Door {
+            jail,
+            number,
+            created,
+        };
+        Ok((door, created))
     }
 
     /// Enters the jail, for good.

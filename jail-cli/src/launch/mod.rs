@@ -8,6 +8,7 @@
 //! A launch has two halves. The first makes everything and leaves a child that waits right before
 //! its execve ([`Created`]); the second lets it go on. [`Launch::create`] is the first alone.
 
+mod addresses;
 mod again;
 mod attend;
 mod child;
@@ -59,6 +60,7 @@ pub use waiting::{is_waiting, let_go, Waiting};
 pub use world::{knows_hidepid, Inodes};
 
 use crate::environment::{Environment, Variable};
+use crate::host_address;
 use crate::isolation::{Isolation, Part, Permission, Permissions};
 use crate::jail::{get_jailnumber, JailNumber};
 use crate::privilege;
@@ -283,12 +285,23 @@ impl Launch {
     /// The control group that a jail that exists has. Of a new one it is looked whether it can have one.
     fn group(&self) -> Result<Option<Group>, String> {
         let controls = &self.isolation.controls;
+        let ip = &self.isolation.ip;
         match &self.place {
-            Place::New(_) if controls.is_empty() => Ok(None),
-            Place::New(_) => resources::check(controls).map(|()| None),
+            Place::New(_) if controls.is_empty() && ip.is_empty() => Ok(None),
+            Place::New(_) => {
+                resources::check(controls)?;
+                host_address::check(ip).map(|()| None)
+            }
             Place::Existing(existing) => {
                 let group = self.noted.as_ref().and_then(|noted| noted.group.clone());
                 let group = group.filter(Group::exists);
+                if group.is_none() && !ip.is_empty() {
+                    // Without it, it would have all of the host's.
+                    return Err(format!(
+                        "jail {} has an address of its own by a control group, which is gone",
+                        existing.number
+                    ));
+                }
                 match group.as_ref().is_some_and(Group::is_freezing) {
                     true => Err(format!(
                         "jail {} is paused, and nothing runs in it until \"jaula resume\"",

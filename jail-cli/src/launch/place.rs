@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::host_address;
 use crate::isolation::Permissions;
 use crate::jail::{self, JailNumber};
 use crate::jails::{Created, JailInfo, JailName, Jails, JailsError, Key, Setting, Value};
@@ -281,6 +282,7 @@ impl Admission<'_> {
         }
         let record = (self.note)(&see(&jails, number)?)?;
         resources::tidy(&jails);
+        host_address::tidy(&jails);
         let store = Store::default();
         let tidied = store.tidy(|record| is_alive(&jails, record));
         let noted = tidied.and_then(|()| match &new.continued {

@@ -10,6 +10,7 @@ use nix::sched::{setns, unshare, CloneFlags};
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::{getpid, Pid};
 
+use super::addresses::Given;
 use super::control::{self, Hello, LauncherEnd, Request};
 use super::door::{Door, Owner};
 use super::ending::{is_seen_stopped, is_stopped, Ending};
@@ -61,6 +62,8 @@ pub(super) struct Running {
     root_locks: Vec<OwnedFd>,
     /// The control group of a new jail, where it has one.
     group: Option<Group>,
+    /// The host's addresses that a new jail has.
+    given: Given,
 }
 
 const WAITING_FOR_CHILD: &str = "waiting for the child that enters the jail";
@@ -142,6 +145,10 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
     let (door, owner) = Door::open(&plan.place).map_err(|why| LaunchError::about(&path, why))?;
     let group = plan.group(door.number);
     let group = group.map_err(|why| LaunchError::about(&path, why))?;
+    let given = plan.give_addresses(&door, group.as_ref()).map_err(|why| {
+        remove_group(group.as_ref().filter(|_| plan.place.is_new()));
+        LaunchError::about(&path, why)
+    })?;
     let entrance = group.as_ref().map(Group::entrance).transpose();
     let parent = child::Parent {
         door,
@@ -157,6 +164,7 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
     let group = group.filter(|_| plan.place.is_new());
     let forked = fork_into(&world, &plan).map_err(|why| {
         remove_group(group.as_ref());
+        given.take_back();
         LaunchError::about(&path, why)
     })?;
     let child = match forked {
@@ -201,6 +209,7 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
         owner,
         root_locks,
         group,
+        given,
     };
     match running.admit(&plan, noted_root, own.as_ref(), listener, entry) {
         Ok(listener) => {
@@ -496,6 +505,7 @@ impl Running {
         if jail.is_ok() && !self.place.is_kept() {
             tell_of_memory(self.number, self.group.as_ref());
             remove_group(self.group.as_ref());
+            self.given.take_back();
         }
         drop((self.owner, self.root_locks));
         let ending = ending
@@ -513,6 +523,7 @@ impl Running {
             // What went wrong before is what is told.
             let _ = end_jail(self.number);
             remove_group(self.group.as_ref());
+            self.given.take_back();
             if let Some(record) = self.record.as_ref().filter(|_| !self.place.is_continued()) {
                 let _ = forget(record);
             }
@@ -551,9 +562,19 @@ impl Plan {
     /// The control group of the jail, where something is asked for that it counts, or it has one.
     fn group(&self, number: JailNumber) -> Result<Option<Group>, String> {
         match &self.place {
-            Place::New(_) if self.isolation.controls.is_empty() => Ok(None),
+            Place::New(_) if self.isolation.controls.is_empty() && self.isolation.ip.is_empty() => {
+                Ok(None)
+            }
             Place::New(_) => Group::create(number, &self.isolation.controls).map(Some),
             Place::Existing(_) => Ok(self.group.clone()),
+        }
+    }
+
+    /// Gives a new jail the addresses that it is to have.
+    fn give_addresses(&self, door: &Door, group: Option<&Group>) -> Result<Given, String> {
+        match &self.place {
+            Place::New(_) => Given::to((door.number, door.created), &self.isolation.ip, group),
+            Place::Existing(_) => Ok(Given::default()),
         }
     }
 

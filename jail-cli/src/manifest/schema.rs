@@ -15,8 +15,8 @@ use super::limits::Limits;
 use super::sources::Place;
 use crate::environment::Variable;
 use crate::isolation::{
-    Bind, Credentials, Device, Dropped, Ids, Inherited, Init, Isolation, Mount, MountKeys,
-    NewNamespaces, Part, Permission, Rlimit, Size, Tmpfs, UMASK,
+    Bind, Credentials, Device, Dropped, HostAddress, Ids, Inherited, Init, Isolation, Mount,
+    MountKeys, NewNamespaces, Part, Permission, Rlimit, Size, Tmpfs, UMASK,
 };
 use crate::jails::JailName;
 use crate::launch::{log, Policy, RootChoice};
@@ -138,6 +138,9 @@ pub struct Description {
     /// Whether it has a network of its own.
     #[serde(default)]
     pub new_net: bool,
+    /// Addresses of the host that it has, and no others.
+    #[serde(default)]
+    pub ip: Vec<HostAddress>,
     /// Whether it has a name of the machine of its own.
     #[serde(default)]
     pub new_uts: bool,
@@ -276,6 +279,7 @@ impl Description {
                 new_pid: self.new_pid,
                 init: self.init,
             },
+            ip: self.ip.clone(),
             ids: self.ids,
             allow: self.allow.clone(),
             rlimit: self.rlimits.clone(),

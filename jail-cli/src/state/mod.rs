@@ -11,6 +11,7 @@
 //! whole old state or a whole new one, and beside it at most something hidden that the next one
 //! removes.
 
+mod addresses;
 mod alone;
 mod boot;
 pub(crate) mod bytes;
@@ -25,6 +26,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+pub use addresses::{Held, HeldAddress, HeldAddresses};
 pub use alone::Alone;
 pub use entry::Entry;
 pub use record::{Ended, Record, RootDirectory};
