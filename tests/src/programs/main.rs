@@ -19,6 +19,7 @@ mod escape;
 mod executed;
 mod file_signals;
 mod hierarchy;
+mod host_address;
 mod images;
 mod inherit;
 mod ipc_blocked;
@@ -78,6 +79,7 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("executed", executed::main),
     ("file_signals", file_signals::main),
     ("hierarchy", hierarchy::main),
+    ("host_address", host_address::main),
     ("images", images::main),
     ("inherit", inherit::main),
     ("ipc_blocked", ipc_blocked::main),
@@ -125,6 +127,7 @@ const ROLES: &[fn() -> Option<ExitCode>] = &[
     allowance::act,
     descriptors::act,
     executed::act,
+    host_address::act,
     inherit::act,
     privileges::act,
     reported::act_as_withpty,

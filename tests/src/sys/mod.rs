@@ -10,6 +10,7 @@ pub mod errno;
 pub mod execute;
 pub mod file_signal;
 pub mod ids;
+pub mod inet;
 pub mod jail;
 pub mod jailfd;
 pub mod key;

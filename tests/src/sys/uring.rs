@@ -5,7 +5,9 @@
 use super::Errno;
 use crate::ktap::{fail, skip, Context, Failure};
 use io_uring::{opcode, squeue, types, IoUring};
+use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 use std::ffi::CString;
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// An io_uring whose requests all go to a worker.
@@ -94,6 +96,38 @@ impl Ring {
         // SAFETY: the kernel has just opened it for this request, nobody else owns it.
         let own = |descriptor| unsafe { OwnedFd::from_raw_fd(descriptor) };
         Ok(self.attempt(entry)?.map(own))
+    }
+
+    /// `bind(2)` of a socket of IPv4 or IPv6.
+    pub fn try_bind_inet(
+        &mut self,
+        socket: &OwnedFd,
+        address: SocketAddr,
+    ) -> Result<Result<(), Errno>, Failure> {
+        let address = SockaddrStorage::from(address);
+        let entry = opcode::Bind::new(
+            types::Fd(socket.as_raw_fd()),
+            address.as_ptr().cast(),
+            address.len(),
+        )
+        .build();
+        Ok(self.attempt(entry)?.map(drop))
+    }
+
+    /// `connect(2)` of one.
+    pub fn try_connect_inet(
+        &mut self,
+        socket: &OwnedFd,
+        address: SocketAddr,
+    ) -> Result<Result<(), Errno>, Failure> {
+        let address = SockaddrStorage::from(address);
+        let entry = opcode::Connect::new(
+            types::Fd(socket.as_raw_fd()),
+            address.as_ptr().cast(),
+            address.len(),
+        )
+        .build();
+        Ok(self.attempt(entry)?.map(drop))
     }
 
     /// Connects a socket to an abstract address.

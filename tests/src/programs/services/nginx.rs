@@ -2,8 +2,9 @@
 
 use super::http::{self, Request};
 use super::page::{bash, within, Page};
+use super::tree::TREE;
 use jaula_tests::admin::{succeed, wait_until_named};
-use jaula_tests::ktap::{Context, Suite};
+use jaula_tests::ktap::{CaseResult, Context, Suite};
 use jaula_tests::{check, check_eq, procfs, wait};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -72,4 +73,57 @@ pub fn add(suite: &mut Suite<'_>) {
         check_eq!(http::get(80, "/")?, b"served from a jail\n", "the page");
         page.end()
     });
+    suite.case(
+        "nginx: two on port 80, an address of the host each",
+        two_addresses,
+    );
+}
+
+/// As the guide has it, on an interface that leads nowhere.
+fn two_addresses() -> CaseResult {
+    bash("modprobe dummy; busybox ip link add eth77 type dummy && busybox ip link set eth77 up")?;
+    let done = two_addresses_on("eth77");
+    let _ = bash("jaula down /etc/jaula/two.toml");
+    bash("busybox ip link del eth77; rm -r /srv/two /etc/jaula/two.toml")?;
+    done
+}
+
+fn two_addresses_on(interface: &str) -> CaseResult {
+    let mut file = String::new();
+    for (name, address) in [("one", "192.0.2.7"), ("two", "192.0.2.8")] {
+        file += &format!(
+            "[jail.{name}]\nroot = \"{TREE}\"\nread-only = true\nuser = \"root\"\n\
+             ip = [\"{address},{interface}\"]\n\
+             command = [\"nginx\", \"-g\", \"daemon off; error_log stderr;\"]\n\
+             tmpfs = [\"/run:mode=755\", \"/tmp\", \"/var/lib/nginx:mode=755\", \
+             \"/var/log/nginx:mode=755\"]\n\
+             bind = [\"/srv/two/{name}:/var/www/html:ro\", \
+             \"/srv/two/site:/etc/nginx/sites-enabled/default:ro\"]\n"
+        );
+        bash(&format!(
+            "mkdir -p /srv/two/{name} && echo {name} > /srv/two/{name}/index.html"
+        ))?;
+    }
+    let site = "server { listen 80; root /var/www/html; access_log /dev/stdout; }\n";
+    fs::write("/srv/two/site", site).context("the site")?;
+    fs::create_dir_all("/etc/jaula").context("/etc/jaula")?;
+    fs::write("/etc/jaula/two.toml", file).context("two.toml")?;
+    bash("jaula up /etc/jaula/two.toml")?;
+    for (name, address) in [("one", "192.0.2.7"), ("two", "192.0.2.8")] {
+        let page = format!("curl -sf --max-time 5 http://{address}/ | grep -qx {name}");
+        wait::until("it answers", || Ok(bash(&page).is_ok()))?;
+        // By 127.0.0.1 it is reached from within, and its log tells of the jail's own.
+        let fetch =
+            "exec 3<>/dev/tcp/127.0.0.1/80; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3";
+        bash(&format!(
+            "jaula exec {name} -- bash -c \"{fetch}\" | grep -qx {name}"
+        ))?;
+        let from = "127.0.0.1 - - ";
+        wait::until("its log tells of it", || {
+            Ok(bash(&format!("jaula logs {name} | grep -q '^{from}'")).is_ok())
+        })?;
+    }
+    // The host's own address is nobody's.
+    bash("! curl -s --max-time 5 -o /dev/null http://127.0.0.1/")?;
+    bash("jaula down /etc/jaula/two.toml && ! busybox ip addr show | grep -q 192.0.2").map(drop)
 }
