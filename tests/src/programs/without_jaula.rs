@@ -113,7 +113,7 @@ fn sysv_is_linux() -> CaseResult {
 }
 
 /// Every command that needs the kernel's jails, as it is called.
-const NEEDING: [&[&str]; 28] = [
+const NEEDING: [&[&str]; 33] = [
     &["/", "--", "/bin/true"],
     &["run", "/", "--", "/bin/true"],
     &["run", "--detach", "--name", "x", "/", "--", "/bin/true"],
@@ -129,6 +129,11 @@ const NEEDING: [&[&str]; 28] = [
     &["rm", "--all"],
     &["inspect", "1"],
     &["stats"],
+    &["top"],
+    &["events", "--duration", "1"],
+    &["pause", "1"],
+    &["resume", "1"],
+    &["set", "1", "memory.max=64m"],
     &["logs", "1"],
     &["cp", "1:/x", "/tmp/x"],
     &["clone", "1", "/srv/x.root"],
