@@ -59,7 +59,9 @@ impl ProcessId {
     /// Whether it still runs; one that has ended and is not waited for does not.
     pub fn is_running(self) -> bool {
         let stat = Process::new(self.pid).and_then(|process| stat(&process));
-        stat.is_ok_and(|stat| stat.starttime == self.start && !matches!(stat.state, 'Z' | 'X'))
+        stat.is_ok_and(|stat| {
+            stat.starttime == self.start && !is_over(stat.state, stat.num_threads)
+        })
     }
 
     /// Whether whoever has its number now is in this jail.
@@ -169,8 +171,19 @@ impl Jailed {
 
     /// Whether it has ended, and only waits to be waited for.
     pub fn has_ended(&self) -> bool {
-        matches!(self.state, 'Z' | 'X')
+        is_over(self.state, self.threads)
     }
+
+    /// Whether the first of its threads has ended and others have not.
+    pub fn has_lost_leader(&self) -> bool {
+        matches!(self.state, 'Z' | 'X') && !self.has_ended()
+    }
+}
+
+/// Whether a process has ended, by the state of its first thread: that can end before the others, and
+/// the process then looks like one that has.
+fn is_over(state: char, threads: i64) -> bool {
+    matches!(state, 'Z' | 'X') && threads <= 1
 }
 
 fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -347,6 +360,12 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
+
+    #[test]
+    fn a_process_has_ended_when_all_of_its_threads_have() {
+        assert!(is_over('Z', 1) && is_over('X', 0));
+        assert!(!is_over('Z', 2) && !is_over('S', 1));
+    }
 
     #[test]
     fn a_command_is_shown_whatever_is_in_it() {
