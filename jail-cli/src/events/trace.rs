@@ -83,9 +83,11 @@ impl Trace {
                 break;
             }
         }
-        while let Some(end) = self.rest.iter().position(|&byte| byte == b'\n') {
-            let line: Vec<u8> = self.rest.drain(..=end).collect();
-            found.extend(read_line(&String::from_utf8_lossy(&line)));
+        let whole = self.rest.iter().rposition(|&byte| byte == b'\n');
+        // One by one they would be moved as often as there are lines.
+        let whole: Vec<u8> = self.rest.drain(..whole.map_or(0, |end| end + 1)).collect();
+        for line in whole.split(|&byte| byte == b'\n') {
+            found.extend(read_line(&String::from_utf8_lossy(line)));
         }
         let created = found.iter().filter(|it| it.event == Event::Created);
         self.created.extend(created.map(|it| it.jail));
@@ -137,7 +139,7 @@ fn remove_abandoned() {
 /// What a line tells. It begins with the name of a task, which can be anything; what comes after the
 /// last name of an event is the kernel's own.
 fn read_line(line: &str) -> Option<Happened> {
-    if line.contains("[LOST ") && !line.contains(": jaula_") {
+    if is_loss(line) {
         return Some(told(JailNumber::HOST, None, Event::Lost));
     }
     let at = line.rfind(": jaula_")?;
@@ -161,6 +163,22 @@ fn read_line(line: &str) -> Option<Happened> {
         _ => return None,
     };
     Some(told(number("jail")?, None, event))
+}
+
+/// Whether it is what the kernel puts where something is missing. The name of a task can have line feeds,
+/// but is too short for all of that.
+fn is_loss(line: &str) -> bool {
+    let numbers = || {
+        let (cpu, events) = line
+            .trim_end()
+            .strip_prefix("CPU:")?
+            .strip_suffix("EVENTS]")?
+            .split_once(" [LOST ")?;
+        // Where the kernel does not know how many, it does not say.
+        Some([cpu, events.trim_end()])
+    };
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    numbers().is_some_and(|numbers| numbers.into_iter().all(is_number))
 }
 
 fn quoted(values: &str, key: &str) -> Option<String> {
@@ -203,6 +221,10 @@ mod tests {
 
     #[test]
     fn the_name_of_a_task_is_believed_nothing() {
+        assert!(is_loss("CPU:0 [LOST EVENTS]\n"));
+        for line in ["[LOST 5\n", "x[LOST 5 EVENTS]", "CPU:1 [LOST \n"] {
+            assert_eq!(read_line(line), None, "{line}");
+        }
         let line = ": jaula_create: -9 [000] ...1. 1.0: jaula_limit: jail=3 limit=tasks.max\n";
         let of = "tasks.max".to_owned();
         assert_eq!(
