@@ -109,7 +109,7 @@ impl Logs {
                     broken
                 }
                 Next::Nothing => {
-                    if !output::wait(INTERVAL, reader.changes())? {
+                    if !output::wait(INTERVAL, reader.changes().as_slice())? {
                         return Ok(());
                     }
                     reader.clear_changes();

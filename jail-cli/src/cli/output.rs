@@ -21,14 +21,15 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Waits so long, or until `other` can be read; whether somebody still reads what is printed.
+/// Waits so long, or until one of `others` can be read; whether somebody still reads what is printed.
 ///
 /// Who prints nothing for a while does not hear from a write that nobody does.
-pub fn wait(time: Duration, other: Option<BorrowedFd<'_>>) -> Result<bool, Failure> {
+pub fn wait(time: Duration, others: &[BorrowedFd<'_>]) -> Result<bool, Failure> {
     let stdout = io::stdout();
     // What is an error or the end of a connection is told unasked.
     let mut waited = vec![PollFd::new(stdout.as_fd(), PollFlags::empty())];
-    waited.extend(other.map(|other| PollFd::new(other, PollFlags::POLLIN)));
+    let others = others.iter();
+    waited.extend(others.map(|other| PollFd::new(*other, PollFlags::POLLIN)));
     let deadline = Instant::now() + time;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());

@@ -76,7 +76,7 @@ impl Stats {
                 output::print(&format!("{clear}{}", table(&usage).text()))?;
             }
             let interval = Duration::from_secs(self.interval.into());
-            if !self.watch || !output::wait(interval, None)? {
+            if !self.watch || !output::wait(interval, &[])? {
                 return Ok(0);
             }
         }

@@ -4,12 +4,17 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::io::{self, stdin, stdout, IsTerminal, Read};
-use std::os::fd::AsFd;
+use std::io::{stdin, stdout, IsTerminal};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use rustix::termios::{tcgetattr, tcsetattr, LocalModes, OptionalActions, Termios};
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use rustix::termios::{
+    tcgetattr, tcsetattr, LocalModes, OptionalActions, SpecialCodeIndex, Termios,
+};
 
 use jaula::admin::{Admin, Jail};
 use jaula::jail::JailNumber;
@@ -105,7 +110,7 @@ impl Top {
     pub fn run(mut self) -> Result<u8, Failure> {
         let admin = Admin::open()?;
         let is_live = stdout().is_terminal();
-        let keys = Keys::take().filter(|_| is_live);
+        let keys = is_live.then(Keys::take).flatten();
         let mut left = self.count.or((!is_live).then_some(1));
         let mut before: Before = (Instant::now(), used(&look(&admin, None)?));
         // What a second brings is known after some time.
@@ -137,7 +142,11 @@ impl Top {
     /// Waits, or until a key is pressed that says something else; whether it goes on.
     fn wait(&mut self, time: Duration, keys: Option<&Keys>) -> Result<bool, Failure> {
         let input = stdin();
-        if !output::wait(time, keys.map(|_| input.as_fd()))? {
+        let others = keys.map(|keys| [input.as_fd(), keys.ending.as_fd()]);
+        if !output::wait(time, others.as_ref().map_or(&[], |others| others))? {
+            return Ok(false);
+        }
+        if keys.is_some_and(|keys| is_readable(keys.ending.as_fd())) {
             return Ok(false);
         }
         match keys.and_then(Keys::pressed) {
@@ -309,37 +318,53 @@ fn table(rows: &[Row]) -> Table {
 /// The terminal, which gives each key at once.
 struct Keys {
     before: Termios,
+    /// Tells of what would end this process, and leave the terminal so.
+    ending: SignalFd,
 }
 
 impl Keys {
     /// `None` where standard input is none.
     fn take() -> Option<Self> {
         let before = tcgetattr(stdin()).ok()?;
+        let signals = [
+            Signal::SIGINT,
+            Signal::SIGTERM,
+            Signal::SIGHUP,
+            Signal::SIGQUIT,
+        ];
+        let signals = SigSet::from_iter(signals);
+        let ending = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC).ok()?;
+        signals.thread_block().ok()?;
         let mut now = before.clone();
-        // By a signal it would end and leave the terminal so.
+        // These come as keys: nothing is to be stopped in the midst of it.
         now.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
+        // They may have been something else where whole lines are read.
+        now.special_codes[SpecialCodeIndex::VMIN] = 1;
+        now.special_codes[SpecialCodeIndex::VTIME] = 0;
+        let keys = Keys { before, ending };
         tcsetattr(stdin(), OptionalActions::Now, &now).ok()?;
-        Some(Keys { before })
+        Some(keys)
     }
 
     /// One that was pressed; called when one was, or when time is over.
     fn pressed(&self) -> Option<u8> {
         let input = stdin();
-        let mut waited = [nix::poll::PollFd::new(
-            input.as_fd(),
-            nix::poll::PollFlags::POLLIN,
-        )];
-        let is_there = nix::poll::poll(&mut waited, nix::poll::PollTimeout::ZERO);
-        if !is_there.is_ok_and(|count| count > 0) {
+        if !is_readable(input.as_fd()) {
             return None;
         }
         let mut key = [0];
-        match io::stdin().read(&mut key) {
+        // Not by what reads ahead: what it has read would be waited for.
+        match rustix::io::read(&input, &mut key) {
             Ok(1) => Some(key[0]),
             // The terminal is gone.
             _ => Some(b'q'),
         }
     }
+}
+
+fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
+    let mut waited = [PollFd::new(descriptor, PollFlags::POLLIN)];
+    poll(&mut waited, PollTimeout::ZERO).is_ok_and(|count| count > 0)
 }
 
 impl Drop for Keys {
