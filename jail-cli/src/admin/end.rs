@@ -11,6 +11,7 @@ use crate::host_address;
 use crate::jail::get_jailnumber;
 use crate::jailfd::{self, end_jailfd, JailFd, Rights};
 use crate::jails::JailInfo;
+use crate::resources::Group;
 use crate::state::Record;
 
 /// How long the jaula that waits for a jail is waited for when the jail has ended: it still writes
@@ -78,9 +79,11 @@ impl Admin {
         // By its number another could be met that has got it meanwhile.
         if let Some(held) = self.open_jail(&jail.info, Rights::ADMINISTER)? {
             end_jailfd(&held).map_err(|error| error.to_string())?;
-        }
-        if let Some(group) = jail.group() {
-            group.remove()?;
+            // As long as it is held: what is there later by that name may be another's.
+            if let Some(Err(why)) = self.group_of(jail).as_ref().map(Group::remove) {
+                // The jail has ended all the same.
+                crate::complain!("jaula: warning: jail {}: {why}", jail.info.number);
+            }
         }
         let Some(record) = &jail.record else {
             return Ok(());

@@ -293,8 +293,7 @@ impl Launch {
                 host_address::check(ip).map(|()| None)
             }
             Place::Existing(existing) => {
-                let group = self.noted.as_ref().and_then(|noted| noted.group.clone());
-                let group = group.filter(Group::exists);
+                let group = Group::of_jail(existing.number)?;
                 if group.is_none() && !ip.is_empty() {
                     // Without it, it would have all of the host's.
                     return Err(format!(

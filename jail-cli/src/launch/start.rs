@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::sched::{setns, unshare, CloneFlags};
 use nix::sys::signal::{kill, Signal};
+use nix::sys::wait::waitpid;
 use nix::unistd::{getpid, Pid};
 
 use super::addresses::Given;
@@ -150,9 +151,15 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
         LaunchError::about(&path, why)
     })?;
     let entrance = group.as_ref().map(Group::entrance).transpose();
+    let group = group.filter(|_| plan.place.is_new());
+    let not_begun = |why| {
+        remove_group(group.as_ref());
+        given.take_back();
+        LaunchError::about(&path, why)
+    };
     let parent = child::Parent {
         door,
-        entrance: entrance.map_err(|why| LaunchError::about(&path, why))?,
+        entrance: entrance.map_err(not_begun)?,
         user_namespace,
         lends_terminal: terminal.is_some(),
         apart,
@@ -161,12 +168,7 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
         terminal: own.clone(),
     };
 
-    let group = group.filter(|_| plan.place.is_new());
-    let forked = fork_into(&world, &plan).map_err(|why| {
-        remove_group(group.as_ref());
-        given.take_back();
-        LaunchError::about(&path, why)
-    })?;
+    let forked = fork_into(&world, &plan).map_err(not_begun)?;
     let child = match forked {
         sys::Fork::Child => {
             // Held by the child too, it could never be seen to be closed for good.
@@ -299,10 +301,14 @@ fn fork_into(world: &World, plan: &Plan) -> Result<sys::Fork, String> {
         })?,
     }
     let forked = fork()?;
-    if matches!(forked, sys::Fork::Parent(_)) {
+    if let sys::Fork::Parent(child) = forked {
         // Else it could make no threads any more.
-        setns(&own, CloneFlags::CLONE_NEWPID)
-            .map_err(|errno| format!("going back to its pid namespace: {}", reason(errno)))?;
+        setns(&own, CloneFlags::CLONE_NEWPID).map_err(|errno| {
+            // It waits for what nobody is going to say.
+            let _ = kill(child, Signal::SIGKILL);
+            let _ = waitpid(child, None);
+            format!("going back to its pid namespace: {}", reason(errno))
+        })?;
     }
     Ok(forked)
 }
@@ -368,6 +374,13 @@ impl Running {
             root_again: root.as_ref().filter(|_| !plan.place.is_new()),
             entry: entry.as_ref(),
         };
+        if let Place::Existing(existing) = &plan.place {
+            // It can have been given one after that was looked for, before this process was in it.
+            let group = Group::of_jail(existing.number).map_err(about)?;
+            if let Some(group) = group.filter(|group| plan.group.as_ref() != Some(group)) {
+                group.add(self.command.as_raw()).map_err(about)?;
+            }
+        }
         match admission.admit(number).map_err(about)? {
             Admitted::Noted(record) => self.record = Some(*record),
             Admitted::Unnoted => {}
@@ -503,8 +516,11 @@ impl Running {
             }
         };
         if jail.is_ok() && !self.place.is_kept() {
-            tell_of_memory(self.number, self.group.as_ref());
-            remove_group(self.group.as_ref());
+            // It may have been given one while it ran.
+            let noted = self.record.as_ref().and_then(noted_group);
+            let group = self.group.or(noted);
+            tell_of_memory(self.number, group.as_ref());
+            remove_group(group.as_ref());
             self.given.take_back();
         }
         drop((self.owner, self.root_locks));
@@ -522,6 +538,8 @@ impl Running {
         if self.place.is_new() {
             // What went wrong before is what is told.
             let _ = end_jail(self.number);
+            // It can be why nothing came of it.
+            tell_of_memory(self.number, self.group.as_ref());
             remove_group(self.group.as_ref());
             self.given.take_back();
             if let Some(record) = self.record.as_ref().filter(|_| !self.place.is_continued()) {
@@ -540,6 +558,12 @@ fn tell_of_memory(number: JailNumber, group: Option<&Group>) {
             "jaula: jail {number}: the kernel killed {killed} of its processes for want of memory"
         );
     }
+}
+
+/// The control group that is noted about a jail by now.
+fn noted_group(record: &Record) -> Option<Group> {
+    let noted = Store::default().read(record.number)?;
+    noted.group.filter(|_| noted.created == record.created)
 }
 
 /// Removes the control group of a jail that has ended. What is left of it the next launch removes.

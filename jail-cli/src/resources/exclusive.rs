@@ -6,30 +6,21 @@
 //! has them where another asks for the same: so it is looked for that before anything is written.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::Path;
 
-use nix::fcntl::{Flock, FlockArg};
-
-use super::write;
-use crate::text::{reason, shown};
+use super::{place, write};
+use crate::state::{Alone, Store};
+use crate::text::shown;
 
 const EXCLUSIVE: &str = "cpuset.cpus.exclusive";
 const PARTITION: &str = "cpuset.cpus.partition";
 
-/// What nobody else changes meanwhile.
-pub struct Held {
-    _lock: Flock<File>,
-}
-
-/// Waits until nobody else hands processors out below `base`.
-pub fn hold(base: &Path) -> Result<Held, String> {
-    let failed = |why: String| format!("locking {}: {why}", shown(base));
-    let directory = File::open(base).map_err(|error| failed(error.to_string()))?;
-    let lock = Flock::lock(directory, FlockArg::LockExclusive);
-    lock.map(|lock| Held { _lock: lock })
-        .map_err(|(_, errno)| failed(reason(errno)))
+/// Waits until nobody else hands processors out.
+pub fn hold() -> Result<Alone, String> {
+    // Not by the lock of a group's directory, which everybody can take who can open it.
+    Store::default().alone(place::top(), || ())
 }
 
 /// Looks that none of the processors in `list` is another's alone among those beside `group`.
@@ -49,33 +40,44 @@ pub fn check(group: &Path, list: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Has the processors in `list` given to what is in the groups around `group`, below `top`.
-pub fn give(_held: &Held, top: &Path, group: &Path, list: &str) -> Result<(), String> {
-    let mut all = numbers(list);
-    for other in beside(group) {
-        all.extend(numbers(&read(&other, EXCLUSIVE).unwrap_or_default()));
-    }
-    let around = group.parent().into_iter().flat_map(Path::ancestors);
-    let around: Vec<&Path> = around.take_while(|path| *path != top).collect();
+/// Has the processors in `list` given to what is in the groups around `group`, and leaves those to them that
+/// they have: who else has them from there is not looked for.
+pub fn give(_held: &Alone, group: &Path, list: &str) -> Result<(), String> {
+    let list = numbers(list);
+    let Some(base) = group.parent() else {
+        return Ok(());
+    };
+    let around: Vec<&Path> = up_from(base).collect();
     for group in around.into_iter().rev() {
-        put(group, &all)?;
+        let has = numbers(&read(group, EXCLUSIVE).unwrap_or_default());
+        put(group, &has.union(&list).copied().collect())?;
     }
     Ok(())
 }
 
-/// Gives back what no group below `base` has any more.
+/// Takes back from `base`, and from the groups around it, what no group in `base` has any more.
 pub fn settle(base: &Path) {
     let has_some = |text: String| !text.trim().is_empty();
     if !read(base, EXCLUSIVE).is_ok_and(has_some) {
         return;
     }
-    let Ok(_held) = hold(base) else { return };
-    let mut all = BTreeSet::new();
-    for group in groups(base) {
-        all.extend(numbers(&read(&group, EXCLUSIVE).unwrap_or_default()));
+    let Ok(_held) = hold() else { return };
+    let mut freed = numbers(&read(base, EXCLUSIVE).unwrap_or_default());
+    for group in up_from(base) {
+        for one in groups(group) {
+            let used = numbers(&read(&one, EXCLUSIVE).unwrap_or_default());
+            freed.retain(|number| !used.contains(number));
+        }
+        let mut has = numbers(&read(group, EXCLUSIVE).unwrap_or_default());
+        has.retain(|number| !freed.contains(number));
+        // The next one tries again.
+        let _ = put(group, &has);
     }
-    // The next one tries again.
-    let _ = put(base, &all);
+}
+
+/// A group and those around it, below the topmost one.
+fn up_from(group: &Path) -> impl Iterator<Item = &Path> {
+    group.ancestors().take_while(|path| *path != place::top())
 }
 
 fn put(group: &Path, numbers: &BTreeSet<u32>) -> Result<(), String> {

@@ -6,6 +6,7 @@
 //! where [`place`] says, is there before anything runs in the jail, and goes when the jail has ended.
 //! What is in the jail never sees it: a jail has no control groups mounted and may mount none.
 
+mod around;
 mod exclusive;
 mod freeze;
 mod gather;
@@ -60,9 +61,13 @@ impl Group {
     ) -> Result<Self, String> {
         base.enable(controls)?;
         let path = base.directory().join(number.to_string());
-        // The number is this jail's now: what has its name is of an earlier one.
-        tidy::remove(&path)?;
-        fs::create_dir(&path).map_err(|error| format!("creating {}: {error}", shown(&path)))?;
+        {
+            // Else one that has seen an earlier jail of this number end could remove it again.
+            let _alone = tidy::alone(base.directory())?;
+            // The number is this jail's now: what has its name is of an earlier one.
+            tidy::remove_alone(&path)?;
+            fs::create_dir(&path).map_err(|error| format!("creating {}: {error}", shown(&path)))?;
+        }
         let group = Group { path };
         match group.set_all(controls) {
             Ok(()) => Ok(group),
@@ -73,10 +78,8 @@ impl Group {
         }
     }
 
-    /// Makes one for a jail that has none, and moves all into it that is in the jail; `leader` is one of
-    /// its processes.
-    ///
-    /// What they have of memory by then stays with the group in which they were.
+    /// Makes one for a jail that runs and has none; `leader` is one of its processes. Nothing is in it
+    /// until [`Adopted::gather`].
     ///
     /// # Errors
     ///
@@ -85,19 +88,18 @@ impl Group {
         number: JailNumber,
         leader: Option<i32>,
         controls: &[Control],
-    ) -> Result<Self, String> {
+    ) -> Result<Adopted, String> {
         let base = match leader {
             Some(leader) => place::for_process(leader)?,
             None => place::for_caller()?,
         };
         let group = Self::create_in(&base, number, controls)?;
-        match gather::gather(&group, number) {
-            Ok(()) => Ok(group),
-            Err(why) => {
-                group.scatter();
-                Err(why)
-            }
-        }
+        // Where it is by now: what was in the group around this one may have been moved.
+        let origin = leader.and_then(|leader| place::own_group(&leader.to_string()).ok());
+        Ok(Adopted {
+            group,
+            origin: origin.unwrap_or_else(|| place::top().to_owned()),
+        })
     }
 
     /// Where it is.
@@ -135,6 +137,17 @@ impl Group {
             .map_err(|error| self.about(file, &error))
     }
 
+    /// Has a process in it that is held where it is.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn add(&self, pid: i32) -> Result<(), String> {
+        let file = "cgroup.procs";
+        self.write(file, &pid.to_string())
+            .map_err(|error| self.about(file, &error))
+    }
+
     /// Sets one value after the other.
     ///
     /// # Errors
@@ -156,11 +169,12 @@ impl Group {
         let mut before = Before(Vec::new());
         for control in controls {
             let there = self.read(control.file()).ok();
+            // Of some the kernel says only afterwards that they do not count: these are to be undone too.
+            before.0.extend(there.map(|there| (control.clone(), there)));
             if let Err(why) = values::set(self, control) {
                 self.restore(before);
                 return Err(why);
             }
-            before.0.extend(there.map(|there| (control.clone(), there)));
         }
         Ok(before)
     }
@@ -187,17 +201,6 @@ impl Group {
         }
     }
 
-    /// Gives up a group that others are in already: they go to the one around it.
-    pub(crate) fn scatter(&self) {
-        if let Some(around) = self.path.parent() {
-            let members = fs::read_to_string(self.path.join("cgroup.procs")).unwrap_or_default();
-            for pid in members.lines() {
-                let _ = write(&around.join("cgroup.procs"), pid);
-            }
-        }
-        let _ = tidy::remove(&self.path);
-    }
-
     fn read(&self, file: &str) -> Result<String, String> {
         fs::read_to_string(self.path.join(file)).map_err(|error| self.about(file, &error))
     }
@@ -208,6 +211,35 @@ impl Group {
 
     fn about(&self, file: &str, error: &io::Error) -> String {
         format!("{}: {error}", shown(&self.path.join(file)))
+    }
+}
+
+/// The control group of a jail that had none when it was started.
+#[derive(Debug)]
+pub struct Adopted {
+    /// The group.
+    pub group: Group,
+    /// That in which its processes were.
+    origin: PathBuf,
+}
+
+impl Adopted {
+    /// Moves all into it that is in the jail.
+    ///
+    /// What they have of memory by then stays with the group in which they were.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be moved.
+    pub fn gather(&self, number: JailNumber) -> Result<(), String> {
+        gather::gather(&self.group, number)
+    }
+
+    /// Gives it up: what is in it by then goes back to where it was.
+    pub fn scatter(&self) {
+        // Not to the group around this one: no group has both processes and groups with limits.
+        gather::scatter(&self.group, &self.origin);
+        let _ = tidy::remove(self.group.path());
     }
 }
 

@@ -130,6 +130,11 @@ pub fn common() -> [PathBuf; 3] {
     [top().join(OWN), of_unit(UNIT), of_unit(SERVICE)]
 }
 
+/// Whether the calling process is in no jail.
+pub fn is_on_host() -> bool {
+    get_jailnumber().is_ok_and(|number| number.is_host())
+}
+
 fn is_there() -> Result<(), String> {
     match get_jailnumber() {
         Ok(number) if !number.is_host() => {
@@ -175,7 +180,7 @@ fn has_systemd() -> bool {
 }
 
 /// The group that a process is in.
-fn own_group(process: &str) -> Result<PathBuf, String> {
+pub fn own_group(process: &str) -> Result<PathBuf, String> {
     let path = format!("/proc/{process}/cgroup");
     let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
     let own = text.lines().find_map(|line| line.strip_prefix("0::/"));

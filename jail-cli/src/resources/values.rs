@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use rustix::fs::{major, minor};
 
-use super::{exclusive, place, Group};
+use super::{exclusive, Group};
 use crate::isolation::Control;
 use crate::text::shown;
 
@@ -22,8 +22,10 @@ const MEMORY: &str = "memory.max";
 pub fn set(group: &Group, control: &Control) -> Result<(), String> {
     let failed = |why: String| format!("{}: {why}", control.described());
     let value = value(control).map_err(failed)?;
+    let mut _room = None;
     match control.file() {
-        MEMORY => make_room(group, control).map_err(failed)?,
+        // Until the new one counts, or what goes on meanwhile would be killed by it.
+        MEMORY => _room = make_room(group, control).map_err(failed)?,
         CPUS => exclusive::check(group.path(), &value).map_err(failed)?,
         EXCLUSIVE => return give_exclusive(group, control).map_err(failed),
         _ => {}
@@ -39,18 +41,32 @@ pub fn set(group: &Group, control: &Control) -> Result<(), String> {
 
 /// Sets one to what it was before, as the kernel shows it.
 pub fn restore(group: &Group, control: &Control, before: &str) {
-    match value(control).ok().filter(|_| control.disk().is_some()) {
+    let written = match control.disk() {
         // A line for each disk, and none for one that is not limited.
-        Some(set) => {
-            let disk = set.split(' ').next().unwrap_or_default();
-            let line = before
-                .lines()
-                .find(|line| line.split(' ').next() == Some(disk));
-            let free = format!("{disk} rbps=max wbps=max riops=max wiops=max");
-            let _ = group.write(control.file(), line.unwrap_or(&free));
-        }
-        None => drop(group.write(control.file(), before.trim())),
+        Some(_) => match value(control) {
+            Ok(set) => before_of_disk(&set, before),
+            Err(_) => return,
+        },
+        None if control.file() == PARTITION => first_word(before).to_owned(),
+        None => before.trim().to_owned(),
+    };
+    // Nothing at all would not be written.
+    let _ = group.write(control.file(), &(written + "\n"));
+    if let (EXCLUSIVE, Some(around)) = (control.file(), group.path().parent()) {
+        exclusive::settle(around);
     }
+}
+
+/// What was there about the disk of `set`, or that nothing was.
+fn before_of_disk(set: &str, before: &str) -> String {
+    let disk = first_word(set);
+    let line = before.lines().find(|line| first_word(line) == disk);
+    let free = || format!("{disk} rbps=max wbps=max riops=max wiops=max");
+    line.map_or_else(free, str::to_owned)
+}
+
+fn first_word(text: &str) -> &str {
+    text.split_whitespace().next().unwrap_or_default()
 }
 
 /// What is written: the kernel knows disks by their numbers.
@@ -68,12 +84,25 @@ fn value(control: &Control) -> Result<String, String> {
     }
 }
 
+/// What a jail may have before the kernel takes back from it, which is less for a moment.
+struct Room<'a> {
+    group: &'a Group,
+    before: String,
+}
+
+const HIGH: &str = "memory.high";
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        let _ = self.group.write(HIGH, self.before.trim());
+    }
+}
+
 /// Has the kernel take back what it can where a jail that runs has more than it may have from now on: it
 /// would kill something in it otherwise.
-fn make_room(group: &Group, control: &Control) -> Result<(), String> {
-    const HIGH: &str = "memory.high";
+fn make_room<'a>(group: &'a Group, control: &Control) -> Result<Option<Room<'a>>, String> {
     let Some(wanted) = control.bytes() else {
-        return Ok(());
+        return Ok(None);
     };
     let in_use = || {
         let text = group.read("memory.current")?;
@@ -81,15 +110,16 @@ fn make_room(group: &Group, control: &Control) -> Result<(), String> {
         number.map_err(|_| format!("memory.current is {text:?}"))
     };
     if in_use()? <= wanted {
-        return Ok(());
+        return Ok(None);
     }
+    let room = Room {
+        group,
+        before: group.read(HIGH)?,
+    };
     // The kernel does that while it is written.
-    let before = group.read(HIGH)?;
     let _ = group.write(HIGH, control.value());
-    let left = in_use();
-    let _ = group.write(HIGH, before.trim());
-    match left? {
-        left if left <= wanted => Ok(()),
+    match in_use()? {
+        left if left <= wanted => Ok(Some(room)),
         left => Err(format!(
             "{left} bytes are in use, and the kernel could take back no more; \
              \"memory.high={wanted}\" slows it down until it uses less"
@@ -98,10 +128,9 @@ fn make_room(group: &Group, control: &Control) -> Result<(), String> {
 }
 
 fn give_exclusive(group: &Group, control: &Control) -> Result<(), String> {
-    let around = group.path().parent().unwrap_or(group.path());
-    let held = exclusive::hold(around)?;
+    let held = exclusive::hold()?;
     exclusive::check(group.path(), control.value())?;
-    exclusive::give(&held, place::top(), group.path(), control.value())?;
+    exclusive::give(&held, group.path(), control.value())?;
     let written = group.write(control.file(), control.value());
     written.map_err(|error| explain(control, &error))
 }
@@ -134,4 +163,20 @@ fn explain(control: &Control, error: &io::Error) -> String {
         _ => return error.to_string(),
     };
     format!("{error}: {hint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_before_is_written_as_the_kernel_takes_it() {
+        let before = "8:0 rbps=5 wbps=max riops=max wiops=max\n8:16 rbps=1\n";
+        assert_eq!(before_of_disk("8:16 wbps=7", before), "8:16 rbps=1");
+        let free = "8:1 rbps=max wbps=max riops=max wiops=max";
+        assert_eq!(before_of_disk("8:1 wbps=7", before), free);
+        // A partition that does not count is shown with why.
+        assert_eq!(first_word("root invalid (Cpu list empty)\n"), "root");
+        assert_eq!(first_word("\n"), "");
+    }
 }
