@@ -3,7 +3,7 @@
 //! `jaula set` on control groups.
 
 use super::{groups, is_refused, said, sh, Jail};
-use jaula_tests::admin::host;
+use jaula_tests::admin::{host, noted_process};
 use jaula_tests::ktap::{fail, Suite};
 use jaula_tests::{check, check_eq, wait};
 
@@ -51,6 +51,35 @@ pub fn add(suite: &mut Suite) {
         check!(!output.status.success(), "it is set");
         check_eq!(bare.group()?, None, "its group");
         check_eq!(groups()?.len(), 1, "groups");
+        Ok(())
+    });
+    suite.case(
+        "set: what was given up is where it was, and limited by nothing",
+        || {
+            let bare = Jail::start("given", "", "sleep 1000")?;
+            let before = bare.exec("cat /proc/1/cgroup 2>/dev/null || cat /proc/self/cgroup")?;
+            let first = noted_process("given", "first_process")?;
+            let of_first = || said(&format!("cat /proc/{first}/cgroup"));
+            let outside = of_first()?;
+            // The group is made and all is in it by the time at which a name is refused.
+            let output = sh("jaula set given memory.max=32m name=one name=two")?;
+            check!(!output.status.success(), "it is set");
+            check_eq!(of_first()?, outside, "its group");
+            check_eq!(
+                bare.exec("cat /proc/1/cgroup 2>/dev/null || cat /proc/self/cgroup")?,
+                before,
+                "within"
+            );
+            check_eq!(bare.group()?, None, "what is noted");
+            check_eq!(groups()?, Vec::<String>::new(), "groups");
+            Ok(())
+        },
+    );
+    suite.case("set: what was empty is empty again", || {
+        let jail = Jail::start("empty", "--cpuset-mems 0", "sleep 1000")?;
+        let output = sh("jaula set empty cpuset.cpus=0 name=one name=two")?;
+        check!(!output.status.success(), "it is set");
+        check_eq!(jail.value("cpuset.cpus")?, "", "cpuset.cpus");
         Ok(())
     });
     suite.case("set: what is wrong is named", || {
