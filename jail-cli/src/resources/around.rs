@@ -2,7 +2,7 @@
 
 //! The control group that counts what is in a jail.
 
-use super::Group;
+use super::{place, Group};
 use crate::jail::JailNumber;
 use crate::jails::{JailInfo, Jails};
 use crate::state::Store;
@@ -14,6 +14,10 @@ impl Group {
     ///
     /// Where the jails that there are cannot be read.
     pub fn of_jail(number: JailNumber) -> Result<Option<Self>, String> {
+        if !place::is_on_host() {
+            // There it is seen to by who is outside.
+            return Ok(None);
+        }
         let jails = Jails::open().map_err(|error| error.to_string())?;
         let store = Store::default();
         let get = |number| jails.get(number).map_err(|error| error.to_string());
