@@ -50,8 +50,16 @@ pub fn restore(group: &Group, control: &Control, before: &str) {
         None if control.file() == PARTITION => first_word(before).to_owned(),
         None => before.trim().to_owned(),
     };
+    let is_all = written.is_empty() && control.controller() == "cpuset";
     // Nothing at all would not be written.
-    let _ = group.write(control.file(), &(written + "\n"));
+    let restored = group.write(control.file(), &(written + "\n"));
+    if let (Err(_), true, Some(around)) = (restored, is_all, group.path().parent()) {
+        // Where something runs the kernel takes no empty list: what that means is written out.
+        let all = around.join(format!("{}.effective", control.file()));
+        if let Ok(all) = fs::read_to_string(all) {
+            let _ = group.write(control.file(), all.trim());
+        }
+    }
     if let (EXCLUSIVE, Some(around)) = (control.file(), group.path().parent()) {
         exclusive::settle(around);
     }
