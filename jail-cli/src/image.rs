@@ -12,7 +12,6 @@ use jaula_rootfs::image::{
 };
 use jaula_rootfs::listing;
 use jaula_rootfs::Listing;
-
 use nix::unistd::geteuid;
 
 use crate::built::Built;
@@ -181,7 +180,8 @@ impl ToSave {
                     opened
                 }
                 None => {
-                    let record = jail.record.as_ref().ok_or("its root is not known")?;
+                    let unknown = || format!("jail {}: its root is not known", jail.info.number);
+                    let record = jail.record.as_ref().ok_or_else(unknown)?;
                     vec![part(&record.root.path, false)?]
                 }
             },

@@ -376,10 +376,14 @@ mod tests {
         let mut kept = Kept::default();
         kept.keep("tasks.max", "50");
         kept.keep("allow", "chown,sys_time");
+        kept.keep("memory.max", "64m");
+        isolation.controls = vec!["memory.max=1m".parse().expect("a control")];
         kept.keep(HOSTNAME, "other");
         kept.apply(&mut limits, &mut isolation).expect("applied");
         let limits: Vec<String> = limits.iter().map(ToString::to_string).collect();
         assert_eq!(limits, ["sem.max=2", "tasks.max=50"]);
+        let memory = "memory.max=64m".parse().expect("a control");
+        assert_eq!(isolation.controls, [memory]);
         let may: Vec<String> = isolation
             .permissions()
             .iter()
@@ -395,10 +399,10 @@ mod tests {
 
     #[test]
     fn not_everything_can_be_kept() {
-        for key in ["tasks.max", "children.max", "allow", HOSTNAME] {
+        for key in ["tasks.max", "children.max", "allow", "cpu.weight", HOSTNAME] {
             assert!(can_keep(key), "{key}");
         }
-        for key in ["name", "persist", "tasks", ""] {
+        for key in ["name", "persist", "tasks", "io.max", ""] {
             assert!(!can_keep(key), "{key}");
         }
     }

@@ -33,6 +33,7 @@ pub mod kept;
 pub mod launch;
 pub mod layers;
 pub mod manifest;
+mod mountinfo;
 pub mod oci;
 mod path_walk;
 pub mod privilege;

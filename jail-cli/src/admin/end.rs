@@ -89,7 +89,9 @@ impl Admin {
             return Ok(());
         };
         if !record.isolation.ip.is_empty() {
-            host_address::take_back((record.number, record.created))?;
+            if let Err(why) = host_address::take_back((record.number, record.created)) {
+                crate::complain!("jaula: warning: jail {}: {why}", jail.info.number);
+            }
         }
         if let Ok(Some(supervisor)) = record.supervisor.hold() {
             // One that is stuck does not keep the jail from having ended.

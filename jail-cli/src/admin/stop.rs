@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::{Admin, Jail};
 use crate::jailfd::Rights;
 use crate::process::{Held, Jailed, ProcessId};
+use crate::resources::Group;
 use crate::signal::SignalNumber;
 use crate::state::Record;
 use crate::text::reason;
@@ -47,7 +48,7 @@ impl Admin {
         let Some(_held) = self.open_jail(&jail.info, Rights::READ)? else {
             return Ok(());
         };
-        if let Some(group) = jail.group().filter(|group| group.is_freezing()) {
+        if let Some(group) = self.group_of(jail).filter(Group::is_freezing) {
             // Else nothing in it could do as it is asked.
             group.thaw()?;
         }

@@ -101,17 +101,12 @@ impl Events {
         let number = happened.jail;
         let (what, more) = words(&happened.event);
         let more = shown(&more).to_string();
-        output::print(
-            format!(
-                "{}\t{number}\t{}\t{what}\t{more}",
-                now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                name.unwrap_or_default()
-            )
-            .trim_end()
-            .to_owned()
-            .as_str(),
-        )?;
-        output::print("\n")
+        let time = now.strftime("%Y-%m-%dT%H:%M:%SZ");
+        let line = format!(
+            "{time}\t{number}\t{}\t{what}\t{more}",
+            name.unwrap_or_default()
+        );
+        output::print(&format!("{}\n", line.trim_end()))
     }
 }
 

@@ -60,7 +60,7 @@ impl Trace {
                 created: Vec::new(),
             }),
             Err(error) => {
-                let _ = fs::remove_dir(&directory);
+                remove(&directory);
                 Err(format!("{}: {error}", shown(&directory)))
             }
         }

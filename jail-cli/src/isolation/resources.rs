@@ -51,6 +51,9 @@ impl Resources {
             Control::new(file, &value.to_string()).map(|control| controls.push(control))
         };
         if let Some(memory) = self.memory {
+            if memory == Bytes(Some(0)) {
+                return Err("memory of 0 leaves nothing to run in; \"max\" is no limit".into());
+            }
             set("memory.max", &memory)?;
         }
         if let Some(swap) = self.swap()? {
@@ -345,6 +348,16 @@ mod tests {
         assert_eq!(swap("1k", "max"), Ok(Some("max".into())));
         assert!(swap("2k", "1k").is_err() && swap("", "1k").is_err());
         assert!(swap("max", "1k").is_err());
+    }
+
+    #[test]
+    fn something_needs_some_memory() {
+        let with = |memory: &str| Resources {
+            memory: memory.parse().ok(),
+            ..Resources::default()
+        };
+        assert!(with("0").controls().is_err() && with("0k").controls().is_err());
+        assert!(with("1").controls().is_ok() && with("max").controls().is_ok());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! is made when it starts, is empty there. Programs and what they come with are as they are.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{CString, OsStr};
+use std::ffi::CString;
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -21,6 +21,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::copy::{give, names, path, why};
+use crate::mountinfo::unescaped;
 use crate::root::Identity;
 use crate::stat::{fstat, stat};
 use crate::text::shown;
@@ -136,7 +137,7 @@ fn parse(line: &[u8]) -> Option<Line> {
     let dash = fields.iter().position(|field| *field == b"-")?;
     let kind = std::str::from_utf8(fields.get(dash + 1)?).ok()?;
     let id = std::str::from_utf8(fields.first()?).ok()?.parse().ok()?;
-    let point = unquoted(fields.get(4)?);
+    let point = PathBuf::from(unescaped(fields.get(4)?));
     let first = point.strip_prefix("/").ok()?.components().next()?;
     let is_shown = SHOWN.iter().any(|name| first.as_os_str() == *name);
     let of_machine = OF_MACHINE.contains(&kind);
@@ -145,27 +146,6 @@ fn parse(line: &[u8]) -> Option<Line> {
         point,
         of_machine,
     })
-}
-
-/// A path in which blanks and the like are written as a backslash and three octal digits.
-fn unquoted(field: &[u8]) -> PathBuf {
-    let mut path = Vec::with_capacity(field.len());
-    let mut left = field;
-    while let [first, rest @ ..] = left {
-        let quoted = rest.get(..3).filter(|_| *first == b'\\');
-        let quoted = quoted.and_then(|digits| std::str::from_utf8(digits).ok());
-        match quoted.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) => {
-                path.push(byte);
-                left = &rest[3..];
-            }
-            None => {
-                path.push(*first);
-                left = rest;
-            }
-        }
-    }
-    PathBuf::from(OsStr::from_bytes(&path))
 }
 
 /// Whether a mount is a directory that every user of the machine sees, and no other mount lies on it. Where

@@ -99,32 +99,34 @@ pub fn mount(
         Purpose::Run(mapping) => mapping,
         Purpose::Look => None,
     };
-    let mut lower: Vec<Lower> = Vec::new();
     let view = layers
         .upper
         .as_ref()
         .filter(|_| matches!(purpose, Purpose::Look));
+    let mut written = None;
     if let Some(path) = view.map(|path| path.join(UPPER)) {
         // There is none before it is first needed.
         if !matches!(
             trusted_path::open(&path),
             Err(Refusal::Kernel(Errno::ENOENT))
         ) {
-            lower.push(Lower::open(&path)?);
+            written = Some(Lower::open(&path)?);
         }
     }
+    let mut lower = Vec::new();
     let mut mounts = host::Mounts::default();
     for path in &layers.lower {
         let layer = Lower::open(path)?;
         if host::is_own_root(&layer.directory) {
             // What was written upon it lies in it as well.
-            lower = lower.into_iter().map(apart).collect::<Result<_, _>>()?;
+            written = written.map(apart).transpose()?;
             mounts = host::Mounts::now()?;
             let top = Path::new("/");
             lower.push(covering(&layer.directory, top, &mounts.left, mapping)?);
         }
         lower.push(layer);
     }
+    let lower = written.into_iter().chain(lower).collect();
     let memory = match upper {
         Some(_) => None,
         None => Some(Memory::new(layers.size.unwrap_or_default())?),
@@ -225,8 +227,8 @@ fn covering(
 /// As much as covers take: they have no content to speak of.
 const COVERS: Size = Size::of_mebibytes(64);
 
-/// A layer as a file system of its own: overlayfs takes none that lies in another. What it hides of those
-/// below it, it does not hide any more.
+/// What was written, to be looked at, as a file system of its own: overlayfs takes no layer that lies in
+/// another. What it hides of those below it, it does not hide any more.
 fn apart(layer: Lower) -> Result<Lower, String> {
     let path = layer.path.clone();
     let nothing = Lower {

@@ -21,7 +21,7 @@ inherit = ["affinity", "rlimits"]
 keep = true
 depends = ["db", "cache"]
 stop-timeout = 3
-limits = { tasks = 20, shm_bytes = "64M", children = 1, sem = "max" }
+limits = { tasks = 20, shm_bytes = "64M", children = 1, sem = "max", memory = "32m", memory-swap = "32m", cpus = 0.5, device-read-bps = ["/dev/vda:1m"] }
 
 [jail.web.hooks]
 before-start = "true"
@@ -76,6 +76,16 @@ fn everything_is_read() {
             "sem.max=max",
             "shm_bytes.max=67108864",
             "tasks.max=20"
+        ]
+    );
+    let controls: Vec<String> = isolation.controls.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        controls,
+        [
+            "memory.max=33554432",
+            "memory.swap.max=0",
+            "cpu.max=50000 100000",
+            "io.max=/dev/vda rbps=1048576"
         ]
     );
     assert_eq!(web.hooks.after_stop.as_deref(), Some("false"));

@@ -13,7 +13,7 @@ mod unbound;
 
 use std::process::{Command, ExitCode, Output, Stdio};
 
-use jaula_tests::admin::{in_kernel, json, output, text};
+use jaula_tests::admin::{host, in_kernel, json, output};
 use jaula_tests::ktap::{CaseResult, Chosen, Context, Failure, Suite};
 use jaula_tests::launch::{complaint, Root};
 use jaula_tests::sys::inet;
@@ -50,7 +50,7 @@ pub fn main(chosen: &Chosen) -> ExitCode {
 
 fn prepare() -> Result<Root, Failure> {
     inet::own_network().context("unshare")?;
-    said(&format!(
+    host(&format!(
         "busybox ip link set lo up && busybox ip addr add {HOST_V4}/24 dev lo && \
          busybox ip -6 addr add {HOST_V6}/64 dev lo"
     ))?;
@@ -72,18 +72,6 @@ fn sh(script: &str) -> Result<Output, Failure> {
     )
 }
 
-/// Runs one that has to succeed, and returns what it prints.
-fn said(script: &str) -> Result<String, Failure> {
-    let output = sh(script)?;
-    check!(
-        output.status.success(),
-        "{script}: {}: {}",
-        output.status,
-        complaint(&output)
-    );
-    Ok(text(&output).trim_end().to_owned())
-}
-
 /// A script fails, says all of `words`, and leaves nothing.
 fn is_refused(script: &str, words: &[&str]) -> CaseResult {
     let before = (in_kernel()?, on_lo()?);
@@ -99,7 +87,7 @@ fn is_refused(script: &str, words: &[&str]) -> CaseResult {
 
 /// The addresses of the loopback interface.
 fn on_lo() -> Result<Vec<String>, Failure> {
-    let said = said("busybox ip addr show dev lo")?;
+    let said = host("busybox ip addr show dev lo")?;
     let words = said.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
         let is_address = matches!(words.next(), Some("inet" | "inet6"));
@@ -126,7 +114,7 @@ impl Jail {
     ) -> Result<Self, Failure> {
         let jail = Jail(name);
         let root = root.text();
-        said(&format!(
+        host(&format!(
             "jaula run -q -d -u 0 -n {name} {options} {root} -- {command}"
         ))?;
         Ok(jail)

@@ -14,7 +14,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode, Output};
 
-use jaula_tests::admin::{json, output, prepare_root, text, ROOT};
+use jaula_tests::admin::{host, json, output, prepare_root, ROOT};
 use jaula_tests::ktap::{fail, CaseResult, Chosen, Context, Failure, Suite};
 use jaula_tests::{check, wait};
 
@@ -39,18 +39,6 @@ fn sh(script: &str) -> Result<Output, Failure> {
     output(Command::new("/bin/sh").args(["-c", script]))
 }
 
-/// Runs one that has to succeed, and returns what it prints.
-fn said(script: &str) -> Result<String, Failure> {
-    let output = sh(script)?;
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    check!(
-        output.status.success(),
-        "{script}: {}: {errors}",
-        output.status
-    );
-    Ok(text(&output).trim_end().to_owned())
-}
-
 /// A jail in the background, which is removed when this goes.
 struct Jail(&'static str);
 
@@ -58,12 +46,12 @@ impl Jail {
     fn start(name: &'static str, options: &str, command: &str) -> Result<Self, Failure> {
         let jail = Jail(name);
         let script = format!("jaula run -q -d -n {name} {options} {ROOT} -- {command}");
-        said(&script)?;
+        host(&script)?;
         Ok(jail)
     }
 
     fn exec(&self, command: &str) -> Result<String, Failure> {
-        said(&format!("jaula exec {} sh -c '{command}'", self.0))
+        host(&format!("jaula exec {} sh -c '{command}'", self.0))
     }
 
     /// Its control group, where it has one.
@@ -122,7 +110,7 @@ fn is_refused(script: &str, words: &[&str]) -> CaseResult {
 
 /// The control groups of jails that there are, wherever they lie.
 fn groups() -> Result<Vec<String>, Failure> {
-    let found = said(
+    let found = host(
         "ls -d /sys/fs/cgroup/jaula/[0-9]* /sys/fs/cgroup/*/jaula-groups.service/[0-9]* 2>/dev/null; true",
     )?;
     Ok(found.lines().map(str::to_owned).collect())

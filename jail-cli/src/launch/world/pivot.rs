@@ -2,10 +2,9 @@
 
 //! Making the working directory the root of a mount namespace.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use nix::errno::Errno;
 use nix::fcntl::{open, OFlag};
@@ -15,6 +14,7 @@ use nix::unistd::{chdir, chroot, fchdir, pivot_root};
 use rustix::mount::{mount_move, unmount, UnmountFlags};
 
 use super::mounts::why;
+use crate::mountinfo::unescaped;
 use crate::sys;
 use crate::text::{reason, shown};
 
@@ -94,33 +94,11 @@ fn parse(text: &[u8]) -> Vec<OsString> {
     points.filter(|point| !point.is_empty()).collect()
 }
 
-/// Blanks and the like are written as a backslash and three octal digits (proc_pid_mountinfo(5)).
-fn unescaped(text: &[u8]) -> OsString {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&byte, after)) = rest.split_first() {
-        let code = after.get(..3).filter(|_| byte == b'\\').and_then(octal);
-        match code {
-            Some(code) => {
-                plain.push(code);
-                rest = &after[3..];
-            }
-            None => {
-                plain.push(byte);
-                rest = after;
-            }
-        }
-    }
-    OsString::from_vec(plain)
-}
-
-fn octal(digits: &[u8]) -> Option<u8> {
-    let digits = OsStr::from_bytes(digits).to_str()?;
-    u8::from_str_radix(digits, 8).ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
     use super::*;
 
     #[test]

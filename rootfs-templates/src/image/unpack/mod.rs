@@ -114,7 +114,7 @@ pub fn unpack_and<T>(
     });
     written
         .unwrap_or(Err(Errno::IO))
-        .map_err(|errno| ImageError::kernel("/", "writing to disk", errno))?;
+        .map_err(|errno| ImageError::kernel(target.display(), "writing to disk", errno))?;
     stage.commit()?;
     Ok((summary, seen))
 }

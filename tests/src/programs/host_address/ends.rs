@@ -2,12 +2,22 @@
 
 //! Which addresses interfaces have while jails are there, and afterwards.
 
-use super::{has, on_lo, said, servers, sh, Jail, HOST_V4, NOTES, V4, V6};
-use jaula_tests::admin::{in_kernel, noted_process};
-use jaula_tests::ktap::{CaseResult, Suite};
+use super::{has, on_lo, servers, sh, Jail, HOST_V4, NOTES, V4, V6};
+use jaula_tests::admin::{host, in_kernel, noted_process};
+use jaula_tests::ktap::{CaseResult, Failure, Suite};
 use jaula_tests::launch::{complaint, Root};
 use jaula_tests::{check, check_eq, wait};
 use std::path::Path;
+
+/// A jail with an address that was added, and whose jaula was killed.
+fn lost(root: &Root) -> Result<Jail, Failure> {
+    let options = format!("--ip {V4},lo");
+    let jail = Jail::start("lost", &options, root, "/bin/sockets --sleep")?;
+    let supervisor = noted_process("lost", "supervisor")?;
+    host(&format!("kill -9 {supervisor}"))?;
+    wait::until("the jail has ended", || Ok(in_kernel()?.is_empty()))?;
+    Ok(jail)
+}
 
 pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
     suite.case("added for the jail's life, and told", || {
@@ -32,7 +42,7 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
         let loopback = told["loopback"].as_str().unwrap_or_default();
         check!(loopback.starts_with("127.128."), "{loopback}");
         // The host does not begin there of itself: the address is deprecated.
-        let shown = said("busybox ip -6 addr show dev lo")?;
+        let shown = host("busybox ip -6 addr show dev lo")?;
         check!(shown.contains("deprecated"), "{shown}");
         drop(jail);
         check_eq!(on_lo()?, before, "addresses");
@@ -40,36 +50,20 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
         Ok(())
     });
     suite.case("what was there before stays", || {
-        said(&format!("busybox ip addr add {V4}/32 dev lo"))?;
+        host(&format!("busybox ip addr add {V4}/32 dev lo"))?;
         let stays = stays(root);
-        said(&format!("busybox ip addr del {V4}/32 dev lo"))?;
+        host(&format!("busybox ip addr del {V4}/32 dev lo"))?;
         stays
     });
     suite.case("jaula is killed: the next one takes it away", || {
-        let _jail = Jail::start(
-            "lost",
-            &format!("--ip {V4},lo"),
-            root,
-            "/bin/sockets --sleep",
-        )?;
-        let supervisor = noted_process("lost", "supervisor")?;
-        said(&format!("kill -9 {supervisor}"))?;
-        wait::until("the jail has ended", || Ok(in_kernel()?.is_empty()))?;
+        let _jail = lost(root)?;
         check!(has(V4)?, "nobody was there to take it away");
-        said("jaula ls")?;
+        host("jaula ls")?;
         check!(!has(V4)?, "it is left");
         Ok(())
     });
     suite.case("jaula is killed: another jail gets the address", || {
-        let lost = Jail::start(
-            "lost",
-            &format!("--ip {V4},lo"),
-            root,
-            "/bin/sockets --sleep",
-        )?;
-        let supervisor = noted_process("lost", "supervisor")?;
-        said(&format!("kill -9 {supervisor}"))?;
-        wait::until("the jail has ended", || Ok(in_kernel()?.is_empty()))?;
+        let lost = lost(root)?;
         let next = Jail::start(
             "next",
             &format!("--ip {V4},lo"),
@@ -88,7 +82,7 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
             root,
             "/bin/sockets --sleep",
         )?;
-        said(&format!(
+        host(&format!(
             "busybox ip addr del {V4}/32 dev lo && busybox ip addr add {V4}/32 dev lo"
         ))?;
         drop(jail);
@@ -100,11 +94,11 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
     suite.case("a jail that is kept: exec has its address alone", || {
         servers::start()?;
         let root = root.text();
-        said(&format!(
+        host(&format!(
             "jaula run -q -k -u 0 -n kept --ip {V4},lo {root} -- /bin/sockets --sockets"
         ))?;
         let jail = Jail("kept");
-        let tried = said(&format!(
+        let tried = host(&format!(
             "jaula exec kept /bin/sockets --sockets 'bind {HOST_V4}' 'tcp {HOST_V4}:7000'"
         ))?;
         let expected = format!("bind {HOST_V4} = EADDRNOTAVAIL\ntcp {HOST_V4}:7000 = {V4} {V4}");
@@ -130,10 +124,10 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
             "[jail.one]\nroot = \"{text}\"\nuser = \"0\"\nip = [\"{V4},lo\"]\n\
              command = [\"/bin/sockets\", \"--sleep\"]\n"
         );
-        said(&format!("cat > /tmp/ip.toml <<'END'\n{file}END"))?;
-        said("jaula up /tmp/ip.toml")?;
+        host(&format!("cat > /tmp/ip.toml <<'END'\n{file}END"))?;
+        host("jaula up /tmp/ip.toml")?;
         let there = has(V4);
-        said("jaula down /tmp/ip.toml")?;
+        host("jaula down /tmp/ip.toml")?;
         check!(there?, "it has no address");
         check!(!has(V4)?, "the address is left");
         Ok(())

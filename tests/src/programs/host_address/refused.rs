@@ -3,7 +3,8 @@
 //! What cannot be had: an error that says which and what to do, and nothing half made. And what several
 //! jails have beside each other.
 
-use super::{is_refused, said, sh, Jail, HOST_V4, V4, V6};
+use super::{is_refused, sh, Jail, HOST_V4, V4, V6};
+use jaula_tests::admin::host;
 use jaula_tests::ktap::Suite;
 use jaula_tests::launch::{complaint, Root};
 use jaula_tests::{check, check_eq};
@@ -66,10 +67,10 @@ pub fn add<'a>(suite: &mut Suite<'a>, root: &'a Root) {
             let said = String::from_utf8_lossy(&answer.stdout).into_owned();
             check_eq!(said, address, "{}: {}", jail.0, complaint(&answer));
         }
-        let host = sh(&format!("busybox nc -w 2 {HOST_V4} 80 </dev/null"))?;
-        check!(!host.status.success(), "the host's address answers");
+        let of_host = sh(&format!("busybox nc -w 2 {HOST_V4} 80 </dev/null"))?;
+        check!(!of_host.status.success(), "the host's address answers");
         // Neither reaches the other's loopback address, nor has the other's address.
-        let tried = said(&format!(
+        let tried = host(&format!(
             "jaula exec one /bin/sockets --sockets 'bind {OTHER}' 'tcp 127.128.0.200:80' 'tcp {OTHER}:80'"
         ))?;
         let expected = format!(

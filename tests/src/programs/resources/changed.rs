@@ -2,7 +2,7 @@
 
 //! `jaula set` on control groups.
 
-use super::{groups, is_refused, said, sh, Jail};
+use super::{groups, is_refused, sh, Jail};
 use jaula_tests::admin::{host, noted_process};
 use jaula_tests::ktap::{fail, Suite};
 use jaula_tests::{check, check_eq, wait};
@@ -12,7 +12,7 @@ pub fn add(suite: &mut Suite) {
         // One that forks all the time.
         let script = "sleep 1000 & while :; do true & wait $!; done";
         let jail = Jail::start("late", "--new-pid", &format!("sh -c '{script}'"))?;
-        said("jaula set late memory.max=100m cpu.weight=40")?;
+        host("jaula set late memory.max=100m cpu.weight=40")?;
         let group = jail.group()?.ok_or_else(|| fail("no group"))?;
         check_eq!(jail.value("memory.max")?, (100 << 20).to_string(), "memory.max");
         check_eq!(jail.value("cpu.weight")?, "40", "cpu.weight");
@@ -59,7 +59,7 @@ pub fn add(suite: &mut Suite) {
             let bare = Jail::start("given", "", "sleep 1000")?;
             let before = bare.exec("cat /proc/1/cgroup 2>/dev/null || cat /proc/self/cgroup")?;
             let first = noted_process("given", "first_process")?;
-            let of_first = || said(&format!("cat /proc/{first}/cgroup"));
+            let of_first = || host(&format!("cat /proc/{first}/cgroup"));
             let outside = of_first()?;
             // The group is made and all is in it by the time at which a name is refused.
             let output = sh("jaula set given memory.max=32m name=one name=two")?;
@@ -79,7 +79,7 @@ pub fn add(suite: &mut Suite) {
         let jail = Jail::start("empty", "--cpuset-mems 0", "sleep 1000")?;
         let output = sh("jaula set empty cpuset.cpus=0 name=one name=two")?;
         check!(!output.status.success(), "it is set");
-        let around = said("cat /sys/fs/cgroup/cpuset.cpus.effective")?;
+        let around = host("cat /sys/fs/cgroup/cpuset.cpus.effective")?;
         check_eq!(
             jail.value("cpuset.cpus.effective")?,
             around,

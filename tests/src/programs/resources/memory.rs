@@ -2,7 +2,8 @@
 
 //! Memory: what goes beyond the limit is killed in the jail, and nothing else.
 
-use super::{groups, said, sh, Jail, ROOT};
+use super::{groups, sh, Jail, ROOT};
+use jaula_tests::admin::host;
 use jaula_tests::ktap::{skip, Suite};
 use jaula_tests::{check, check_eq, wait};
 
@@ -44,7 +45,7 @@ pub fn add(suite: &mut Suite) {
             let status = jail.exec(&format!("{HOG}; echo $?"))?;
             check_eq!(status, "137", "how the hog ended");
             check_eq!(jail.exec("echo here")?, "here", "the jail");
-            let killed = said("jaula stats --json small")?;
+            let killed = host("jaula stats --json small")?;
             let killed: serde_json::Value = serde_json::from_str(&killed)
                 .map_err(|error| jaula_tests::ktap::fail(error.to_string()))?;
             check_eq!(killed[0]["group"]["oom_kills"], 1, "{killed}");
@@ -54,7 +55,7 @@ pub fn add(suite: &mut Suite) {
     suite.case("memory: halved while it runs, and restored", || {
         let jail = Jail::start("halved", "--memory 64m", "sleep 1000")?;
         let mib = |count: u64| (count * MIB).to_string();
-        said("jaula set halved memory.max=32m")?;
+        host("jaula set halved memory.max=32m")?;
         check_eq!(jail.value("memory.max")?, mib(32), "memory.max");
         // What is in its memory cannot be taken back.
         jail.exec("dd if=/dev/zero of=/dev/shm/much bs=1048576 count=20 2>/dev/null")?;
@@ -72,9 +73,9 @@ pub fn add(suite: &mut Suite) {
             "what it holds"
         );
         jail.exec("rm /dev/shm/much")?;
-        said("jaula set halved memory.max=8m")?;
+        host("jaula set halved memory.max=8m")?;
         check_eq!(jail.value("memory.max")?, mib(8), "memory.max");
-        said("jaula set halved memory.max=64m")?;
+        host("jaula set halved memory.max=64m")?;
         jail.exec("dd if=/dev/zero of=/dev/shm/much bs=1048576 count=40 2>/dev/null")?;
         Ok(())
     });
@@ -82,8 +83,8 @@ pub fn add(suite: &mut Suite) {
         "memory: files that the kernel keeps are taken back, and nothing is killed",
         || {
             let jail = Jail::start("cache", "--memory 64m", "sleep 1000")?;
-            said("dd if=/dev/zero of=/srv/much bs=1048576 count=8 2>/dev/null; rm /srv/much")?;
-            said("jaula set cache memory.max=16m")?;
+            host("dd if=/dev/zero of=/srv/much bs=1048576 count=8 2>/dev/null; rm /srv/much")?;
+            host("jaula set cache memory.max=16m")?;
             wait::until("it is so", || {
                 Ok(jail.value("memory.max")? == (16 * MIB).to_string())
             })?;
@@ -92,15 +93,15 @@ pub fn add(suite: &mut Suite) {
         },
     );
     suite.case("memory: what the jail sees is its own, live", || {
-        if said("test -e /var/lib/lxcfs/proc/meminfo && echo yes; true")? != "yes" {
+        if host("test -e /var/lib/lxcfs/proc/meminfo && echo yes; true")? != "yes" {
             return Err(skip("there is no lxcfs"));
         }
         let jail = Jail::start("seen", "--memory 64m --cpuset-cpus 0", "sleep 1000")?;
         let total = || jail.exec("grep MemTotal /proc/meminfo | tr -dc 0-9");
         check_eq!(total()?, "65536", "KiB at first");
-        said("jaula set seen memory.max=32m")?;
+        host("jaula set seen memory.max=32m")?;
         check_eq!(total()?, "32768", "KiB when it was halved");
-        said("jaula set seen memory.max=64m")?;
+        host("jaula set seen memory.max=64m")?;
         check_eq!(total()?, "65536", "KiB again");
         check_eq!(
             jail.exec("grep -c ^processor /proc/cpuinfo")?,
@@ -108,7 +109,7 @@ pub fn add(suite: &mut Suite) {
             "processors"
         );
         // One that nothing limits has all, and a /proc that is the kernel's alone.
-        let all = said("grep MemTotal /proc/meminfo | tr -dc 0-9")?;
+        let all = host("grep MemTotal /proc/meminfo | tr -dc 0-9")?;
         let free = Jail::start("unlimited", "", "sleep 1000")?;
         check_eq!(
             free.exec("grep MemTotal /proc/meminfo | tr -dc 0-9")?,

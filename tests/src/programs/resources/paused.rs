@@ -5,8 +5,8 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::{is_refused, said, Jail};
-use jaula_tests::admin::{in_kernel, noted_process};
+use super::{is_refused, Jail};
+use jaula_tests::admin::{host, in_kernel, noted_process};
 use jaula_tests::ktap::{Failure, Suite};
 use jaula_tests::{check, check_eq, wait};
 
@@ -22,31 +22,31 @@ fn goes_on(jail: &Jail) -> Result<bool, Failure> {
 pub fn add(suite: &mut Suite) {
     suite.case("pause and resume: all of it stops, and goes on", || {
         let jail = Jail::start("still", "--tmpfs /tmp", COUNTER)?;
-        said("jaula pause still")?;
+        host("jaula pause still")?;
         check!(!goes_on(&jail)?, "it goes on");
         // More than once is once.
-        said("jaula pause still")?;
-        let listed = said("jaula stats --json still")?;
+        host("jaula pause still")?;
+        let listed = host("jaula stats --json still")?;
         check!(listed.contains("\"frozen\": true"), "{listed}");
         is_refused("jaula exec still true", &["paused", "jaula resume"])?;
-        said("jaula resume still")?;
+        host("jaula resume still")?;
         check!(goes_on(&jail)?, "it does not go on");
         is_refused("jaula resume still", &["not paused"])?;
-        said("jaula exec still true")?;
+        host("jaula exec still true")?;
         Ok(())
     });
     suite.case("a jail that is paused can be ended", || {
         for end in ["rm", "stop -t 2", "stop"] {
             let jail = Jail::start("ice", "--cpu-weight 50", "sleep 1000")?;
-            said("jaula pause ice")?;
-            said(&format!("jaula {end} ice"))?;
+            host("jaula pause ice")?;
+            host(&format!("jaula {end} ice"))?;
             check_eq!(super::groups()?, Vec::<String>::new(), "groups after {end}");
             drop(jail);
         }
         let jail = Jail::start("ice", "--cpu-weight 50", "sleep 1000")?;
-        said("jaula pause ice")?;
+        host("jaula pause ice")?;
         let supervisor = noted_process("ice", "supervisor")?;
-        said(&format!("kill {supervisor}"))?;
+        host(&format!("kill {supervisor}"))?;
         wait::until("it has ended", || {
             Ok(in_kernel()?.is_empty() && super::groups()?.is_empty())
         })?;
@@ -56,7 +56,7 @@ pub fn add(suite: &mut Suite) {
     suite.case("what is paused and what is not is another's", || {
         let paused = Jail::start("one", "", COUNTER)?;
         let other = Jail::start("two", "--cpu-weight 100", "sh -c 'while :; do :; done'")?;
-        said("jaula pause one")?;
+        host("jaula pause one")?;
         check!(goes_on(&other)? && !goes_on(&paused)?, "the wrong one");
         is_refused("jaula pause none", &["none"])?;
         Ok(())

@@ -5,7 +5,8 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::{is_refused, said, Jail, ROOT};
+use super::{is_refused, Jail, ROOT};
+use jaula_tests::admin::host;
 use jaula_tests::ktap::{skip, Failure, Suite};
 use jaula_tests::{check, check_eq};
 
@@ -37,14 +38,14 @@ pub fn add(suite: &mut Suite) {
                 "{most:.1} and {rest:.1} per cent"
             );
             // One more in the second shares its 30.
-            said("jaula exec light sh -c 'while :; do :; done' > /dev/null 2>&1 & sleep 1")?;
+            host("jaula exec light sh -c 'while :; do :; done' > /dev/null 2>&1 & sleep 1")?;
             let [most, rest] = shares([&heavy, &light], time)?;
             check!(
                 (rest - 30.0).abs() <= 3.0,
                 "{most:.1} and {rest:.1} per cent"
             );
             // What one does not use is the other's.
-            said("jaula pause heavy")?;
+            host("jaula pause heavy")?;
             let start = Instant::now();
             let before = light.cpu_seconds()?;
             sleep(Duration::from_secs(3));
@@ -73,7 +74,7 @@ pub fn add(suite: &mut Suite) {
         )
     });
     suite.case("cpuset-cpus exclusive: nobody else runs there", || {
-        if said("grep -c ^processor /proc/cpuinfo")? == "1" {
+        if host("grep -c ^processor /proc/cpuinfo")? == "1" {
             return Err(skip("there is one processor"));
         }
         let jail = Jail::start("alone", "--cpuset-cpus 1:exclusive", "sleep 1000")?;

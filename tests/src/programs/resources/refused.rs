@@ -2,13 +2,15 @@
 
 //! What cannot be had: an error that says which and what to do, and nothing half made.
 
-use super::{is_refused, said, ROOT};
+use super::{is_refused, ROOT};
+use jaula_tests::admin::host;
 use jaula_tests::ktap::Suite;
 
 pub fn add(suite: &mut Suite) {
     suite.case("options: what is wrong is named with the option", || {
         for (options, words) in [
             ("--memory lots", &["--memory", "lots"][..]),
+            ("--memory 0", &["memory of 0", "max"]),
             ("--memory 64m --memory-swap 32m", &["memory-swap"]),
             ("--memory-swap 32m", &["--memory"]),
             ("--cpus 0", &["--cpus"]),
@@ -37,10 +39,10 @@ pub fn add(suite: &mut Suite) {
             ("memori = 1", "memory"),
         ] {
             let file = format!("[jail.a]\nroot = \"{ROOT}\"\nlimits = {{ {limits} }}\n");
-            said(&format!("cat > /tmp/wrong.toml <<'END'\n{file}END"))?;
+            host(&format!("cat > /tmp/wrong.toml <<'END'\n{file}END"))?;
             is_refused("jaula up /tmp/wrong.toml", &[word])?;
         }
-        said("rm /tmp/wrong.toml")?;
+        host("rm /tmp/wrong.toml")?;
         Ok(())
     });
     suite.case(

@@ -2,13 +2,14 @@
 
 //! `jaula events`, `top` and `stats`: what is told of what happens and of what is used.
 
-use super::{said, sh, Jail, ROOT};
+use super::{sh, Jail, ROOT};
+use jaula_tests::admin::host;
 use jaula_tests::ktap::{fail, Suite};
 use jaula_tests::{check, check_eq, wait};
 
 /// What `jaula events` prints, by jail, without the time.
 fn events(of: &str) -> Result<Vec<String>, jaula_tests::ktap::Failure> {
-    let text = said("cat /tmp/events; true")?;
+    let text = host("cat /tmp/events; true")?;
     let after_time = |line: &str| line.split_once('\t').map(|(_, rest)| rest.to_owned());
     let mut found: Vec<String> = text.lines().filter_map(after_time).collect();
     found.retain(|line| line.starts_with(&format!("{of}\t")));
@@ -22,13 +23,13 @@ fn has(events: &[String], what: &str) -> bool {
 
 pub fn add(suite: &mut Suite) {
     suite.case("events: created, entered, limit, oom-kill, paused, resumed, ended", || {
-        said("jaula events --follow > /tmp/events 2> /tmp/events.err & echo $! > /tmp/events.pid")?;
+        host("jaula events --follow > /tmp/events 2> /tmp/events.err & echo $! > /tmp/events.pid")?;
         wait::until("it listens", || {
             let enabled = "cat /sys/kernel/tracing/instances/*/events/jaula/enable; true";
-            Ok(said(enabled)? == "1")
+            Ok(host(enabled)? == "1")
         })?;
         let jail = Jail::start("told", "--memory 32m --memory-swap 32m --max-tasks 5", "sleep 1000")?;
-        let number = said("jaula inspect told | sed -n 's/^  \"number\": \\([0-9]*\\),/\\1/p'")?;
+        let number = host("jaula inspect told | sed -n 's/^  \"number\": \\([0-9]*\\),/\\1/p'")?;
         wait::until("it was entered", || Ok(has(&events(&number)?, "entered")))?;
         sh("jaula exec told tail /dev/zero")?;
         wait::until("it was killed", || Ok(has(&events(&number)?, "oom-kill")))?;
@@ -37,7 +38,7 @@ pub fn add(suite: &mut Suite) {
             let limits = events(&number)?;
             Ok(limits.iter().any(|line| line.contains("limit\ttasks.max")))
         })?;
-        said("jaula pause told; sleep 1; jaula resume told")?;
+        host("jaula pause told; sleep 1; jaula resume told")?;
         sh("jaula exec -u 0 told kill -9 1")?;
         drop(jail);
         wait::until("it has ended", || Ok(has(&events(&number)?, "ended")))?;
@@ -47,25 +48,25 @@ pub fn add(suite: &mut Suite) {
         }
         let first = all.first().ok_or_else(|| fail("nothing"))?;
         check!(first.contains("created"), "the first is {first}");
-        said("kill $(cat /tmp/events.pid)")?;
+        host("kill $(cat /tmp/events.pid)")?;
         wait::until("it has given back what it had", || {
-            Ok(said("ls /sys/kernel/tracing/instances")?.is_empty())
+            Ok(host("ls /sys/kernel/tracing/instances")?.is_empty())
         })?;
-        check_eq!(said("cat /tmp/events.err")?, "", "what it complains of");
-        said("rm /tmp/events*")?;
+        check_eq!(host("cat /tmp/events.err")?, "", "what it complains of");
+        host("rm /tmp/events*")?;
         Ok(())
     });
     suite.case(
         "events: what a killed one has left the next one removes",
         || {
-            said("jaula events --follow > /dev/null & sleep 2; kill -9 $!; sleep 1")?;
+            host("jaula events --follow > /dev/null & sleep 2; kill -9 $!; sleep 1")?;
             check!(
-                !said("ls /sys/kernel/tracing/instances")?.is_empty(),
+                !host("ls /sys/kernel/tracing/instances")?.is_empty(),
                 "it left nothing"
             );
-            said("jaula events --duration 1 --json")?;
+            host("jaula events --duration 1 --json")?;
             check_eq!(
-                said("ls /sys/kernel/tracing/instances")?,
+                host("ls /sys/kernel/tracing/instances")?,
                 "",
                 "what is left"
             );
@@ -80,19 +81,19 @@ pub fn add(suite: &mut Suite) {
             "sh -c 'while :; do :; done'",
         )?;
         let names = |sort: &str| {
-            let text = said(&format!("jaula top --interval 1 --sort {sort}"))?;
+            let text = host(&format!("jaula top --interval 1 --sort {sort}"))?;
             let names = text.lines().filter_map(|line| line.split('\t').nth(1));
             Ok::<Vec<String>, jaula_tests::ktap::Failure>(names.map(str::to_owned).collect())
         };
         check_eq!(names("cpu")?, ["busy", "idle"], "by processor time");
-        said("jaula exec idle dd if=/dev/zero of=/dev/shm/much bs=1048576 count=20")?;
+        host("jaula exec idle dd if=/dev/zero of=/dev/shm/much bs=1048576 count=20")?;
         check_eq!(names("memory")?, ["idle", "busy"], "by memory");
-        let row = said("jaula top -n 1 | grep busy")?;
+        let row = host("jaula top -n 1 | grep busy")?;
         let cells: Vec<&str> = row.split('\t').collect();
         check_eq!(cells.len(), 12, "cells of {row}");
         check!(cells[4].contains("64.0 MiB"), "its limit in {row}");
         check!(cells[8] == "0 B", "its network in {row}");
-        said(&format!("jaula -q {ROOT} -- true"))?;
+        host(&format!("jaula -q {ROOT} -- true"))?;
         Ok(())
     });
 }
