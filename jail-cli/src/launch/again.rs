@@ -6,8 +6,14 @@
 //! hold the lock of the jail's directory meanwhile. So nothing is made that was called off.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread::sleep;
 use std::time::Duration;
+
+use nix::fcntl::OFlag;
+use nix::unistd::pipe2;
 
 use super::attend::{begin, Begun, Own, Watched};
 use super::detach::AGAIN;
@@ -49,14 +55,44 @@ pub trait Again {
     fn ended(&self, number: JailNumber) -> Result<(), String>;
 }
 
+/// Held by whoever starts a jail that is to be made anew, until what comes with its start has been done.
+///
+/// Its supervisor does nothing about the end of that jail before this is dropped, or its holder has ended.
+#[must_use = "it is dropped when what comes with the start has been done"]
+pub struct Starting(#[expect(dead_code, reason = "dropping it closes it")] OwnedFd);
+
+/// The supervisor's side of [`Starting`].
+pub(super) struct Started(File);
+
+/// Makes both sides. They are closed on exec.
+pub(super) fn starting() -> io::Result<(Starting, Started)> {
+    let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
+    Ok((Starting(write), Started(read.into())))
+}
+
+impl Started {
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    fn wait(mut self) {
+        // Nothing is written to it. An error ends the wait as well.
+        let _ = self.0.read_to_end(&mut Vec::new());
+    }
+}
+
 /// Waits for a jail, and makes it anew as often as is asked for.
-pub(super) fn carry_on(begun: Begun, again: &dyn Again, own: &Own) {
+pub(super) fn carry_on(begun: Begun, again: &dyn Again, own: &Own, started: Started) {
     let mut begun = begun;
+    let mut started = Some(started);
     loop {
         let watched = begun.watch();
         let Some(state) = State::after(watched) else {
             return;
         };
+        if let Some(started) = started.take() {
+            started.wait();
+        }
         match state.make_anew(again, own) {
             Some(next) => begun = next,
             None => return,

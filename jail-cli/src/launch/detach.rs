@@ -11,7 +11,7 @@ use std::time::Duration;
 use nix::sys::wait::waitpid;
 use nix::unistd::{chdir, setsid};
 
-use super::again::{carry_on, Again};
+use super::again::{carry_on, starting, Again, Started, Starting};
 use super::attend::{begin, Begun, Own, Watched};
 use super::place::note_end;
 use super::report::{self, Reporter};
@@ -26,12 +26,34 @@ use crate::text::reason;
 /// How long after it could not be noted how a process ended that is tried again.
 pub(super) const AGAIN: Duration = Duration::from_secs(1);
 
-/// Starts `plan` under a supervisor and returns when it is executed; `again` is how that makes the
-/// jail anew, where it is to.
-pub(super) fn detach(
+/// How a supervisor makes the jail anew.
+struct Renewal<'a> {
+    again: &'a dyn Again,
+    started: Started,
+}
+
+/// Starts `plan` under a supervisor and returns when it is executed.
+pub(super) fn detach(plan: Plan, root: Root) -> Result<JailNumber, LaunchError> {
+    separate(plan, root, None)
+}
+
+/// The same; the supervisor makes the jail anew as `again` says, but not while what is returned is held.
+pub(super) fn detach_again(
     plan: Plan,
     root: Root,
-    again: Option<&dyn Again>,
+    again: &dyn Again,
+) -> Result<(JailNumber, Starting), LaunchError> {
+    let failed = |error| LaunchError::about(&plan.path, format!("pipe: {error}"));
+    let (starting, started) = starting().map_err(failed)?;
+    let number = separate(plan, root, Some(Renewal { again, started }))?;
+    Ok((number, starting))
+}
+
+/// Forks the supervisor and hears what it has to say.
+fn separate(
+    plan: Plan,
+    root: Root,
+    renewal: Option<Renewal<'_>>,
 ) -> Result<JailNumber, LaunchError> {
     let path = plan.path.clone();
     let about = |why: String| LaunchError::about(&path, why);
@@ -44,9 +66,9 @@ pub(super) fn detach(
         report::channel().map_err(|error| about(format!("pipe: {error}")))?;
     let intermediate = match sys::fork().map_err(failed)? {
         sys::Fork::Parent(child) => child,
-        sys::Fork::Child => separate(plan, root, reporter, again),
+        sys::Fork::Child => supervise(plan, root, reporter, renewal),
     };
-    drop((reporter, root));
+    drop((reporter, root, renewal));
     waitpid(intermediate, None).map_err(failed)?;
     // The supervisor itself sees to what it starts.
     let mut patient = || Ok(());
@@ -61,11 +83,11 @@ pub(super) fn detach(
 }
 
 /// Becomes the supervisor, whose parent is whoever adopts orphans; never returns.
-fn separate(plan: Plan, root: Root, mut reporter: Reporter, again: Option<&dyn Again>) -> ! {
+fn supervise(plan: Plan, root: Root, mut reporter: Reporter, renewal: Option<Renewal<'_>>) -> ! {
     let forked = setsid().and_then(|_| sys::fork());
     match forked {
         Ok(sys::Fork::Parent(_)) => sys::exit_now(0),
-        Ok(sys::Fork::Child) => run(plan, root, reporter, again),
+        Ok(sys::Fork::Child) => run(plan, root, reporter, renewal),
         Err(errno) => {
             let why = format!("starting its supervisor: {}", reason(errno));
             let _ = reporter.failure(&LaunchError::about(&plan.path, why));
@@ -74,9 +96,9 @@ fn separate(plan: Plan, root: Root, mut reporter: Reporter, again: Option<&dyn A
     }
 }
 
-fn run(plan: Plan, root: Root, mut reporter: Reporter, again: Option<&dyn Again>) -> ! {
+fn run(plan: Plan, root: Root, mut reporter: Reporter, renewal: Option<Renewal<'_>>) -> ! {
     let path = plan.path.clone();
-    match first(plan, root, &reporter) {
+    match first(plan, root, &reporter, renewal.as_ref()) {
         Err(error) => {
             // A caller that has gone meanwhile is told nothing, and left nothing.
             let _ = reporter.failure(&error);
@@ -90,8 +112,8 @@ fn run(plan: Plan, root: Root, mut reporter: Reporter, again: Option<&dyn Again>
                 sys::exit_now(1)
             }
             drop(reporter);
-            match again {
-                Some(again) => carry_on(begun, again, &own),
+            match renewal {
+                Some(Renewal { again, started }) => carry_on(begun, again, &own, started),
                 None => note_and_finish(begun.watch()),
             }
             sys::exit_now(0)
@@ -99,12 +121,18 @@ fn run(plan: Plan, root: Root, mut reporter: Reporter, again: Option<&dyn Again>
     }
 }
 
-fn first(plan: Plan, root: Root, reporter: &Reporter) -> Result<(Begun, Own), LaunchError> {
+fn first(
+    plan: Plan,
+    root: Root,
+    reporter: &Reporter,
+    renewal: Option<&Renewal<'_>>,
+) -> Result<(Begun, Own), LaunchError> {
     let path = plan.path.clone();
     let failed =
         |what: &str, errno| LaunchError::about(&path, format!("{what}: {}", reason(errno)));
     let mut kept = vec![root.directory(), reporter.descriptor()];
     kept.extend(root.as_made().into_iter().flat_map(Made::locks));
+    kept.extend(renewal.map(|renewal| renewal.started.descriptor()));
     sys::close_all_except(&kept).map_err(|errno| failed("close_range", errno))?;
     chdir("/").map_err(|errno| failed("chdir to /", errno))?;
     let own = Own::nowhere().map_err(|errno| failed("opening /dev/null", errno))?;

@@ -49,7 +49,7 @@ use std::path::PathBuf;
 use caps::CapsHashSet;
 
 pub use crate::state::Policy;
-pub use again::Again;
+pub use again::{Again, Starting};
 pub use ending::Ending;
 pub use error::{LaunchError, EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND};
 pub use place::{Existing, NewJail, Place, RootChoice, TASKS};
@@ -176,30 +176,32 @@ impl Launch {
     ///
     /// As [`Launch::run`].
     pub fn detach(self) -> Result<JailNumber, LaunchError> {
-        self.detach_with(None)
+        let (plan, root) = self.prepare_detached()?;
+        detach::detach(plan, root)
     }
 
     /// The same, with a supervisor that makes the jail anew when it has ended, as its [`NewJail`] says;
-    /// `again` is how.
+    /// `again` is how. That waits until [`Starting`] is dropped.
     ///
     /// # Errors
     ///
     /// As [`Launch::run`], about the first one; and where there could be no second.
-    pub fn detach_again(self, again: &dyn Again) -> Result<JailNumber, LaunchError> {
+    pub fn detach_again(self, again: &dyn Again) -> Result<(JailNumber, Starting), LaunchError> {
         self.root
             .check_can_be_made_anew()
             .map_err(|why| LaunchError::about(self.root.path(), why))?;
-        self.detach_with(Some(again))
+        let (plan, root) = self.prepare_detached()?;
+        detach::detach_again(plan, root, again)
     }
 
-    fn detach_with(self, again: Option<&dyn Again>) -> Result<JailNumber, LaunchError> {
+    fn prepare_detached(self) -> Result<(Plan, Root), LaunchError> {
         // The caller's terminal is not the one that it gets.
         let term = self.tty.then(|| OsString::from(TERM));
         let (mut plan, root) = self.prepare(term)?;
         plan.place.log().check().map_err(LaunchError::failed)?;
         plan.detached = true;
         plan.announce = false;
-        detach::detach(plan, root, again)
+        Ok((plan, root))
     }
 
     /// Makes everything and returns when the command is about to be executed, in a new jail. It

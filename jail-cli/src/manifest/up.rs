@@ -16,6 +16,7 @@ use super::{Description, Manifest, Member};
 use crate::admin::Admin;
 use crate::jail::JailNumber;
 use crate::jails::{JailId, JailName};
+use crate::launch::Policy;
 use crate::state::Ended;
 use crate::template;
 
@@ -185,11 +186,14 @@ impl<'a> Bringing<'a> {
         });
         build(&described, tell)?;
         let launch = described.launch()?;
-        let number = match described.description.restart {
-            crate::launch::Policy::No => launch.detach(),
-            _ => launch.detach_again(&described),
-        };
-        let number = number.map_err(|error| error.to_string())?;
+        // Until its hook has been run, its supervisor runs none.
+        let (number, _starting) = match described.description.restart {
+            Policy::No => launch.detach().map(|number| (number, None)),
+            _ => launch
+                .detach_again(&described)
+                .map(|(number, starting)| (number, Some(starting))),
+        }
+        .map_err(|error| error.to_string())?;
         if let Some(begun) = self.begun.last_mut() {
             begun.jail = Some(number);
         }

@@ -27,7 +27,7 @@ fn short(status: u8, keys: &str) -> String {
 }
 
 const HOOKS: &str = "hooks = { before-start = 'echo before $JAULA_NUMBER >> told', \
-                     after-start = 'echo started $JAULA_NUMBER >> told', \
+                     after-start = 'sleep 0.2; echo started $JAULA_NUMBER >> told', \
                      after-stop = 'echo ended $JAULA_NUMBER >> told' }\n";
 
 /// How `web` is made anew, as it is noted.
