@@ -260,7 +260,8 @@ fn place(directory: &Path, name: &JailName) -> PathBuf {
     directory.join(format!("{name}.toml"))
 }
 
-fn read_small(path: &Path) -> io::Result<String> {
+/// Reads a small file that nobody but root, or who runs this, can have written.
+pub(crate) fn read_small(path: &Path) -> io::Result<String> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)

@@ -171,14 +171,23 @@ pub enum Fork {
 ///
 /// `EINVAL` where the process has several threads or shares its memory, and what fork(2) gives.
 pub fn fork() -> Result<Fork, Errno> {
-    // unshare(CLONE_THREAD) changes nothing and is the kernel's own test for a single thread
-    // with memory of its own: EINVAL otherwise (unshare(2)).
-    nix::sched::unshare(CloneFlags::CLONE_THREAD)?;
+    require_one_thread()?;
     // SAFETY: there is one thread, so no other can hold a lock that the child would wait for.
     match unsafe { nix::unistd::fork() }? {
         ForkResult::Parent { child } => Ok(Fork::Parent(child)),
         ForkResult::Child => Ok(Fork::Child),
     }
+}
+
+/// unshare(CLONE_THREAD) changes nothing and is the kernel's own test for a single thread with memory
+/// of its own: EINVAL otherwise (unshare(2)).
+fn require_one_thread() -> Result<(), Errno> {
+    nix::sched::unshare(CloneFlags::CLONE_THREAD)
+}
+
+/// Whether the process can [`fork`].
+pub fn has_one_thread() -> bool {
+    require_one_thread().is_ok()
 }
 
 /// A descriptor of the calling process (pidfd_open(2)).

@@ -11,6 +11,7 @@ use crate::host_address;
 use crate::jail::get_jailnumber;
 use crate::jailfd::{self, end_jailfd, JailFd, Rights};
 use crate::jails::JailInfo;
+use crate::network;
 use crate::resources::Group;
 use crate::state::Record;
 
@@ -85,6 +86,8 @@ impl Admin {
                 crate::complain!("jaula: warning: jail {}: {why}", jail.info.number);
             }
         }
+        // Those that outlive their launchers have nobody else who does that.
+        network::tidy(&self.jails)?;
         let Some(record) = &jail.record else {
             return Ok(());
         };

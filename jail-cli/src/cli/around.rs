@@ -10,6 +10,7 @@ use jaula::isolation::{
 };
 
 use super::mounting::Mounting;
+use super::networking::Networking;
 
 /// What is put around it.
 #[derive(Debug, Args)]
@@ -57,7 +58,7 @@ pub struct Around {
     #[arg(long, help_heading = "Namespaces")]
     new_ipc: bool,
 
-    /// A network of its own, with a loopback interface alone
+    /// A network of its own, with a loopback interface alone: as --net none
     #[arg(long, help_heading = "Namespaces")]
     new_net: bool,
 
@@ -68,6 +69,8 @@ pub struct Around {
     /// and has no such address, it has it as long as the jail is there.
     #[arg(long, value_name = "ADDRESS[,INTERFACE]", help_heading = "Network")]
     ip: Vec<HostAddress>,
+    #[command(flatten)]
+    networking: Networking,
 
     /// A host name of its own
     #[arg(long, help_heading = "Namespaces")]
@@ -136,6 +139,7 @@ impl Around {
 
     /// All of it, but for `without`.
     pub fn isolation(self, without: Vec<Part>) -> Isolation {
+        let network = self.networking.network();
         Isolation {
             without: match self.plain {
                 true => Part::ALL.to_vec(),
@@ -148,13 +152,14 @@ impl Around {
             },
             new: NewNamespaces {
                 new_ipc: self.new_ipc,
-                new_net: self.new_net,
+                new_net: self.new_net || network.is_own(),
                 new_uts: self.new_uts,
                 hostname: self.hostname,
                 new_pid: self.new_pid,
                 init: self.init.unwrap_or_default(),
             },
             ip: self.ip,
+            network,
             ids: self.ids,
             allow: self.allow,
             rlimit: self.rlimit,

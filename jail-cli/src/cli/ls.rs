@@ -5,11 +5,13 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
+use nix::unistd::geteuid;
 use serde::Serialize;
 
 use jaula::admin::{Admin, Jail};
 use jaula::jail::JailNumber;
 use jaula::jails::JailName;
+use jaula::network;
 use jaula::state::Record;
 
 use super::table::{duration, Table};
@@ -31,6 +33,12 @@ impl Ls {
     /// Lists them.
     pub fn run(self) -> Result<u8, Failure> {
         let admin = Admin::open()?;
+        // What a jaula has left that was killed; others than root leave it where it is.
+        if geteuid().is_root() {
+            if let Err(why) = network::tidy(admin.jails()) {
+                jaula::complain!("jaula: warning: {why}");
+            }
+        }
         let jails = admin.list()?;
         // Others than root are told of the jails that there are.
         let restarting = admin.restarting().map_err(Failure::failed)?;

@@ -20,6 +20,8 @@ mod limits;
 mod logs;
 mod ls;
 mod mounting;
+mod net;
+mod networking;
 mod oci;
 mod output;
 mod pause;
@@ -177,6 +179,10 @@ enum Command {
     #[command(subcommand, hide = true)]
     Oci(oci::Oci),
 
+    /// Make networks of jails, and look at them
+    #[command(subcommand)]
+    Net(net::Net),
+
     /// Make root directories for jails
     #[command(subcommand)]
     Rootfs(rootfs::Rootfs),
@@ -216,6 +222,7 @@ impl Cli {
             Some(Command::Doctor(doctor)) => doctor.run(),
             Some(Command::Completion(completion)) => completion.run(),
             Some(Command::Rootfs(rootfs)) => rootfs.run(),
+            Some(Command::Net(net)) => net.run(),
             Some(Command::Oci(oci)) => oci.run(),
             None => self.run.run(),
         }

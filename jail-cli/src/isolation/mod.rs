@@ -12,6 +12,7 @@ mod host_address;
 mod ids;
 mod inherited;
 mod mounts;
+mod network;
 mod part;
 mod permission;
 mod resources;
@@ -29,6 +30,10 @@ pub use ids::{Block, Ids};
 pub use inherited::Inherited;
 pub(crate) use mounts::Keys as MountKeys;
 pub use mounts::{Bind, Device, Mode, Mount, Mounts, Size, Tmpfs};
+pub use network::{
+    Addresses, Attachment, Interface, Mac, Net, NetRate, Network, NetworkName, Protocol, Publish,
+    Sysctl, To,
+};
 pub use part::Part;
 pub use permission::{Permission, Permissions};
 pub use resources::{Bytes, Cpus, Nodes, Processors, Rate, Resources, Weight};
@@ -53,6 +58,9 @@ pub struct Isolation {
     /// Addresses of the host that it has, and no others, where it has no network of its own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ip: Vec<HostAddress>,
+    /// Where its network leads.
+    #[serde(flatten)]
+    pub network: Network,
     /// Users and groups that are nobody else's.
     pub ids: Option<Ids>,
     /// What the jail may do beyond the default.
@@ -76,7 +84,7 @@ pub struct Isolation {
 pub struct NewNamespaces {
     /// System V IPC and POSIX message queues.
     pub new_ipc: bool,
-    /// The network, with a loopback interface alone.
+    /// The network; with a loopback interface alone, unless something else is said.
     pub new_net: bool,
     /// The name of the machine.
     pub new_uts: bool,
@@ -120,6 +128,7 @@ impl Default for Isolation {
             mounts: Mounts::default(),
             new: NewNamespaces::default(),
             ip: Vec::new(),
+            network: Network::default(),
             ids: None,
             allow: Vec::new(),
             rlimit: Vec::new(),
@@ -192,6 +201,7 @@ impl Isolation {
         }
         self.credentials.check(&self.allow)?;
         host_address::check(&self.ip, self.new.new_net, &self.permissions())?;
+        self.network.check(self.new.new_net)?;
         if self.mounts.shm_size.is_some() && !self.has(Part::Dev) {
             return Err(
                 "a size of /dev/shm needs a /dev of the jail's own, which is turned off".into(),
@@ -272,6 +282,12 @@ mod tests {
                 ..NewNamespaces::default()
             },
             ip: vec!["192.0.2.7,eth0".parse().expect("an address")],
+            network: Network {
+                net: Some("web,ip=10.1.2.3".parse().expect("a network")),
+                publish: vec!["8080:80".parse().expect("a port")],
+                net_rate: Some("10mbit".parse().expect("a rate")),
+                sysctl: vec!["net.ipv4.ip_forward=1".parse().expect("a sysctl")],
+            },
             ids: Some("100000".parse().expect("a block")),
             allow: vec!["chroot".parse().expect("a permission")],
             rlimit: vec!["nofile=10:20".parse().expect("a limit")],

@@ -29,6 +29,7 @@ use super::{inherited, seccomp, terminal, LaunchError, Plan};
 use crate::caller::Caller;
 use crate::isolation::Part;
 use crate::jail::JailNumber;
+use crate::network::Attached;
 use crate::resources::Entrance;
 use crate::root::{Identity, Root};
 use crate::stat::{fstat, stat};
@@ -50,6 +51,8 @@ pub struct Parent {
     pub apart: bool,
     /// Whether a monitor stays between the two.
     pub monitored: bool,
+    /// Its network, where that was made outside.
+    pub network: Option<Attached>,
     /// What the launcher is told who the command is by.
     pub control: Option<MonitorEnd>,
     /// The terminal that the jail gets.
@@ -117,7 +120,12 @@ fn enter(
         ))?;
     }
     let inodes = world
-        .enter(isolation, &mut root, parent.user_namespace.as_ref())
+        .enter(
+            isolation,
+            &mut root,
+            parent.user_namespace.as_ref(),
+            parent.network.as_ref(),
+        )
         .map_err(at("making its world"))?;
     let own = parent.terminal.as_ref();
     let users = parent.user_namespace.as_ref();

@@ -126,6 +126,8 @@ pub struct Existing {
     pub number: JailNumber,
     /// When it was made, which tells it from a later one with that number.
     pub created: Created,
+    /// What it is called.
+    pub name: Option<JailName>,
     /// What it may do.
     pub permissions: Permissions,
 }
@@ -136,6 +138,7 @@ impl Place {
         Place::Existing(Existing {
             number: jail.number,
             created: jail.created,
+            name: jail.name.clone(),
             permissions: Permissions::named(jail.allow.iter().map(String::as_str)),
         })
     }

@@ -23,11 +23,12 @@ use super::report::{self, Listener};
 use super::signals::Signals;
 use super::supervise::{supervise, supervise_monitor};
 use super::terminal::{self, Terminal};
-use super::world::{Inodes, World};
+use super::world::{Inodes, UserNamespace, World};
 use super::{child, executed, From, LaunchError, Plan};
 use crate::isolation::{Init, Part};
 use crate::jail::JailNumber;
 use crate::jails::{self, JailInfo};
+use crate::network::{self, Attached, Wanted};
 use crate::process::ProcessId;
 use crate::resources::Group;
 use crate::root::Root;
@@ -65,6 +66,8 @@ pub(super) struct Running {
     group: Option<Group>,
     /// The host's addresses that a new jail has.
     given: Given,
+    /// The jail, where this has connected it to a network.
+    connected: Option<JailNumber>,
 }
 
 const WAITING_FOR_CHILD: &str = "waiting for the child that enters the jail";
@@ -143,19 +146,39 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
         }
         false => (None, None),
     };
+    let wanted = plan.wanted_network(&world);
+    if let Some(wanted) = &wanted {
+        wanted
+            .check()
+            .map_err(|why| LaunchError::about(&path, why))?;
+    }
     let (door, owner) = Door::open(&plan.place).map_err(|why| LaunchError::about(&path, why))?;
-    let group = plan.group(door.number);
-    let group = group.map_err(|why| LaunchError::about(&path, why))?;
+    let (network, connected) = match &wanted {
+        Some(wanted) => {
+            let network = plan.network(wanted, &door, user_namespace.as_ref());
+            let (network, is_new) = network.map_err(|why| LaunchError::about(&path, why))?;
+            (
+                Some(network),
+                (is_new && wanted.is_connected()).then_some(door.number),
+            )
+        }
+        None => (None, None),
+    };
+    let unconnected = |why: String| {
+        disconnect(connected);
+        LaunchError::about(&path, why)
+    };
+    let group = plan.group(door.number).map_err(unconnected)?;
     let given = plan.give_addresses(&door, group.as_ref()).map_err(|why| {
         remove_group(group.as_ref().filter(|_| plan.place.is_new()));
-        LaunchError::about(&path, why)
+        unconnected(why)
     })?;
     let entrance = group.as_ref().map(Group::entrance).transpose();
     let group = group.filter(|_| plan.place.is_new());
     let not_begun = |why| {
         remove_group(group.as_ref());
         given.take_back();
-        LaunchError::about(&path, why)
+        unconnected(why)
     };
     let parent = child::Parent {
         door,
@@ -164,6 +187,7 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
         lends_terminal: terminal.is_some(),
         apart,
         monitored,
+        network,
         control: command,
         terminal: own.clone(),
     };
@@ -189,6 +213,7 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
         world,
         parent.control,
         parent.entrance,
+        parent.network,
     ));
     let number = parent.door.number;
     if let Some(terminal) = &mut terminal {
@@ -212,6 +237,7 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
         root_locks,
         group,
         given,
+        connected,
     };
     match running.admit(&plan, noted_root, own.as_ref(), listener, entry) {
         Ok(listener) => {
@@ -524,6 +550,9 @@ impl Running {
             self.given.take_back();
         }
         drop((self.owner, self.root_locks));
+        if !self.place.is_kept() {
+            disconnect(self.connected);
+        }
         let ending = ending
             .map_err(|errno| about(format!("waiting for its first process: {}", reason(errno))));
         Waited {
@@ -546,6 +575,15 @@ impl Running {
                 let _ = forget(record);
             }
         }
+        disconnect(self.connected);
+    }
+}
+
+/// Takes a jail from its network that is there no more, or that was never started.
+fn disconnect(connected: Option<JailNumber>) {
+    if let Some(why) = connected.and_then(|number| network::tear_down(number).err()) {
+        // The next that is connected, or looks at networks, tries it again.
+        crate::complain!("jaula: warning: {why}");
     }
 }
 
@@ -649,6 +687,41 @@ impl Plan {
         }
         let is_noted = matches!(world, World::New) && self.noted.is_some_and(|it| it.has_this_root);
         Ok((world, entry.filter(|_| is_noted)))
+    }
+
+    /// What the jail is to have of networks, where that is made outside of it.
+    fn wanted_network(&self, world: &World) -> Option<Wanted<'_>> {
+        let (name, existing) = match &self.place {
+            Place::New(new) => (new.name.as_ref(), None),
+            Place::Existing(existing) => (existing.name.as_ref(), Some(existing.number)),
+        };
+        let wanted = Wanted::of(&self.isolation, &self.permissions, name, existing);
+        wanted.filter(|_| matches!(world, World::New))
+    }
+
+    /// The network of a jail, and whether it is a new one.
+    fn network(
+        &self,
+        wanted: &Wanted<'_>,
+        door: &Door,
+        users: Option<&UserNamespace>,
+    ) -> Result<(Attached, bool), String> {
+        if let Place::Existing(existing) = &self.place {
+            // With another root, something can be run in it whose network is the jail's all the same.
+            let noted = Store::default().read(existing.number);
+            let noted = noted.filter(|noted| noted.created == existing.created);
+            let inode = noted.and_then(|noted| noted.namespaces?.of("net"));
+            let found = inode.map(|inode| wanted.find(existing.number, inode));
+            if let Some(found) = found.transpose()?.flatten() {
+                return Ok((found, false));
+            }
+        }
+        let jail = network::For {
+            number: door.number,
+            created: door.created,
+        };
+        let owned = users.and_then(UserNamespace::network);
+        Ok((wanted.set_up(jail, owned)?, true))
     }
 
     /// The root as it is noted, for a new jail or one that is made once more. Its path must be known before anything changes.

@@ -16,7 +16,8 @@ use super::sources::Place;
 use crate::environment::Variable;
 use crate::isolation::{
     Bind, Credentials, Device, Dropped, HostAddress, Ids, Inherited, Init, Isolation, Mount,
-    MountKeys, NewNamespaces, Part, Permission, Rlimit, Size, Tmpfs, UMASK,
+    MountKeys, Net, NetRate, Network, NewNamespaces, Part, Permission, Publish, Rlimit, Size,
+    Sysctl, Tmpfs, UMASK,
 };
 use crate::jails::JailName;
 use crate::launch::{log, Policy, RootChoice};
@@ -141,6 +142,18 @@ pub struct Description {
     /// Addresses of the host that it has, and no others.
     #[serde(default)]
     pub ip: Vec<HostAddress>,
+    /// Which network it is in.
+    #[serde(default)]
+    pub net: Option<Net>,
+    /// Which ports of the host lead to it.
+    #[serde(default)]
+    pub publish: Vec<Publish>,
+    /// How fast it sends and receives.
+    #[serde(default)]
+    pub net_rate: Option<NetRate>,
+    /// How the kernel is set up for its network.
+    #[serde(default)]
+    pub sysctl: Vec<Sysctl>,
     /// Whether it has a name of the machine of its own.
     #[serde(default)]
     pub new_uts: bool,
@@ -257,6 +270,12 @@ impl Description {
 
     /// What is put around the command.
     pub fn isolation(&self) -> Isolation {
+        let network = Network {
+            net: self.net.clone(),
+            publish: self.publish.clone(),
+            net_rate: self.net_rate,
+            sysctl: self.sysctl.clone(),
+        };
         Isolation {
             without: match self.plain {
                 true => Part::ALL.to_vec(),
@@ -273,13 +292,14 @@ impl Description {
             .into(),
             new: NewNamespaces {
                 new_ipc: self.new_ipc,
-                new_net: self.new_net,
+                new_net: self.new_net || network.is_own(),
                 new_uts: self.new_uts,
                 hostname: self.hostname.clone(),
                 new_pid: self.new_pid,
                 init: self.init,
             },
             ip: self.ip.clone(),
+            network,
             ids: self.ids,
             allow: self.allow.clone(),
             rlimit: self.rlimits.clone(),

@@ -17,6 +17,7 @@ use crate::admin::Admin;
 use crate::jail::JailNumber;
 use crate::jails::{JailId, JailName};
 use crate::launch::Policy;
+use crate::network;
 use crate::state::Ended;
 use crate::template;
 
@@ -128,6 +129,10 @@ pub fn up(
     only: Option<&JailName>,
     tell: Tell<'_>,
 ) -> Vec<Failed> {
+    // What a jaula has left that was killed.
+    if let Err(why) = network::tidy(admin.jails()) {
+        crate::complain!("jaula: warning: {why}");
+    }
     let mut bringing = Bringing {
         manifest,
         admin,

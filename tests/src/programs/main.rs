@@ -33,6 +33,8 @@ mod layers;
 mod limits;
 mod log;
 mod machine;
+mod network;
+mod network_outside;
 mod numbers;
 mod numbers_wrap;
 mod oci;
@@ -93,6 +95,8 @@ const PROGRAMS: &[(&str, Main)] = &[
     ("limits", limits::main),
     ("log", log::main),
     ("machine", machine::main),
+    ("network", network::main),
+    ("network_outside", network_outside::main),
     ("numbers", numbers::main),
     ("numbers_wrap", numbers_wrap::main),
     ("oci", oci::main),
@@ -122,6 +126,7 @@ const PROGRAMS: &[(&str, Main)] = &[
 const ROLES: &[fn() -> Option<ExitCode>] = &[
     act_as_probe,
     isolation::act_as_caller,
+    network::place::act_as_ping,
     crew::resume_after_exec,
     step::act,
     allowance::act,

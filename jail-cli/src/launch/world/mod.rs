@@ -27,6 +27,7 @@ pub(super) use user_namespace::{mapped_ids, UserNamespace};
 use super::LaunchError;
 use crate::isolation::{Isolation, Part};
 use crate::jail::JailNumber;
+use crate::network::Attached;
 use crate::root::Root;
 use crate::trusted_path;
 
@@ -93,6 +94,7 @@ impl World {
         isolation: &Isolation,
         root: &mut Root,
         users: Option<&UserNamespace>,
+        network: Option<&Attached>,
     ) -> Result<Option<Inodes>, String> {
         match self {
             World::Joined(joined) => {
@@ -105,14 +107,14 @@ impl World {
             World::New => {
                 // What is mounted later is cloned from here, in whichever namespace that is.
                 nix::unistd::fchdir(root.directory()).map_err(crate::text::reason)?;
-                namespaces::separate(isolation, users)?;
+                namespaces::separate(isolation, users, network)?;
                 let inodes = match Inodes::own() {
                     // Without /proc there is nothing to be noted, and nothing to be made.
                     Err(_) if !namespaces::has_own(isolation) => None,
                     inodes => Some(inodes?),
                 };
                 match isolation.has(Part::Mounts) {
-                    true => mounts::make(isolation, root, users)?,
+                    true => mounts::make(isolation, root, users, network)?,
                     false => trusted_path::mark_as_given(root.directory()),
                 }
                 Ok(inodes)

@@ -19,7 +19,8 @@ use super::share::{self, Share};
 use super::source::{Found, Taken};
 use super::target::Targets;
 use super::{devices, pivot, UserNamespace};
-use crate::isolation::{Isolation, Part, Permission, Size};
+use crate::isolation::{Isolation, Mount, Part, Permission, Size};
+use crate::network::Attached;
 use crate::root::{Identity, Root};
 use crate::stat::fstat;
 use crate::text::reason;
@@ -38,6 +39,7 @@ pub fn make(
     isolation: &Isolation,
     root: &Root,
     users: Option<&UserNamespace>,
+    network: Option<&Attached>,
 ) -> Result<(), String> {
     let no_mounts = |step: &'static str| {
         move |error: rustix::io::Errno| Part::Mounts.missing(format!("{step}: {}", why(error)))
@@ -45,6 +47,10 @@ pub fn make(
     // By the paths that the caller has.
     let found = isolation.mounts.list.iter().map(Found::at);
     let found = found.collect::<Result<Vec<_>, _>>()?;
+    let files = network.map_or(&[][..], |network| &network.mounts);
+    let files: Vec<Mount> = files.iter().cloned().map(Mount::Bind).collect();
+    let of_network = files.iter().map(Found::at);
+    let of_network = of_network.collect::<Result<Vec<_>, _>>()?;
     pivot::leave_chroot().map_err(|why| Part::Mounts.missing(why))?;
     // Nothing that is mounted here is to be seen outside, and nothing from there here.
     let alone = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
@@ -53,6 +59,9 @@ pub fn make(
     let sources = found.into_iter().map(|found| found.take(users));
     let sources = sources.collect::<Result<Vec<_>, _>>()?;
     let shares = share::take(isolation)?;
+    // Nobody in the jail owns them, whatever its ids are.
+    let of_network = of_network.into_iter().map(|found| found.take(None));
+    let of_network = of_network.collect::<Result<Vec<_>, _>>()?;
     // What was made for it lies nowhere yet, and cannot be cloned then.
     let is_made = root.as_made().is_some();
     let (tree, place) = match is_made {
@@ -89,7 +98,13 @@ pub fn make(
 
     let terminals = user::group(root, "tty");
     let before = umask(Mode::empty());
-    let filled = fill(isolation, &tree, (sources, shares), terminals, users);
+    let filled = fill(
+        isolation,
+        &tree,
+        (of_network, sources, shares),
+        terminals,
+        users,
+    );
     umask(before);
     filled?;
     pivot::pivot().map_err(|why| Part::Mounts.missing(why))
@@ -120,7 +135,7 @@ fn root_attributes(isolation: &Isolation) -> MountAttrFlags {
 fn fill(
     isolation: &Isolation,
     root: &OwnedFd,
-    (sources, shares): (Vec<Taken<'_>>, Vec<Share>),
+    (of_network, sources, shares): (Vec<Taken<'_>>, Vec<Taken<'_>>, Vec<Share>),
     terminals: Option<u32>,
     users: Option<&UserNamespace>,
 ) -> Result<(), String> {
@@ -141,6 +156,10 @@ fn fill(
             targets.add_devices(&devices.directory)?;
             targets.add(&devices.memory)?;
         }
+    }
+    // What is asked for by option lies on these.
+    for file in of_network {
+        file.put_where_there_is(&mut targets)?;
     }
     sources
         .into_iter()

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::UserNamespace;
 use crate::isolation::{Isolation, Part};
 use crate::jail::JailNumber;
+use crate::network::Attached;
 use crate::process::members;
 use crate::stat::stat;
 use crate::sys;
@@ -54,15 +55,21 @@ pub fn has_own(isolation: &Isolation) -> bool {
 }
 
 /// Leaves the namespaces of the caller for new ones, of which `users` has some already, and sets these
-/// up.
+/// up. That of its network may have been made before.
 ///
 /// That of process ids is entered by being forked, before.
-pub fn separate(isolation: &Isolation, users: Option<&UserNamespace>) -> Result<(), String> {
+pub fn separate(
+    isolation: &Isolation,
+    users: Option<&UserNamespace>,
+    network: Option<&Attached>,
+) -> Result<(), String> {
     let kinds = own_kinds(isolation) - CloneFlags::CLONE_NEWPID;
     for (name, flag) in KINDS.into_iter().filter(|(_, flag)| kinds.contains(*flag)) {
-        let made = match users.and_then(|users| users.owned(flag)) {
-            Some(own) => setns(own, flag),
-            None => unshare(flag),
+        let given = network.filter(|_| flag == CloneFlags::CLONE_NEWNET);
+        let made = match (given, users.and_then(|users| users.owned(flag))) {
+            (Some(given), _) => setns(&given.namespace, flag),
+            (None, Some(own)) => setns(own, flag),
+            (None, None) => unshare(flag),
         };
         made.map_err(|errno| {
             let why = format!("making a new {name} namespace: {}", reason(errno));
@@ -72,7 +79,7 @@ pub fn separate(isolation: &Isolation, users: Option<&UserNamespace>) -> Result<
             }
         })?;
     }
-    if isolation.new.new_net {
+    if isolation.new.new_net && network.is_none() {
         let up = sys::loopback_up();
         up.map_err(|errno| format!("switching the loopback interface on: {}", reason(errno)))?;
     }

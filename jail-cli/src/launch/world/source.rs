@@ -55,6 +55,15 @@ impl<'a> Found<'a> {
 }
 
 impl Taken<'_> {
+    /// Puts it over a file, where the root has such.
+    pub fn put_where_there_is(self, targets: &mut Targets<'_>) -> Result<(), String> {
+        let place = targets.file(self.mount.target());
+        match (place.map_err(about(self.mount))?, &self.tree) {
+            (Some(place), Some(tree)) => attach(tree, &place).map_err(about(self.mount)),
+            _ => Ok(()),
+        }
+    }
+
     /// Puts it where it belongs.
     pub fn put(
         self,

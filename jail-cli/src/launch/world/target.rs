@@ -107,6 +107,15 @@ impl<'a> Targets<'a> {
         }
     }
 
+    /// A file that there is; nothing is made.
+    pub fn file(&self, path: &Path) -> Result<Option<OwnedFd>, String> {
+        match self.find(path) {
+            Ok(place) => Ok((Kind::of(&place)? == Kind::File).then_some(place)),
+            Err(Obstacle::Kernel(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)) => Ok(None),
+            Err(obstacle) => Err(obstacle.describe(path)),
+        }
+    }
+
     /// Where a node is to be made, if it lies in the file system for devices: the directory and the
     /// name.
     pub fn node<'p>(&self, path: &'p Path) -> Result<Option<Missing<'p>>, String> {

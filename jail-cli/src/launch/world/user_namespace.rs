@@ -126,6 +126,11 @@ impl UserNamespace {
         owned.find(|(flag, _)| *flag == kind).map(|(_, file)| file)
     }
 
+    /// The network namespace that it owns, where it was made with one.
+    pub fn network(&self) -> Option<BorrowedFd<'_>> {
+        self.owned(CloneFlags::CLONE_NEWNET).map(AsFd::as_fd)
+    }
+
     /// What an id of the jail is on the host.
     pub fn on_host(&self, id: u32) -> Result<u32, String> {
         let count = self.block.count();
@@ -195,7 +200,11 @@ fn owned_kinds(isolation: &Isolation) -> Vec<(&'static str, CloneFlags)> {
     let new = &isolation.new;
     let kinds = [
         (new.new_ipc, "ipc", CloneFlags::CLONE_NEWIPC),
-        (new.new_net, "net", CloneFlags::CLONE_NEWNET),
+        (
+            new.new_net && isolation.network.path().is_none(),
+            "net",
+            CloneFlags::CLONE_NEWNET,
+        ),
         (new.new_uts, "uts", CloneFlags::CLONE_NEWUTS),
     ];
     let wanted = kinds.into_iter().filter(|(is_new, ..)| *is_new);

@@ -9,17 +9,15 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use zeroize::{Zeroize, Zeroizing};
 
 use super::key::Input;
 use super::segment::Segment;
-use crate::sys::volume::end_with_parent;
-
-/// Where programs of root's are; not what the caller says.
-const PROGRAMS: [&str; 5] = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+use crate::program::command;
+pub use crate::program::{find, said};
 
 /// What the key of the data is in, for a moment, in the working directory of the process, which is in
 /// memory.
@@ -42,24 +40,10 @@ pub type VolumeKey = Zeroizing<Vec<u8>>;
 ///
 /// A text that says what to install.
 pub fn program(name: &str, package: &str) -> Result<Command, String> {
-    let mut command = Command::new(find(name).ok_or_else(|| {
+    let path = find(name).ok_or_else(|| {
         format!("the program {name} is missing, by which volumes are made and read (Debian: apt install {package})")
-    })?);
-    command
-        .env_clear()
-        .env("PATH", PROGRAMS.join(":"))
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null());
-    end_with_parent(&mut command);
-    Ok(command)
-}
-
-/// Where a program of the machine is.
-pub fn find(name: &str) -> Option<PathBuf> {
-    let mut paths = PROGRAMS
-        .iter()
-        .map(|directory| Path::new(directory).join(name));
-    paths.find(|path| path.is_file())
+    })?;
+    Ok(command(&path))
 }
 
 /// The program itself.
@@ -189,16 +173,6 @@ fn run(command: &mut Command) -> Result<Output, String> {
         .stderr(Stdio::piped())
         .output();
     output.map_err(|error| format!("cryptsetup: {error}"))
-}
-
-/// What a program says is wrong.
-pub fn said(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stderr);
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    match lines.collect::<Vec<_>>().join("; ") {
-        text if text.is_empty() => format!("it ended with {}", output.status),
-        text => text,
-    }
 }
 
 /// Reads it, and leaves nothing of it.

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Connecting a jail.
+
+use std::net::IpAddr;
+use std::os::fd::{AsFd, OwnedFd};
+
+use ipnet::IpNet;
+use netlink_packet_route::link::InfoKind;
+
+use super::definition::{Definition, Definitions};
+use super::link::{of_jail, Link, New, INSIDE};
+use super::member::{Connected, Member};
+use super::netlink::Socket;
+use super::pool::{self, InUse};
+use super::route::nth;
+use super::{bridge, describe, names, namespace, nft, publish, rate, sysctl, For, Wanted};
+use crate::isolation::{Attachment, Interface, Mac, NetworkName, To};
+use crate::jail::JailNumber;
+use crate::jails::Jails;
+
+/// Whether the host hands on what is not for itself.
+const FORWARD: &str = "net/ipv4/ip_forward";
+const FORWARD_V6: &str = "net/ipv6/conf/all/forwarding";
+
+/// What the interface of a jail gets.
+struct Plan<'a> {
+    /// What it leads to on the host.
+    to: Link,
+    /// Its addresses, with their prefixes.
+    addresses: Vec<IpNet>,
+    /// By what it reaches others.
+    gateways: Vec<IpAddr>,
+    /// The network, where it is one of jaula's.
+    network: Option<(&'a NetworkName, Definition)>,
+}
+
+/// Checks that a jail can be connected.
+///
+/// # Errors
+///
+/// What is in the way.
+pub fn check(wanted: &Wanted<'_>, attachment: &Attachment) -> Result<(), String> {
+    let mut host = Socket::open()?;
+    if wanted.must_be_filtered && !nft::is_there() {
+        return Err(nft::missing(
+            "what a jail sends that may send anything (--allow net_admin, net_raw, --ids) is filtered, so that \
+             it is no other jail",
+        ));
+    }
+    let name = match &attachment.to {
+        To::Bridge(interface) => return check_bridge(&mut host, interface).map(drop),
+        To::Macvlan(interface) => return host.existing(interface).map(drop),
+        To::Network(name) => name,
+    };
+    let definition = Definitions::default().get(name)?;
+    check_filter(&definition)?;
+    let jails = Jails::open().map_err(|error| error.to_string())?;
+    let connected = Connected::lock()?;
+    // What is noted about a jail that is entered once more is its own.
+    let others = all_alive(&connected, &jails, wanted.existing)?;
+    let mut here = connected.alive(&attachment.to, &jails)?;
+    here.retain(|member| Some(member.number) != wanted.existing);
+    pool::check(&definition, &attachment.addresses, &in_use(&here))?;
+    publish::check(&wanted.network.publish, &others)?;
+    if bridge::find(&mut host, name)?.is_none() {
+        bridge::check_routes(&mut host, &definition.subnets, None)?;
+    }
+    Ok(())
+}
+
+fn check_bridge(host: &mut Socket, interface: &Interface) -> Result<Link, String> {
+    let link = host.existing(interface)?;
+    match link.kind {
+        Some(InfoKind::Bridge) if link.is_own() => Err(format!(
+            "{interface} is that of a network of jaula's; connect it by the name of the network"
+        )),
+        Some(InfoKind::Bridge) => Ok(link),
+        _ => Err(format!(
+            "{interface} is no bridge; \"ip link add NAME type bridge\" makes one, and --net \
+             macvlan:{interface} needs none"
+        )),
+    }
+}
+
+/// What is not let through takes rules, unless nothing is let through at all.
+fn check_filter(definition: &Definition) -> Result<(), String> {
+    if nft::is_there() {
+        return Ok(());
+    }
+    if !definition.internal {
+        let what = "this network leads to others, by rules of nftables";
+        let or = "or make it with \"jaula net create --internal\", which needs none";
+        return Err(format!("{}, {or}", nft::missing(what)));
+    }
+    let forwards = |file| sysctl::read(file).is_ok_and(|value| value != "0");
+    match forwards(FORWARD) || forwards(FORWARD_V6) {
+        false => Ok(()),
+        true => {
+            let what = "the host hands packets on (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding), and \
+                        rules of nftables keep it from handing on those of this network";
+            Err(nft::missing(what))
+        }
+    }
+}
+
+/// Connects a jail in which nothing runs.
+///
+/// # Errors
+///
+/// What is in the way; what was made until then is for [`super::tidy`].
+pub fn connect(
+    wanted: &Wanted<'_>,
+    jail: For,
+    namespace: &OwnedFd,
+    connected: &Connected,
+    jails: &Jails,
+) -> Result<(), String> {
+    let attachment = wanted.network.attachment().ok_or("leads nowhere")?;
+    let (to, number) = (&attachment.to, jail.number);
+    let mut host = Socket::open()?;
+    let mut others = connected.alive(to, jails)?;
+    others.retain(|member| member.number != number);
+    let plan = match to {
+        To::Network(name) => in_network(
+            &mut host,
+            wanted,
+            (name, attachment),
+            jail,
+            connected,
+            jails,
+            &others,
+        )?,
+        To::Bridge(interface) => outside(check_bridge(&mut host, interface)?, attachment),
+        To::Macvlan(interface) => outside(host.existing(interface)?, attachment),
+    };
+    let member = member(wanted, attachment, jail, &plan)?;
+    connected.note(to, &member)?;
+    let directory = connected.of(to, number);
+    let is_internal = plan
+        .network
+        .as_ref()
+        .is_some_and(|(_, definition)| definition.internal);
+    let has_v6 = plan.gateways.iter().any(IpAddr::is_ipv6);
+    names::write_servers(&directory, is_internal, has_v6)?;
+    let plan = match plan.network {
+        // Noted before, so that whoever is killed now leaves no bridge behind.
+        Some((name, definition)) => Plan {
+            to: bridge::ensure(&mut host, name, &definition)?,
+            network: Some((name, definition)),
+            ..plan
+        },
+        None => plan,
+    };
+    let new = New {
+        namespace: namespace.as_fd(),
+        mac: member.mac,
+    };
+    let end = match to {
+        To::Macvlan(_) => {
+            host.make_macvlan(&plan.to, new)?;
+            None
+        }
+        _ => Some(make_end(
+            &mut host,
+            number,
+            new,
+            &describe(number, wanted.name, to),
+        )?),
+    };
+    set_up_inside(wanted, namespace, &plan)?;
+    let mut members = others;
+    members.push(member);
+    if let Some((name, definition)) = &plan.network {
+        // Before the first packet.
+        nft::apply(name, definition, &members)?;
+        lead_on(name, definition, &members)?;
+    }
+    if let Some(end) = end {
+        host.connect(&end, &plan.to)?;
+        if let Some(limit) = wanted.network.net_rate {
+            rate::limit(&mut host, number, &end, limit)?;
+        }
+    }
+    names::write_hosts(connected, to, &members)
+}
+
+/// The end of its interface that is on the host.
+fn make_end(
+    host: &mut Socket,
+    number: JailNumber,
+    new: New<'_>,
+    about: &str,
+) -> Result<Link, String> {
+    let name = of_jail(number);
+    // Of a network of the same jail that is just going.
+    host.remove_own(&name)?;
+    rate::unlimit(host, number)?;
+    host.make_pair(&name, new)?;
+    let end = host.link(&name)?;
+    let end = end.ok_or_else(|| format!("{name} has been removed meanwhile"))?;
+    host.describe(&end, about)?;
+    // It hands on what the jail sends, and is nobody's.
+    sysctl::write_where_known(&format!("net/ipv6/conf/{name}/disable_ipv6"), "1")?;
+    host.switch_on(&end)?;
+    Ok(end)
+}
+
+fn in_network<'a>(
+    host: &mut Socket,
+    wanted: &Wanted<'_>,
+    (name, attachment): (&'a NetworkName, &Attachment),
+    jail: For,
+    connected: &Connected,
+    jails: &Jails,
+    others: &[Member],
+) -> Result<Plan<'a>, String> {
+    let definitions = Definitions::default();
+    let definition = definitions.get(name)?;
+    check_filter(&definition)?;
+    let everywhere = all_alive(connected, jails, Some(jail.number))?;
+    publish::check(&wanted.network.publish, &everywhere)?;
+    let used = in_use(others);
+    pool::check(&definition, &attachment.addresses, &used)?;
+    let nets: Vec<IpNet> = definition
+        .subnets
+        .iter()
+        .copied()
+        .filter(bridge::can_be_had)
+        .collect();
+    let mut kept = pool::kept(&definitions, name)?;
+    let before = kept.clone();
+    let asked = pool::Wanted {
+        nets: &nets,
+        addresses: &attachment.addresses,
+        name: wanted.name,
+    };
+    let noted = connected.read(&attachment.to, jail.number);
+    let noted = noted.filter(|noted| noted.created == jail.created && wanted.name.is_none());
+    let chosen = match noted {
+        // It has had them since it was made.
+        Some(noted) => noted.addresses,
+        None => pool::choose(asked, &mut kept, &used)?,
+    };
+    if kept != before {
+        pool::note(&definitions, name, &kept)?;
+    }
+    let with_prefix = |address: &IpAddr| {
+        let net = nets.iter().find(|net| net.contains(address))?;
+        IpNet::new(*address, net.prefix_len()).ok()
+    };
+    let leads_on =
+        |net: &&IpNet| !definition.internal && (matches!(net, IpNet::V4(_)) || forwards_v6());
+    let gateways = nets
+        .iter()
+        .filter(leads_on)
+        .filter_map(|net| nth(net, 1))
+        .collect();
+    // It is made when this is noted.
+    let to = bridge::find(host, name)?;
+    Ok(Plan {
+        to: to.unwrap_or_else(|| Link::none(name.bridge())),
+        addresses: chosen.iter().filter_map(with_prefix).collect(),
+        gateways,
+        network: Some((name, definition)),
+    })
+}
+
+fn outside<'a>(to: Link, attachment: &Attachment) -> Plan<'a> {
+    Plan {
+        to,
+        addresses: attachment.addresses.iter().copied().collect(),
+        gateways: attachment.gateways.clone(),
+        network: None,
+    }
+}
+
+fn member(
+    wanted: &Wanted<'_>,
+    attachment: &Attachment,
+    jail: For,
+    plan: &Plan<'_>,
+) -> Result<Member, String> {
+    let first = plan.addresses.first().filter(|_| plan.network.is_some());
+    let mac = match (attachment.mac, first) {
+        (Some(mac), _) => mac,
+        (None, Some(net)) => pool::mac(net.addr()),
+        (None, None) => any_mac()?,
+    };
+    Ok(Member {
+        number: jail.number,
+        created: jail.created,
+        name: wanted.name.cloned(),
+        hostname: wanted.hostname.map(str::to_owned),
+        addresses: plan.addresses.iter().map(IpNet::addr).collect(),
+        mac,
+        publish: wanted.network.publish.clone(),
+        rate: wanted.network.net_rate,
+        must_be_filtered: wanted.must_be_filtered,
+    })
+}
+
+/// A hardware address that nobody else is likely to have.
+fn any_mac() -> Result<Mac, String> {
+    let mut bytes = [0; 6];
+    let flags = rustix::rand::GetRandomFlags::empty();
+    rustix::rand::getrandom(&mut bytes, flags).map_err(|error| format!("random bytes: {error}"))?;
+    // Administered locally, of one interface.
+    bytes[0] = bytes[0] & 0xfc | 0x02;
+    Ok(Mac(bytes))
+}
+
+/// What the jail sees.
+fn set_up_inside(wanted: &Wanted<'_>, namespace: &OwnedFd, plan: &Plan<'_>) -> Result<(), String> {
+    namespace::within(namespace, || {
+        let mut inside = Socket::open()?;
+        let link = inside.link(INSIDE)?;
+        let link = link.ok_or_else(|| format!("{INSIDE} is not in the jail's network"))?;
+        for address in &plan.addresses {
+            inside.add_address(&link, *address)?;
+        }
+        inside.switch_on(&link)?;
+        for gateway in &plan.gateways {
+            inside.add_default_route(&link, *gateway)?;
+        }
+        sysctl::apply(&wanted.network.sysctl)
+    })
+}
+
+/// Has the host hand on what the rules let through.
+fn lead_on(name: &NetworkName, definition: &Definition, members: &[Member]) -> Result<(), String> {
+    if definition.internal {
+        return Ok(());
+    }
+    if members.iter().any(|member| !member.publish.is_empty()) {
+        // So that a published port answers on 127.0.0.1 as well.
+        sysctl::write(
+            &format!("net/ipv4/conf/{}/route_localnet", name.bridge()),
+            "1",
+        )?;
+    }
+    if sysctl::read(FORWARD)? == "0" {
+        sysctl::write(FORWARD, "1")?;
+        crate::complain!(
+            "jaula: warning: the host now hands packets on between its interfaces (net.ipv4.ip_forward=1), for \
+             network {name}"
+        );
+    }
+    Ok(())
+}
+
+fn forwards_v6() -> bool {
+    sysctl::read(FORWARD_V6).is_ok_and(|value| value != "0")
+}
+
+fn in_use(others: &[Member]) -> InUse {
+    let each = others.iter().flat_map(|member| {
+        let who = member.label();
+        member
+            .addresses
+            .iter()
+            .map(move |address| (*address, who.clone()))
+    });
+    InUse { by: each.collect() }
+}
+
+fn all_alive(
+    connected: &Connected,
+    jails: &Jails,
+    but: Option<JailNumber>,
+) -> Result<Vec<Member>, String> {
+    let mut all = Vec::new();
+    for to in connected.places()? {
+        all.extend(connected.alive(&to, jails)?);
+    }
+    all.retain(|member| Some(member.number) != but);
+    Ok(all)
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What the kernel lets through between a network and all else: two tables of nftables for each network, one
+//! for packets and one for frames of its bridge.
+//!
+//! They are written anew as a whole, in one transaction, each time that a jail comes or goes: whatever was
+//! there before, afterwards it is what is said here. Nothing else is ever touched.
+
+mod rules;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use nftables::schema::Nftables;
+
+use super::definition::Definition;
+use super::member::Member;
+use crate::isolation::NetworkName;
+use crate::program::{command, find, said};
+use rules::Tables;
+
+/// The program.
+const NFT: &str = "nft";
+
+/// Why the program is needed, and what is to be done.
+pub fn missing(what: &str) -> String {
+    format!(
+        "{what}, and that takes the program nft, which is missing (Debian: apt install nftables)"
+    )
+}
+
+/// Whether the program is there.
+pub fn is_there() -> bool {
+    find(NFT).is_some()
+}
+
+/// Puts the tables of a network in place of those that were there.
+///
+/// # Errors
+///
+/// What is wrong, where they are needed; without the program they may not be.
+pub fn apply(
+    name: &NetworkName,
+    definition: &Definition,
+    members: &[Member],
+) -> Result<(), String> {
+    let Some(nft) = find(NFT) else {
+        return Ok(());
+    };
+    let tables = Tables::of(name);
+    let all = tables.all(definition, members);
+    let Err(why) = run(&nft, &all) else {
+        return Ok(());
+    };
+    if members.iter().any(|member| member.must_be_filtered) {
+        return Err(format!(
+            "{why}; a jail that may send what it likes (--allow net_admin, net_raw, --ids) is in a network \
+             only where its frames can be filtered (CONFIG_NF_TABLES_BRIDGE)"
+        ));
+    }
+    // The kernel may have none for frames.
+    run(&nft, &tables.packets(definition, members))
+}
+
+/// Removes the tables of a network, where they are there.
+///
+/// # Errors
+///
+/// What is wrong.
+pub fn remove(name: &NetworkName) -> Result<(), String> {
+    let Some(nft) = find(NFT) else {
+        return Ok(());
+    };
+    let tables = Tables::of(name);
+    run(&nft, &tables.none(true)).or_else(|_| run(&nft, &tables.none(false)))
+}
+
+fn run(nft: &Path, rules: &Nftables<'_>) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("nft: {error}");
+    let text = serde_json::to_vec(rules).map_err(|error| failed(error.into()))?;
+    let mut child = command(nft)
+        .args(["-j", "-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let written = child.stdin.take().map(|mut input| input.write_all(&text));
+    let output: Output = child.wait_with_output().map_err(failed)?;
+    match (output.status.success(), written) {
+        (true, Some(Err(error))) => Err(failed(error)),
+        (true, _) => Ok(()),
+        (false, _) => Err(format!("nft: {}", said(&output))),
+    }
+}

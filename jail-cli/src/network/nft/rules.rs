@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What stands in the tables.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::IpNet;
+use nftables::batch::Batch;
+use nftables::expr::Expression;
+use nftables::schema::{Chain, NfListObject, Nftables, Rule, Table};
+use nftables::stmt::{Operator, Statement};
+use nftables::types::{NfChainPolicy, NfChainType, NfFamily, NfHook};
+
+use super::super::bridge::can_be_had;
+use super::super::definition::Definition;
+use super::super::link;
+use super::super::member::Member;
+use crate::isolation::{Mac, NetworkName, Protocol, Publish};
+
+mod words;
+
+use words::{
+    accept, connection, dnat, drop, field, interface, is, is_local, jump_by_interface, masquerade,
+    net, prefix, set, text, Meta,
+};
+
+/// Every bridge of jaula's.
+const BRIDGES: &str = "jn-*";
+
+/// When the chains come; the names are those of nft(8).
+const RAW: i32 = -300;
+const DSTNAT: i32 = -100;
+const FILTER: i32 = 0;
+const SRCNAT: i32 = 100;
+
+/// The tables of a network.
+pub struct Tables {
+    bridge: String,
+    name: String,
+}
+
+/// A chain, and what comes before anything that is said about it.
+struct Place<'a> {
+    family: NfFamily,
+    table: &'a str,
+    chain: &'a str,
+}
+
+impl Tables {
+    /// Those of a network.
+    pub fn of(name: &NetworkName) -> Self {
+        Tables {
+            bridge: name.bridge(),
+            name: format!("jaula_{name}"),
+        }
+    }
+
+    /// Both, in place of those that are there.
+    pub fn all(&self, definition: &Definition, members: &[Member]) -> Nftables<'static> {
+        let mut batch = Batch::new();
+        self.add_packets(&mut batch, definition, members);
+        self.add_frames(&mut batch, members);
+        batch.to_nftables()
+    }
+
+    /// That for packets alone.
+    pub fn packets(&self, definition: &Definition, members: &[Member]) -> Nftables<'static> {
+        let mut batch = Batch::new();
+        self.add_packets(&mut batch, definition, members);
+        batch.to_nftables()
+    }
+
+    /// None of them; that for frames may not be there.
+    pub fn none(&self, with_frames: bool) -> Nftables<'static> {
+        let mut batch = Batch::new();
+        self.clear(&mut batch, NfFamily::INet);
+        if with_frames {
+            self.clear(&mut batch, NfFamily::Bridge);
+        }
+        batch.to_nftables()
+    }
+
+    fn clear(&self, batch: &mut Batch<'static>, family: NfFamily) {
+        let table = Table {
+            family,
+            name: self.name.clone().into(),
+            handle: None,
+        };
+        // What is not there cannot be deleted.
+        batch.add(NfListObject::Table(table.clone()));
+        batch.delete(NfListObject::Table(table));
+    }
+
+    fn begin(&self, batch: &mut Batch<'static>, family: NfFamily) {
+        self.clear(batch, family);
+        batch.add(NfListObject::Table(Table {
+            family,
+            name: self.name.clone().into(),
+            handle: None,
+        }));
+    }
+
+    fn place<'a>(&'a self, family: NfFamily, chain: &'a str) -> Place<'a> {
+        Place {
+            family,
+            table: &self.name,
+            chain,
+        }
+    }
+
+    fn add_packets(&self, batch: &mut Batch<'static>, definition: &Definition, members: &[Member]) {
+        self.begin(batch, NfFamily::INet);
+        let place = |chain| self.place(NfFamily::INet, chain);
+        let own = || text(&self.bridge);
+        let from = |of| is(interface(Meta::In), Operator::EQ, of);
+        let to = |of| is(interface(Meta::Out), Operator::EQ, of);
+
+        let forward = place("forward");
+        forward.hook(batch, NfChainType::Filter, NfHook::Forward, FILTER);
+        forward.rule(batch, vec![from(own()), to(own()), accept()]);
+        if definition.internal {
+            forward.rule(batch, vec![from(own()), drop()]);
+            forward.rule(batch, vec![to(own()), drop()]);
+            return;
+        }
+        let answers = set(["established", "related"].map(text));
+        let published = || is(connection("status"), Operator::IN, text("dnat"));
+        forward.rule(
+            batch,
+            vec![is(connection("state"), Operator::IN, answers), accept()],
+        );
+        forward.rule(batch, vec![from(own()), published(), accept()]);
+        forward.rule(batch, vec![to(own()), published(), accept()]);
+        forward.rule(batch, vec![from(own()), to(text(BRIDGES)), drop()]);
+        forward.rule(batch, vec![to(own()), drop()]);
+
+        // Answers of a published port come from there; nothing else is to reach the host's loopback.
+        let early = place("early");
+        early.hook(batch, NfChainType::Filter, NfHook::Prerouting, RAW);
+        let loopback = || prefix("127.0.0.0", 8);
+        let to_loopback = is(field("ip", "daddr"), Operator::EQ, loopback());
+        early.rule(batch, vec![from(own()), to_loopback, drop()]);
+
+        let arriving = place("arriving");
+        arriving.hook(batch, NfChainType::NAT, NfHook::Prerouting, DSTNAT);
+        let of_host = place("of_host");
+        of_host.hook(batch, NfChainType::NAT, NfHook::Output, DSTNAT);
+        for member in members {
+            for port in &member.publish {
+                for address in &member.addresses {
+                    let Some(rule) = led_to(port, *address) else {
+                        continue;
+                    };
+                    of_host.rule(batch, rule.clone());
+                    // From outside, nothing that is addressed to it can be meant for anybody.
+                    if !port.address.is_some_and(|address| address.is_loopback()) {
+                        arriving.rule(batch, rule);
+                    }
+                }
+            }
+        }
+
+        let leaving = place("leaving");
+        leaving.hook(batch, NfChainType::NAT, NfHook::Postrouting, SRCNAT);
+        for subnet in definition.subnets.iter().filter(|net| can_be_had(net)) {
+            let of_jails = || is(field(family(subnet), "saddr"), Operator::EQ, net(subnet));
+            let elsewhere = is(interface(Meta::Out), Operator::NEQ, own());
+            leaving.rule(batch, vec![of_jails(), elsewhere, masquerade()]);
+            // Who reaches a neighbour by the host's port is answered by the same way.
+            leaving.rule(
+                batch,
+                vec![of_jails(), to(own()), published(), masquerade()],
+            );
+        }
+        let by_host = is(field("ip", "saddr"), Operator::EQ, loopback());
+        leaving.rule(batch, vec![by_host, to(own()), published(), masquerade()]);
+    }
+
+    /// No jail sends as somebody else, nor says that it is another, or the way to anywhere.
+    fn add_frames(&self, batch: &mut Batch<'static>, members: &[Member]) {
+        self.begin(batch, NfFamily::Bridge);
+        let frames = self.place(NfFamily::Bridge, "frames");
+        frames.hook(batch, NfChainType::Filter, NfHook::Prerouting, RAW);
+        let mut ways = Vec::new();
+        for member in members {
+            let chain = format!("of_{}", member.number);
+            let of = self.place(NfFamily::Bridge, &chain);
+            of.plain(batch);
+            for rule in only_as(member) {
+                of.rule(batch, rule);
+            }
+            ways.push((link::of_jail(member.number), chain));
+        }
+        if !ways.is_empty() {
+            frames.rule(batch, vec![jump_by_interface(ways)]);
+        }
+    }
+}
+
+impl Place<'_> {
+    fn hook(&self, batch: &mut Batch<'static>, kind: NfChainType, hook: NfHook, priority: i32) {
+        batch.add(NfListObject::Chain(Chain {
+            family: self.family,
+            table: self.table.to_owned().into(),
+            name: self.chain.to_owned().into(),
+            _type: Some(kind),
+            hook: Some(hook),
+            prio: Some(priority),
+            policy: Some(NfChainPolicy::Accept),
+            ..Chain::default()
+        }));
+    }
+
+    fn plain(&self, batch: &mut Batch<'static>) {
+        batch.add(NfListObject::Chain(Chain {
+            family: self.family,
+            table: self.table.to_owned().into(),
+            name: self.chain.to_owned().into(),
+            ..Chain::default()
+        }));
+    }
+
+    fn rule(&self, batch: &mut Batch<'static>, statements: Vec<Statement<'static>>) {
+        batch.add(NfListObject::Rule(Rule {
+            family: self.family,
+            table: self.table.to_owned().into(),
+            chain: self.chain.to_owned().into(),
+            expr: statements.into(),
+            ..Rule::default()
+        }));
+    }
+}
+
+/// What comes to a port of the host goes to an address of a jail; `None` where these are of two kinds.
+fn led_to(port: &Publish, address: IpAddr) -> Option<Vec<Statement<'static>>> {
+    let of_host = port.address.filter(|it| !it.is_unspecified());
+    if port
+        .address
+        .is_some_and(|it| it.is_ipv4() != address.is_ipv4())
+    {
+        return None;
+    }
+    let family = match address {
+        IpAddr::V4(_) => "ip",
+        IpAddr::V6(_) => "ip6",
+    };
+    let mut rule = vec![is(
+        words::family(),
+        Operator::EQ,
+        text(match address {
+            IpAddr::V4(_) => "ipv4",
+            IpAddr::V6(_) => "ipv6",
+        }),
+    )];
+    match of_host {
+        Some(of_host) => rule.push(is(
+            field(family, "daddr"),
+            Operator::EQ,
+            text(&of_host.to_string()),
+        )),
+        None => rule.push(is_local()),
+    }
+    let protocol = match port.protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+    };
+    let number = Expression::Number(port.port.into());
+    rule.push(is(field(protocol, "dport"), Operator::EQ, number));
+    rule.push(dnat(address, port.inside));
+    Some(rule)
+}
+
+/// What a jail may not send.
+fn only_as(member: &Member) -> Vec<Vec<Statement<'static>>> {
+    let mac = || text(&member.mac.to_string());
+    let not = |left, right| vec![is(left, Operator::NEQ, right), drop()];
+    let kind = |name| is(field("ether", "type"), Operator::EQ, text(name));
+    let v4 = member.addresses.iter().find(|address| address.is_ipv4());
+    let v6 = member.addresses.iter().filter(|address| address.is_ipv6());
+    let own_v6: Vec<IpAddr> = v6.copied().chain([link_local(member.mac).into()]).collect();
+    let own_v6 = || own_v6.iter().map(|address| text(&address.to_string()));
+    // It asks whether somebody else has its address before it has any.
+    let none = text(&Ipv6Addr::UNSPECIFIED.to_string());
+    let message = |name| is(field("icmpv6", "type"), Operator::EQ, text(name));
+    let known = set(["arp", "ip", "ip6"].map(text));
+
+    let mut rules = vec![
+        not(field("ether", "saddr"), mac()),
+        not(field("ether", "type"), known),
+    ];
+    match v4 {
+        Some(v4) => {
+            let v4 = || text(&v4.to_string());
+            rules.push(not(field("arp", "saddr ether"), mac()));
+            rules.push(not(field("arp", "saddr ip"), v4()));
+            rules.push(not(field("ip", "saddr"), v4()));
+        }
+        None => {
+            rules.push(vec![kind("arp"), drop()]);
+            rules.push(vec![kind("ip"), drop()]);
+        }
+    }
+    rules.push(not(field("ip6", "saddr"), set(own_v6().chain([none]))));
+    rules.push(vec![message("nd-router-advert"), drop()]);
+    rules.push(vec![message("nd-redirect"), drop()]);
+    rules.push(vec![
+        message("nd-neighbor-advert"),
+        is(field("icmpv6", "taddr"), Operator::NEQ, set(own_v6())),
+        drop(),
+    ]);
+    rules
+}
+
+/// The address that an interface has by its hardware address (RFC 4291, appendix A).
+fn link_local(Mac([a, b, c, d, e, f]): Mac) -> Ipv6Addr {
+    let words = [[a ^ 2, b], [c, 0xff], [0xfe, d], [e, f]].map(u16::from_be_bytes);
+    let [w, x, y, z] = words;
+    Ipv6Addr::new(0xfe80, 0, 0, 0, w, x, y, z)
+}
+
+fn family(net: &IpNet) -> &'static str {
+    match net {
+        IpNet::V4(_) => "ip",
+        IpNet::V6(_) => "ip6",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hardware_address_gives_an_address() {
+        let mac = "02:6a:0a:01:02:03".parse().expect("an address");
+        assert_eq!(link_local(mac).to_string(), "fe80::6a:aff:fe01:203");
+    }
+
+    #[test]
+    fn a_port_leads_to_addresses_of_its_kind() {
+        let port = |text: &str| text.parse::<Publish>().expect(text);
+        let (v4, v6) = (
+            IpAddr::from([10, 1, 2, 3]),
+            "fd00::2".parse().expect("an address"),
+        );
+        assert!(led_to(&port("80:80"), v4).is_some() && led_to(&port("80:80"), v6).is_some());
+        assert!(led_to(&port("0.0.0.0:80:80"), v6).is_none());
+        assert!(led_to(&port("[::1]:80:80"), v4).is_none());
+    }
+}
