@@ -108,7 +108,7 @@ pub fn add(suite: &mut Suite) {
         let jail = Jail::start(
             "outer",
             &format!(
-                "-u 0 --allow sys_chroot --max-children 2 --memory 64m --tmpfs /tmp \
+                "-u 0 --allow mount,sys_chroot --max-children 2 --memory 64m --tmpfs /tmp \
                  --bind {jaula}:/tmp/jaula:ro"
             ),
             "sleep 1000",
