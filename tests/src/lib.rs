@@ -23,6 +23,7 @@ pub mod launch;
 pub mod procfs;
 pub mod random;
 pub mod rounds;
+pub mod session;
 pub mod stepping;
 pub mod steps;
 pub mod sys;

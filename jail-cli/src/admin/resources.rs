@@ -30,6 +30,11 @@ impl Jail {
             .and_then(|record| record.group.as_ref());
         group.filter(|group| group.exists())
     }
+
+    /// Whether all of it stands still.
+    pub fn is_paused(&self) -> bool {
+        self.group().is_some_and(Group::is_freezing)
+    }
 }
 
 impl Admin {

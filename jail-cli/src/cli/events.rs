@@ -17,9 +17,6 @@ use jaula::text::shown;
 
 use super::{output, Failure};
 
-/// What control groups count is looked at so often.
-const LOOK: Duration = Duration::from_millis(200);
-
 /// Whose events are shown, and how.
 #[derive(Debug, Args)]
 pub struct Events {
@@ -64,9 +61,8 @@ impl Events {
                 PollFd::new(asked.as_fd(), PollFlags::POLLIN),
                 PollFd::new(stdout.as_fd(), PollFlags::empty()),
             ];
-            let more = watch.descriptor().into_iter();
-            waited.extend(more.map(|pipe| PollFd::new(pipe, PollFlags::POLLIN)));
-            let time = PollTimeout::try_from(LOOK).unwrap_or(PollTimeout::ZERO);
+            waited.extend(watch.changes());
+            let time = PollTimeout::try_from(watch.patience()).unwrap_or(PollTimeout::ZERO);
             let _ = poll(&mut waited, time);
             let is_over = waited[..2].iter().any(|it| it.any() == Some(true))
                 || end.is_some_and(|end| Instant::now() >= end);

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::ops::Not;
 
 use clap::Args;
 use nix::unistd::geteuid;
@@ -32,6 +33,9 @@ struct Alive {
     #[serde(flatten)]
     jail: Jail,
     age_seconds: f64,
+    /// Whether it stands still.
+    #[serde(skip_serializing_if = "Not::not")]
+    paused: bool,
     /// What 127.0.0.1 is in it, where it has an address of the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     loopback: Option<Ipv4Addr>,
@@ -62,6 +66,7 @@ impl Inspect {
                     kept: kept(jail.record.as_ref())?,
                     age_seconds: jail.info.created.age().as_secs_f64(),
                     loopback: loopback(&jail),
+                    paused: jail.is_paused(),
                     jail,
                     processes,
                 })?;

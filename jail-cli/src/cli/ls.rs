@@ -3,6 +3,7 @@
 //! `jaula ls`: the jails there are.
 
 use std::collections::BTreeSet;
+use std::ops::Not;
 
 use clap::Args;
 use nix::unistd::geteuid;
@@ -43,7 +44,7 @@ impl Ls {
         // Others than root are told of the jails that there are.
         let restarting = admin.restarting().map_err(Failure::failed)?;
         if self.json {
-            let jails = jails.iter().map(Listed::There);
+            let jails = jails.iter().map(Listed::there);
             let restarting = restarting.iter().map(Listed::restarting);
             output::json(&jails.chain(restarting).collect::<Vec<_>>())?;
             return Ok(0);
@@ -69,11 +70,19 @@ impl Ls {
 /// The state of a jail that has ended and is being made anew.
 pub const RESTARTING: &str = "restarting";
 
+/// That of one that stands still.
+const PAUSED: &str = "paused";
+
 /// What is listed.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Listed<'a> {
-    There(&'a Jail),
+    There {
+        #[serde(flatten)]
+        jail: &'a Jail,
+        #[serde(skip_serializing_if = "Not::not")]
+        paused: bool,
+    },
     Restarting {
         number: JailNumber,
         name: &'a Option<JailName>,
@@ -83,6 +92,13 @@ enum Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
+    fn there(jail: &'a Jail) -> Self {
+        Listed::There {
+            jail,
+            paused: jail.is_paused(),
+        }
+    }
+
     fn restarting(record: &'a Record) -> Self {
         Listed::Restarting {
             number: record.number,
@@ -116,7 +132,8 @@ fn root_and_command(record: &Record) -> [String; 2] {
     [record.root.path.display().to_string(), words.join(" ")]
 }
 
-fn row(branch: &str, Jail { info, record }: &Jail) -> [String; 9] {
+fn row(branch: &str, jail: &Jail) -> [String; 9] {
+    let Jail { info, record } = jail;
     let name = info.name.as_ref().map(ToString::to_string);
     let name = match (branch, name) {
         ("", name) => name.unwrap_or_default(),
@@ -127,13 +144,20 @@ fn row(branch: &str, Jail { info, record }: &Jail) -> [String; 9] {
         info.number.to_string(),
         name,
         info.parent.to_string(),
-        info.state.to_string(),
+        state(jail),
         info.tasks.to_string(),
         info.ipc_objects().to_string(),
         duration(info.created.age()),
         root,
         command,
     ]
+}
+
+fn state(jail: &Jail) -> String {
+    match jail.is_paused() {
+        true => PAUSED.to_owned(),
+        false => jail.info.state.to_string(),
+    }
 }
 
 /// Each jail after the one that it is in, with what is drawn in front of its name.

@@ -6,17 +6,24 @@ mod groups;
 mod trace;
 
 use std::collections::BTreeMap;
-use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags};
 use serde::Serialize;
 
 use crate::admin::Admin;
 use crate::jail::JailNumber;
 use crate::jails::{Created, JailName};
-use crate::resources::Group;
+use crate::resources::{Told, Watched};
 
-use groups::Counts;
 use trace::Trace;
+
+/// How often it is looked whether something has happened of which nothing tells.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// The same, while there is a jail that is not older than this and has no group.
+const SOON: Duration = Duration::from_millis(20);
+const NEW: Duration = Duration::from_secs(1);
 
 /// Something that has happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -72,8 +79,10 @@ pub struct Happened {
 struct Known {
     created: Created,
     name: Option<JailName>,
-    group: Option<Group>,
-    counts: Counts,
+    /// When it was first seen.
+    seen: Instant,
+    /// Its control group, where it has one, and what that told last.
+    group: Option<(Watched, Told)>,
 }
 
 /// Watches jails from the moment at which it is made.
@@ -121,38 +130,33 @@ impl Watch {
         for jail in self.admin.list().map_err(|error| error.to_string())? {
             let number = jail.info.number;
             let known = before.remove(&number);
-            let (mut counts, is_same) = match known {
-                Some(known) if known.created == jail.info.created => (known.counts, true),
+            let known = match known {
+                Some(known) if known.created == jail.info.created => Some(known),
                 Some(known) => {
                     found.push(told(number, known.name, Event::Ended));
-                    (Counts::default(), false)
+                    None
                 }
-                None => (Counts::default(), false),
+                None => None,
             };
-            let group = jail.group().cloned();
-            if let Some(group) = &group {
-                let now = Counts::of(group);
-                // What was before it was seen has not happened now, unless it is new.
-                let is_new = is_same || self.trace.has_created(number);
-                if is_new {
-                    let events = counts.until(&now).into_iter();
-                    found.extend(events.map(|event| told(number, None, event)));
-                }
-                counts = now;
-            }
-            let known = Known {
+            // What was before it was seen has not happened now, unless it is new.
+            let is_new = known.is_some() || self.trace.has_created(number);
+            let seen = known.as_ref().map_or_else(Instant::now, |known| known.seen);
+            let group = known.and_then(|known| known.group).or_else(|| {
+                let watched = Watched::open(jail.group()?);
+                let now = watched.told().filter(|_| !is_new);
+                Some((watched, now.unwrap_or_default()))
+            });
+            let mut known = Known {
                 created: jail.info.created,
                 name: jail.info.name,
+                seen,
                 group,
-                counts,
             };
+            known.tell(number, found);
             self.known.insert(number, known);
         }
-        for (number, known) in before {
-            if let Some(group) = known.group.filter(Group::exists) {
-                let events = known.counts.until(&Counts::of(&group)).into_iter();
-                found.extend(events.map(|event| told(number, known.name.clone(), event)));
-            }
+        for (number, mut known) in before {
+            known.tell(number, found);
             found.push(told(number, known.name, Event::Ended));
         }
         // One that has come and gone in between.
@@ -169,10 +173,39 @@ impl Watch {
     }
 }
 
+impl Known {
+    /// Tells what has happened in its group since that was last told.
+    fn tell(&mut self, number: JailNumber, found: &mut Vec<Happened>) {
+        let Some((watched, before)) = &mut self.group else {
+            return;
+        };
+        if let Some(now) = watched.told() {
+            let events = groups::between(before, &now).into_iter();
+            found.extend(events.map(|event| told(number, self.name.clone(), event)));
+            *before = now;
+        }
+    }
+}
+
 impl Watch {
-    /// Can be read when something has happened of which tracepoints tell.
-    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.trace.pipe()
+    /// How long is waited for that, at most.
+    pub fn patience(&self) -> Duration {
+        // Its group is known when it has been noted, a moment after it was made.
+        let is_new = |known: &Known| known.group.is_none() && known.seen.elapsed() < NEW;
+        match self.known.values().any(is_new) {
+            true => SOON,
+            false => LOOK,
+        }
+    }
+
+    /// What is ready when something has happened.
+    pub fn changes(&self) -> Vec<PollFd<'_>> {
+        let trace = self.trace.pipe().into_iter();
+        let trace = trace.map(|pipe| PollFd::new(pipe, PollFlags::POLLIN));
+        let groups = self.known.values().filter_map(|known| known.group.as_ref());
+        trace
+            .chain(groups.flat_map(|(watched, _)| watched.changes()))
+            .collect()
     }
 }
 

@@ -14,6 +14,7 @@ mod place;
 mod tidy;
 mod usage;
 mod values;
+mod watched;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -30,6 +31,7 @@ use crate::text::shown;
 pub use place::{check, missing_controllers as missing};
 pub use tidy::tidy;
 pub use usage::{Pressure, Usage};
+pub use watched::{Told, Watched};
 
 /// How long is waited for the last of its processes to be gone: they have ended by then.
 const EMPTY: Duration = Duration::from_secs(10);

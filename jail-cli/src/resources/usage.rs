@@ -116,7 +116,7 @@ impl Group {
 }
 
 /// Lines of a name and a number.
-fn pairs(text: &str) -> BTreeMap<&str, u64> {
+pub(super) fn pairs(text: &str) -> BTreeMap<&str, u64> {
     let pair = |line| {
         let (name, value) = str::split_once(line, ' ')?;
         Some((name, value.parse().ok()?))

@@ -16,6 +16,7 @@ use std::process::{Command, ExitCode, Output};
 
 use jaula_tests::admin::{host, json, output, prepare_root, ROOT};
 use jaula_tests::ktap::{fail, CaseResult, Chosen, Context, Failure, Suite};
+use jaula_tests::session::{follow, steps, Compare};
 use jaula_tests::{check, wait};
 
 pub fn main(chosen: &Chosen) -> ExitCode {
@@ -31,7 +32,21 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     paused::add(&mut suite);
     refused::add(&mut suite);
     told::add(&mut suite);
+    shown(&mut suite);
     suite.run(chosen)
+}
+
+/// What the documentation shows.
+fn shown(suite: &mut Suite) {
+    const DOCUMENT: &str = include_str!("../../../docs/limits.md");
+    suite.case("the sessions of the documentation do what is shown", || {
+        let _front = Jail("front");
+        let _back = Jail("back");
+        let steps = steps(&DOCUMENT.replace("/srv/box", ROOT));
+        check!(steps.len() > 8, "there are just {}", steps.len());
+        follow(&steps, Path::new("/"), Compare::Output)?;
+        fs::remove_file("/tmp/events").context("/tmp/events")
+    });
 }
 
 /// Runs a script on the host.

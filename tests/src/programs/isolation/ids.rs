@@ -9,6 +9,7 @@ use super::place::Place;
 use jaula_tests::admin::{output, succeed, text, Detached};
 use jaula_tests::ktap::{fail, CaseResult, Context, Failure, Suite};
 use jaula_tests::launch::{complaint, failed, jaula, run, FAILED};
+use jaula_tests::session::{follow, part, steps, Compare};
 use jaula_tests::sys::{ids, mount, msg, process, sem, shm, tree};
 use jaula_tests::{check, check_eq, jailfs, procfs, wait};
 use std::fs;
@@ -642,29 +643,14 @@ fn joined<'a>(suite: &mut Suite<'a>, place: &'a Place) {
 fn shown(suite: &mut Suite<'_>) {
     const GUIDE: &str = include_str!("../../../../docs/guide.md");
     suite.case("ids: the guide's commands do what is shown", || {
-        let part = GUIDE
-            .split_once("### Users of a jail's own")
-            .and_then(|(_, rest)| rest.split_once("```console\n")?.1.split_once("```"));
-        let (session, _) = part.ok_or_else(|| fail("the guide has no such part"))?;
+        let users = part(GUIDE, "### Users of a jail's own", None)?;
+        let block = part(users, "```console\n", Some("```"))?;
         let at = std::env::temp_dir().join(format!("guide-ids-{}", process::pid()));
-        let session = session.replace("/srv/disk", &at.display().to_string());
-        let mut lines = session.lines().peekable();
-        let mut commands = 0;
-        while let Some(command) = lines.next().and_then(|line| line.strip_prefix("# ")) {
-            let expected: String =
-                std::iter::from_fn(|| lines.next_if(|line| !line.starts_with("# ")))
-                    .map(|line| format!("{line}\n"))
-                    .collect();
-            let output = output(Command::new("/bin/sh").args(["-c", command]))?;
-            check!(output.status.success(), "{command}: {}", complaint(&output));
-            check!(
-                text(&output).ends_with(&expected),
-                "{command}: {}",
-                text(&output)
-            );
-            commands += 1;
-        }
-        check_eq!(commands, 4, "commands");
+        let session =
+            format!("```console\n{block}```").replace("/srv/disk", &at.display().to_string());
+        let steps = steps(&session);
+        check_eq!(steps.len(), 4, "commands");
+        follow(&steps, Path::new("/"), Compare::Output)?;
         mount::unmount(&at).context(at.display())?;
         fs::remove_dir(&at).context(at.display())
     });

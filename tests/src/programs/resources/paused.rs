@@ -28,9 +28,17 @@ pub fn add(suite: &mut Suite) {
         host("jaula pause still")?;
         let listed = host("jaula stats --json still")?;
         check!(listed.contains("\"frozen\": true"), "{listed}");
+        let listed = host("jaula ls")?;
+        check!(listed.contains("\tpaused\t"), "{listed}");
+        for command in ["ls --json", "inspect still"] {
+            let told = host(&format!("jaula {command}"))?;
+            check!(told.contains("\"paused\": true"), "{told}");
+        }
         is_refused("jaula exec still true", &["paused", "jaula resume"])?;
         host("jaula resume still")?;
         check!(goes_on(&jail)?, "it does not go on");
+        let listed = host("jaula ls")?;
+        check!(listed.contains("\talive\t"), "{listed}");
         is_refused("jaula resume still", &["not paused"])?;
         host("jaula exec still true")?;
         Ok(())

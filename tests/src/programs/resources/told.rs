@@ -56,6 +56,19 @@ pub fn add(suite: &mut Suite) {
         host("rm /tmp/events*")?;
         Ok(())
     });
+    suite.case("events: an oom-kill in a jail that ends by it", || {
+        let follow = "jaula events --duration 6 > /tmp/killed & sleep 2";
+        let kill =
+            format!("for i in 1 2 3; do jaula -q --memory 8m {ROOT} -- tail /dev/zero; done");
+        host(&format!("{follow}; {kill}; wait"))?;
+        let text = host("cat /tmp/killed; rm /tmp/killed")?;
+        let kills = text
+            .lines()
+            .filter(|line| line.contains("oom-kill"))
+            .count();
+        check_eq!(kills, 3, "what is told of: {text}");
+        Ok(())
+    });
     suite.case(
         "events: what a killed one has left the next one removes",
         || {

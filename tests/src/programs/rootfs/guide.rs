@@ -3,7 +3,8 @@
 //! The sessions of the guide about roots, with what they print.
 
 use super::place::host;
-use jaula_tests::ktap::{fail, skip, Context, Failure, Suite};
+use jaula_tests::ktap::{skip, Context, Suite};
+use jaula_tests::session::{self, part, steps};
 use jaula_tests::{check, check_eq};
 use std::path::Path;
 
@@ -31,47 +32,19 @@ pub fn add(suite: &mut Suite<'_>) {
             return Err(skip("this machine has no bash"));
         }
         let made = Made;
-        let template = part()?.split_once("```toml\n");
-        let template = template.and_then(|(_, rest)| rest.split_once("```"));
-        let (template, _) = template.ok_or_else(|| fail("the guide shows no template"))?;
+        let part = part(GUIDE, PART[0], Some(PART[1]))?;
+        let template = session::part(part, "```toml\n", Some("```"))?;
         host("mkdir -p /etc/jaula/templates")?;
         std::fs::write(TEMPLATE, template).context(TEMPLATE)?;
-        let mut commands = 0;
-        for (command, printed) in sessions()? {
-            commands += 1;
-            let said = host(&format!("{command} 2>&1 || true"))?;
-            check_eq!(seen(&said), seen(&printed), "{command}");
+        let steps = steps(part);
+        check!(steps.len() >= 6, "there are just {} commands", steps.len());
+        for step in steps {
+            let said = host(&format!("{} 2>&1 || true", step.typed))?;
+            check_eq!(seen(&said), seen(&step.shown), "{}", step.typed);
         }
-        check!(commands >= 6, "there are just {commands} commands");
         drop(made);
         Ok(())
     });
-}
-
-fn part() -> Result<&'static str, Failure> {
-    let missing = || fail("the guide has no such part");
-    let (_, rest) = GUIDE.split_once(PART[0]).ok_or_else(missing)?;
-    let (part, _) = rest.split_once(PART[1]).ok_or_else(missing)?;
-    Ok(part)
-}
-
-/// What is typed, and what is then printed.
-fn sessions() -> Result<Vec<(String, String)>, Failure> {
-    let mut found: Vec<(String, String)> = Vec::new();
-    for block in part()?.split("```console\n").skip(1) {
-        let block = block.split("```").next().unwrap_or_default();
-        for line in block.lines() {
-            match (line.strip_prefix("# "), found.last_mut()) {
-                (Some(command), _) => found.push((command.to_owned(), String::new())),
-                (None, Some((_, printed))) => {
-                    printed.push_str(line);
-                    printed.push('\n');
-                }
-                (None, None) => return Err(fail(format!("{line:?} comes before a command"))),
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// The words of it, without what is another on another machine: numbers, and digests.

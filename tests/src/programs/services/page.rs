@@ -7,7 +7,7 @@ use jaula_tests::admin::{in_kernel, noted, output, succeed, text};
 use jaula_tests::ktap::{fail, CaseResult, Context, Failure};
 use jaula_tests::launch::complaint;
 use jaula_tests::sys::process;
-use jaula_tests::{check, check_eq};
+use jaula_tests::{check, check_eq, session};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -177,23 +177,10 @@ pub fn within(jail: &str, command: &[&str]) -> Result<String, Failure> {
     succeed(&[&["exec", "--quiet", jail, "--"], command].concat())
 }
 
-/// What is typed in the blocks of sessions: after `# `, and `> ` where it goes on.
+/// What is typed in the sessions of a section.
 pub fn sessions(section: &str) -> Vec<String> {
-    let mut commands: Vec<String> = Vec::new();
-    let blocks = section.split("```console\n").skip(1);
-    for block in blocks.filter_map(|rest| Some(rest.split_once("```")?.0)) {
-        for line in block.lines() {
-            if let Some(command) = line.strip_prefix("# ") {
-                commands.push(command.to_owned());
-            } else if let (Some(rest), Some(command)) =
-                (line.strip_prefix('>'), commands.last_mut())
-            {
-                command.push('\n');
-                command.push_str(rest.strip_prefix(' ').unwrap_or(rest));
-            }
-        }
-    }
-    commands
+    let steps = session::steps(section);
+    steps.into_iter().map(|step| step.typed).collect()
 }
 
 fn entries(directory: &str) -> Result<BTreeSet<PathBuf>, Failure> {
