@@ -11,17 +11,21 @@
 set -u
 SECONDS_EACH=${SECONDS_EACH:-10}
 ROOT=${ROOT:-/srv/jail}
-LIMITS="--memory 64m --memory-swap 64m --cpu-weight 10 --cpus 0.5 --max-tasks 50"
+LIMITS="--memory 64m --memory-swap 64m --cpu-weight 10 --cpus 0.5 --max-tasks 50 --net-rate 10mbit"
+HOST=10.201.0.1
+SERVER=10.201.0.2
+NEIGHBOUR=10.201.0.3
 
 mkdir -p /srv/www
 echo good > /srv/www/index.html
 mkdir -p $ROOT/www
 ip link set lo up
+jaula net create lan --internal --subnet 10.201.0.0/24 > /dev/null
 
 server() {
-    jaula run -q -d -n server -u 0 --bind /srv/www:/www:ro $ROOT -- busybox httpd -f -p 127.0.0.1:8080 -h /www > /dev/null
+    jaula run -q -d -n server -u 0 --net lan,ip=$SERVER --bind /srv/www:/www:ro $ROOT -- busybox httpd -f -p 8080 -h /www > /dev/null
     local tries=0
-    until wget -q -O - http://127.0.0.1:8080/ > /dev/null 2>&1; do
+    until wget -q -O - http://$SERVER:8080/ > /dev/null 2>&1; do
         sleep 0.2
         tries=$((tries + 1))
         [ $tries -lt 100 ] || { echo "the server does not answer" >&2; exit 1; }
@@ -32,29 +36,32 @@ server() {
 answers() {
     local good=0 end=$(($(cut -d. -f1 /proc/uptime) + SECONDS_EACH))
     while [ "$(cut -d. -f1 /proc/uptime)" -lt $end ]; do
-        [ "$(timeout 1 wget -q -O - http://127.0.0.1:8080/ 2> /dev/null)" = good ] && good=$((good + 1))
+        [ "$(timeout 1 wget -q -O - http://$SERVER:8080/ 2> /dev/null)" = good ] && good=$((good + 1))
     done
     echo $good
 }
 
 neighbour() {
-    jaula run -q -d -n neighbour $1 --tmpfs /tmp:size=1G $ROOT -- sh -c "$2" > /dev/null
+    jaula run -q -d -n neighbour --net lan,ip=$NEIGHBOUR $1 --tmpfs /tmp:size=1G $ROOT -- sh -c "$2" > /dev/null
     sleep 2
 }
 
-# The good answers that are left beside a neighbour that does $2, with the options $1.
+# The good answers that are left beside a neighbour that does $2, with the options $1, and talks to $3 on the host.
 beside() {
     server
     neighbour "$1" "$2"
+    local other=
+    [ -z "${3:-}" ] || { sh -c "$3" > /dev/null 2>&1 & other=$!; sleep 1; }
     answers
     jaula rm --all
+    [ -z "$other" ] || { kill $other; busybox pkill -x nc; wait $other; } 2> /dev/null
 }
 
 idle=$(beside "" "sleep 1000")
 echo "| an idle one | $idle answers | |"
 
 row() {
-    local free=$(beside "--max-tasks unlimited" "$2") bound=$(beside "$LIMITS" "$2")
+    local free=$(beside "--max-tasks unlimited" "$2" "${3:-}") bound=$(beside "$LIMITS" "$2" "${3:-}")
     echo "| $1 | $(lost $free) | $(lost $bound) |"
 }
 
@@ -68,3 +75,5 @@ row "a fork bomb" 'f() { f | f & }; while :; do f; sleep 0.1; done'
 row "memory: it takes all that it gets" "while :; do tail /dev/zero; done"
 row "files in memory: the same" "while :; do dd if=/dev/zero of=/tmp/much bs=1M; rm /tmp/much; done"
 row "many short programs" "while :; do for i in 1 2 3 4 5 6 7 8; do /bin/true & done; wait; done"
+row "a network sender" "while :; do nc $HOST 9 < /dev/zero; sleep 0.1; done" "while :; do nc -l -p 9 > /dev/null; done"
+row "a network receiver" "while :; do nc -l -p 9 > /dev/null; done" "while :; do nc $NEIGHBOUR 9 < /dev/zero; sleep 0.1; done"
