@@ -7,6 +7,7 @@
 
 pub mod bpf;
 pub mod inherited;
+pub mod packet;
 pub mod volume;
 
 use std::ffi::{c_int, c_long, c_uint};

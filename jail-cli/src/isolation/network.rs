@@ -195,6 +195,9 @@ mod tests {
             "bridge:br0,ip=192.0.2.7/24,gateway=192.0.2.1",
             "macvlan:eth0.5,ip=2001:db8::7/64",
             "ns:/run/netns/blue",
+            "web,ip=dhcp",
+            "bridge:br0,ip=dhcp,ip=2001:db8::7/64,mac=02:00:00:00:00:01",
+            "macvlan:eth0,ip=dhcp",
         ] {
             let net: Net = text.parse().expect(text);
             assert_eq!(net.to_string(), text);
@@ -216,7 +219,10 @@ mod tests {
             "host,ip=10.1.2.3",
             "bridge:",
             "bridge:br0,ip=192.0.2.7",
-            "bridge:br0,ip=dhcp",
+            "bridge:br0,ip=dhcp,ip=192.0.2.7/24",
+            "bridge:br0,ip=192.0.2.7/24,ip=dhcp",
+            "bridge:br0,ip=dhcp,gateway=192.0.2.1",
+            "web,ip=10.1.2.3,ip=dhcp",
             "bridge:a/b",
             "bridge:0123456789abcdef",
             "bridge:br0,gateway=192.0.2.1",

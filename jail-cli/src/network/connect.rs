@@ -2,6 +2,7 @@
 
 //! Connecting a jail.
 
+use std::fs;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -14,10 +15,10 @@ use super::member::{Connected, Member};
 use super::netlink::Socket;
 use super::pool::{self, InUse};
 use super::route::nth;
-use super::{bridge, describe, names, namespace, nft, publish, rate, sysctl, For, Wanted};
+use super::{bridge, describe, dhcp, names, namespace, nft, publish, rate, sysctl, For, Wanted};
 use crate::isolation::{Attachment, Interface, Mac, NetworkName, To};
 use crate::jail::JailNumber;
-use crate::jails::Jails;
+use crate::jails::{JailName, Jails};
 
 /// Whether the host hands on what is not for itself.
 const FORWARD: &str = "net/ipv4/ip_forward";
@@ -104,7 +105,7 @@ fn check_filter(definition: &Definition) -> Result<(), String> {
     }
 }
 
-/// Connects a jail in which nothing runs.
+/// Connects a jail in which nothing runs; who asks for its address, where a server is to hand one out.
 ///
 /// # Errors
 ///
@@ -115,9 +116,17 @@ pub fn connect(
     namespace: &OwnedFd,
     connected: &Connected,
     jails: &Jails,
-) -> Result<(), String> {
+) -> Result<Option<dhcp::Keeper>, String> {
     let attachment = wanted.network.attachment().ok_or("leads nowhere")?;
     let (to, number) = (&attachment.to, jail.number);
+    let directory = connected.of(to, number);
+    let noted = connected.read(to, number);
+    let noted = noted.filter(|noted| noted.created == jail.created);
+    if let Some(keeper) = noted.as_ref().and_then(|noted| noted.keeper) {
+        // Of a network of the same jail that is just going.
+        dhcp::end(keeper)?;
+    }
+    let before = dhcp::noted(&directory);
     let mut host = Socket::open()?;
     let mut others = connected.alive(to, jails)?;
     others.retain(|member| member.number != number);
@@ -134,9 +143,8 @@ pub fn connect(
         To::Bridge(interface) => outside(check_bridge(&mut host, interface)?, attachment),
         To::Macvlan(interface) => outside(host.existing(interface)?, attachment),
     };
-    let member = member(wanted, attachment, jail, &plan)?;
+    let mut member = member(wanted, attachment, jail, &plan, noted.as_ref())?;
     connected.note(to, &member)?;
-    let directory = connected.of(to, number);
     let is_internal = plan
         .network
         .as_ref()
@@ -170,7 +178,7 @@ pub fn connect(
     };
     set_up_inside(wanted, namespace, &plan)?;
     let mut members = others;
-    members.push(member);
+    members.push(member.clone());
     if let Some((name, definition)) = &plan.network {
         // Before the first packet.
         nft::apply(name, definition, &members)?;
@@ -182,7 +190,34 @@ pub fn connect(
             rate::limit(&mut host, number, &end, limit)?;
         }
     }
-    names::write_hosts(connected, to, &members)
+    names::write_hosts(connected, to, &members)?;
+    if !attachment.dhcp || matches!(to, To::Network(_)) {
+        return Ok(None);
+    }
+    let keeper = dhcp::Keeper::start(dhcp::Start {
+        namespace,
+        number,
+        created: jail.created,
+        directory: &directory,
+        mac: member.mac,
+        name: wanted
+            .hostname
+            .or(member.name.as_ref().map(JailName::as_str)),
+        before: before.map(|net| net.addr()),
+        otherwise: &names::of_host(has_v6),
+    })?;
+    member.keeper = Some(keeper.id);
+    connected.note(to, &member)?;
+    Ok(Some(keeper))
+}
+
+/// Has others know what address a jail has got.
+///
+/// # Errors
+///
+/// What cannot be read or written.
+pub fn tell(to: &To, connected: &Connected, jails: &Jails) -> Result<(), String> {
+    names::write_hosts(connected, to, &connected.alive(to, jails)?)
 }
 
 /// The end of its interface that is on the host.
@@ -280,12 +315,16 @@ fn member(
     attachment: &Attachment,
     jail: For,
     plan: &Plan<'_>,
+    noted: Option<&Member>,
 ) -> Result<Member, String> {
     let first = plan.addresses.first().filter(|_| plan.network.is_some());
-    let mac = match (attachment.mac, first) {
-        (Some(mac), _) => mac,
-        (None, Some(net)) => pool::mac(net.addr()),
-        (None, None) => any_mac()?,
+    let mac = match (attachment.mac, first, noted, wanted.name) {
+        (Some(mac), ..) => mac,
+        (None, Some(net), ..) => pool::mac(net.addr()),
+        (None, None, Some(noted), _) => noted.mac,
+        // Whom a server has known it hands the same address out to once more.
+        (None, None, None, Some(name)) if attachment.dhcp => mac_of(name, &attachment.to),
+        (None, None, None, _) => any_mac()?,
     };
     Ok(Member {
         number: jail.number,
@@ -297,7 +336,28 @@ fn member(
         publish: wanted.network.publish.clone(),
         rate: wanted.network.net_rate,
         must_be_filtered: wanted.must_be_filtered,
+        keeper: None,
     })
+}
+
+/// What tells one machine from others (machine-id(5)).
+const MACHINE: &str = "/etc/machine-id";
+
+/// The same one each time for a name on a machine.
+fn mac_of(name: &JailName, to: &To) -> Mac {
+    let machine = fs::read_to_string(MACHINE).unwrap_or_default();
+    let text = format!("{}\n{to}\n{name}", machine.trim());
+    // FNV-1a.
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let [a, b, c, d, e, f, ..] = hash.to_be_bytes();
+    Mac([own(a), b, c, d, e, f])
+}
+
+/// Administered locally, of one interface.
+fn own(first: u8) -> u8 {
+    first & 0xfc | 0x02
 }
 
 /// A hardware address that nobody else is likely to have.
@@ -305,8 +365,7 @@ fn any_mac() -> Result<Mac, String> {
     let mut bytes = [0; 6];
     let flags = rustix::rand::GetRandomFlags::empty();
     rustix::rand::getrandom(&mut bytes, flags).map_err(|error| format!("random bytes: {error}"))?;
-    // Administered locally, of one interface.
-    bytes[0] = bytes[0] & 0xfc | 0x02;
+    bytes[0] = own(bytes[0]);
     Ok(Mac(bytes))
 }
 

@@ -16,9 +16,11 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
+use super::dhcp;
 use crate::isolation::{Mac, NetRate, Publish, To};
 use crate::jail::JailNumber;
 use crate::jails::{Created, JailName, Jails, State};
+use crate::process::ProcessId;
 use crate::state::DIRECTORY;
 use crate::text::{reason, shown};
 
@@ -56,6 +58,9 @@ pub struct Member {
     /// Whether it may send what it likes, but for what is filtered.
     #[serde(default)]
     pub must_be_filtered: bool,
+    /// The process that keeps an address which a server has handed out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeper: Option<ProcessId>,
 }
 
 /// All that is connected, while nobody else changes it.
@@ -141,8 +146,15 @@ impl Connected {
 
     /// What is noted about a jail there; `None` where that is nothing whole.
     pub fn read(&self, to: &To, number: JailNumber) -> Option<Member> {
-        let text = fs::read(self.of(to, number).join(FILE)).ok()?;
-        let member: Member = serde_json::from_slice(&text).ok()?;
+        let directory = self.of(to, number);
+        let text = fs::read(directory.join(FILE)).ok()?;
+        let mut member: Member = serde_json::from_slice(&text).ok()?;
+        // It comes and goes while the jail runs.
+        let leased = member.keeper.and_then(|_| dhcp::noted(&directory));
+        let leased = leased.map(|net| IpAddr::V4(net.addr()));
+        if let Some(address) = leased.filter(|address| !member.addresses.contains(address)) {
+            member.addresses.insert(0, address);
+        }
         (member.number == number).then_some(member)
     }
 

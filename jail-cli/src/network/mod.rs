@@ -13,6 +13,7 @@
 mod bridge;
 mod connect;
 mod definition;
+mod dhcp;
 mod link;
 mod manage;
 mod member;
@@ -161,7 +162,18 @@ impl<'a> Wanted<'a> {
         if let Err(why) = tidy::all(&connected, &jails, None) {
             crate::complain!("jaula: warning: {why}");
         }
-        match connect::connect(self, jail, &namespace, &connected, &jails) {
+        let (connected, done) = match connect::connect(self, jail, &namespace, &connected, &jails) {
+            Ok(Some(keeper)) => {
+                // Nobody else is kept waiting.
+                drop(connected);
+                let had = keeper.wait();
+                let connected = Connected::lock().map_err(about)?;
+                let told = had.and_then(|()| connect::tell(to, &connected, &jails));
+                (connected, told)
+            }
+            done => (connected, done.map(drop)),
+        };
+        match done {
             Ok(()) => Ok(Attached {
                 mounts: names::mounts(&connected.of(to, jail.number)),
                 namespace,

@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ use crate::text::shown;
 
 /// What they are called, in a jail's directory and in the jail's /etc.
 const HOSTS: &str = "hosts";
-const RESOLV: &str = "resolv.conf";
+pub(super) const RESOLV: &str = "resolv.conf";
 
 /// Whom the host asks; the second, where the first names something that runs on the host itself.
 const SERVERS: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
@@ -62,11 +62,25 @@ pub fn write_hosts(connected: &Connected, to: &To, members: &[Member]) -> Result
 pub fn write_servers(directory: &Path, is_internal: bool, has_v6: bool) -> Result<(), String> {
     let text = match is_internal {
         true => "# Nobody outside of this network can be asked.\n".into(),
-        false => servers(&SERVERS.map(Path::new), has_v6),
+        false => of_host(has_v6),
     };
     let path: PathBuf = directory.join(RESOLV);
     write_in_place(&path, text.as_bytes())
         .map_err(|error| format!("writing {}: {error}", shown(&path)))
+}
+
+/// Whom the host asks.
+pub fn of_host(has_v6: bool) -> String {
+    servers(&SERVERS.map(Path::new), has_v6)
+}
+
+/// What is in the file where a server of the network has named these.
+pub fn leased(servers: &[Ipv4Addr], domain: Option<&str>) -> String {
+    let servers = servers
+        .iter()
+        .map(|server| format!("nameserver {server}\n"));
+    let search = domain.map(|domain| format!("search {domain}\n"));
+    servers.chain(search).collect()
 }
 
 fn hosts(own: &Member, members: &[Member]) -> String {
@@ -94,7 +108,7 @@ fn hosts(own: &Member, members: &[Member]) -> String {
 }
 
 /// Whether a name is one of a host, and no other one than that.
-fn can_be_named(name: &str) -> bool {
+pub(super) fn can_be_named(name: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let lower = name.to_ascii_lowercase();
     !name.is_empty()
@@ -176,6 +190,7 @@ mod tests {
             publish: Vec::new(),
             rate: None,
             must_be_filtered: false,
+            keeper: None,
         }
     }
 

@@ -3,10 +3,13 @@
 //! Addresses of interfaces, and the ways to others.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
-use ipnet::IpNet;
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
-use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
+use ipnet::{IpNet, Ipv4Net};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_route::address::{
+    AddressAttribute, AddressHeaderFlags, AddressMessage, CacheInfo,
+};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
@@ -32,27 +35,69 @@ impl Socket {
     ///
     /// What the kernel says.
     pub fn add_address(&mut self, link: &Link, net: IpNet) -> Result<(), String> {
-        let mut message = AddressMessage::default();
-        message.header.index = link.index;
-        message.header.family = family(net.addr());
-        message.header.prefix_len = net.prefix_len();
-        message.attributes = vec![
-            AddressAttribute::Local(net.addr()),
-            AddressAttribute::Address(net.addr()),
-        ];
-        match net {
-            IpNet::V4(v4) if v4.prefix_len() < 31 => message
-                .attributes
-                .push(AddressAttribute::Broadcast(v4.broadcast())),
-            IpNet::V4(_) => {}
-            // It is known that nobody else has it, and it can be used at once.
-            IpNet::V6(_) => message.header.flags = AddressHeaderFlags::Nodad,
-        }
+        let message = address(link, net);
         let flags = NLM_F_CREATE | NLM_F_EXCL;
         match self.change(RouteNetlinkMessage::NewAddress(message), flags) {
             Err(Errno::EEXIST) | Ok(()) => Ok(()),
             Err(errno) => Err(failed(format!("giving {net} to {}", link.name))(errno)),
         }
+    }
+
+    /// Gives an address to an interface that ends after this time, or makes that of one that it has.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn lend_address(
+        &mut self,
+        link: &Link,
+        net: Ipv4Net,
+        lasts: Option<Duration>,
+    ) -> Result<(), String> {
+        let mut message = address(link, net.into());
+        // The greatest number is for ever.
+        let seconds = lasts.map_or(u32::MAX, |lasts| {
+            u32::try_from(lasts.as_secs()).map_or(u32::MAX - 1, |seconds| seconds.max(1))
+        });
+        let mut info = CacheInfo::default();
+        (info.ifa_preferred, info.ifa_valid) = (seconds, seconds);
+        message.attributes.push(AddressAttribute::CacheInfo(info));
+        let flags = NLM_F_CREATE | NLM_F_REPLACE;
+        self.change(RouteNetlinkMessage::NewAddress(message), flags)
+            .map_err(failed(format!("giving {net} to {}", link.name)))
+    }
+
+    /// Takes an address from an interface, where it has it.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn remove_address(&mut self, link: &Link, net: IpNet) -> Result<(), String> {
+        let message = RouteNetlinkMessage::DelAddress(address(link, net));
+        match self.change(message, 0) {
+            Ok(()) | Err(Errno::EADDRNOTAVAIL | Errno::ENODEV) => Ok(()),
+            Err(errno) => Err(failed(format!("taking {net} from {}", link.name))(errno)),
+        }
+    }
+
+    /// Has all that is not reached otherwise go to `gateway` instead of where it went, from `source`, and no
+    /// longer than that is there.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn replace_default_route(
+        &mut self,
+        link: &Link,
+        gateway: Ipv4Addr,
+        source: Ipv4Addr,
+    ) -> Result<(), String> {
+        let mut message = default_route(link, gateway.into());
+        let source = RouteAttribute::PrefSource(IpAddr::V4(source).into());
+        message.attributes.push(source);
+        let flags = NLM_F_CREATE | NLM_F_REPLACE;
+        self.change(RouteNetlinkMessage::NewRoute(message), flags)
+            .map_err(failed(format!("the default route by {gateway}")))
     }
 
     /// Has all that is not reached otherwise go to `gateway`.
@@ -61,16 +106,7 @@ impl Socket {
     ///
     /// What the kernel says.
     pub fn add_default_route(&mut self, link: &Link, gateway: IpAddr) -> Result<(), String> {
-        let mut message = RouteMessage::default();
-        message.header.address_family = family(gateway);
-        message.header.table = RouteHeader::RT_TABLE_MAIN;
-        message.header.protocol = RouteProtocol::Static;
-        message.header.scope = RouteScope::Universe;
-        message.header.kind = RouteType::Unicast;
-        message.attributes = vec![
-            RouteAttribute::Gateway(gateway.into()),
-            RouteAttribute::Oif(link.index),
-        ];
+        let message = default_route(link, gateway);
         let flags = NLM_F_CREATE | NLM_F_EXCL;
         self.change(RouteNetlinkMessage::NewRoute(message), flags)
             .map_err(failed(format!("the default route by {gateway}")))
@@ -147,6 +183,40 @@ pub fn nth(net: &IpNet, n: u32) -> Option<IpAddr> {
         IpNet::V6(_) => true,
     };
     (net.contains(&address) && is_usable).then_some(address)
+}
+
+fn address(link: &Link, net: IpNet) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.index = link.index;
+    message.header.family = family(net.addr());
+    message.header.prefix_len = net.prefix_len();
+    message.attributes = vec![
+        AddressAttribute::Local(net.addr()),
+        AddressAttribute::Address(net.addr()),
+    ];
+    match net {
+        IpNet::V4(v4) if v4.prefix_len() < 31 => message
+            .attributes
+            .push(AddressAttribute::Broadcast(v4.broadcast())),
+        IpNet::V4(_) => {}
+        // It is known that nobody else has it, and it can be used at once.
+        IpNet::V6(_) => message.header.flags = AddressHeaderFlags::Nodad,
+    }
+    message
+}
+
+fn default_route(link: &Link, gateway: IpAddr) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = family(gateway);
+    message.header.table = RouteHeader::RT_TABLE_MAIN;
+    message.header.protocol = RouteProtocol::Static;
+    message.header.scope = RouteScope::Universe;
+    message.header.kind = RouteType::Unicast;
+    message.attributes = vec![
+        RouteAttribute::Gateway(gateway.into()),
+        RouteAttribute::Oif(link.index),
+    ];
+    message
 }
 
 fn family(address: IpAddr) -> AddressFamily {

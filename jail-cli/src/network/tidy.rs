@@ -6,7 +6,7 @@ use super::definition::Definitions;
 use super::link::of_jail;
 use super::member::{self, Connected, Member};
 use super::netlink::Socket;
-use super::{names, nft, rate};
+use super::{dhcp, names, nft, rate};
 use crate::isolation::To;
 use crate::jail::JailNumber;
 use crate::jails::Jails;
@@ -65,6 +65,10 @@ fn place(
     }
     let mut host = Socket::open()?;
     for number in &dead {
+        // As long as it has an interface to give the address back by.
+        if let Some(keeper) = connected.read(to, *number).and_then(|member| member.keeper) {
+            dhcp::end(keeper)?;
+        }
         host.remove_own(&of_jail(*number))?;
         rate::unlimit(&mut host, *number)?;
     }

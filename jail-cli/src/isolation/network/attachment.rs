@@ -18,6 +18,8 @@ pub struct Attachment {
     pub to: To,
     /// The addresses that are asked for. Those in a network of jaula's are without a prefix.
     pub addresses: Addresses,
+    /// Whether a server of the network is asked for an IPv4 address.
+    pub dhcp: bool,
     /// By what it reaches other networks than the one it is in.
     pub gateways: Vec<IpAddr>,
     /// Its hardware address.
@@ -70,6 +72,7 @@ impl FromStr for Attachment {
         let mut attachment = Attachment {
             to: parts.next().unwrap_or_default().parse()?,
             addresses: Addresses::default(),
+            dhcp: false,
             gateways: Vec::new(),
             mac: None,
         };
@@ -96,18 +99,22 @@ impl Attachment {
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         let is_own = matches!(self.to, To::Network(_));
         match key {
-            "ip" if value == "dhcp" => Err(
-                "ip=dhcp: jaula asks no server for addresses; give one, or have the jail ask (--net without ip, \
-                 --allow net_admin,net_raw, and a DHCP client in its root)"
-                    .into(),
-            ),
-            "ip" if is_own => self.addresses.add(single(value)?.into()),
+            // In a network of jaula's, jaula is who hands addresses out.
+            "ip" if value == "dhcp" => {
+                self.dhcp = true;
+                self.has_one_v4()
+            }
+            "ip" if is_own => {
+                self.addresses.add(single(value)?.into())?;
+                self.has_one_v4()
+            }
             "ip" => {
                 let net: IpNet = value.parse().map_err(|_| {
                     format!("ip={value}: expected an address with its prefix, as 192.0.2.7/24")
                 })?;
                 single(&net.addr().to_string())?;
-                self.addresses.add(net)
+                self.addresses.add(net)?;
+                self.has_one_v4()
             }
             "gateway" if is_own => Err(format!(
                 "gateway={value}: that of a network of jaula's is its first address"
@@ -125,11 +132,23 @@ impl Attachment {
             )),
         }
     }
+
+    /// One that is handed out is of IPv4.
+    fn has_one_v4(&self) -> Result<(), String> {
+        let is_v4 = |net: &IpNet| matches!(net, IpNet::V4(_));
+        match self.dhcp && self.addresses.iter().any(is_v4) {
+            true => Err("ip=dhcp and an IPv4 address exclude each other".into()),
+            false => Ok(()),
+        }
+    }
 }
 
 impl fmt::Display for Attachment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.to.fmt(f)?;
+        if self.dhcp {
+            f.write_str(",ip=dhcp")?;
+        }
         for net in self.addresses.iter() {
             match self.to {
                 To::Network(_) => write!(f, ",ip={}", net.addr())?,
