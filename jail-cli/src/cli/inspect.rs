@@ -14,6 +14,7 @@ use jaula::admin::{Admin, Jail};
 use jaula::host_address;
 use jaula::jails::{JailId, JailsError};
 use jaula::kept::Kept;
+use jaula::network::seen::{connection, Connection};
 use jaula::process::{add_commands, jailed, Jailed};
 use jaula::state::Record;
 
@@ -39,6 +40,9 @@ struct Alive {
     /// What 127.0.0.1 is in it, where it has an address of the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     loopback: Option<Ipv4Addr>,
+    /// What it is connected to, with its addresses there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<Connection>,
     /// What it was set to and is to keep.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     kept: BTreeMap<String, String>,
@@ -67,6 +71,7 @@ impl Inspect {
                     age_seconds: jail.info.created.age().as_secs_f64(),
                     loopback: loopback(&jail),
                     paused: jail.is_paused(),
+                    network: network(&jail)?,
                     jail,
                     processes,
                 })?;
@@ -96,6 +101,19 @@ fn loopback(jail: &Jail) -> Option<Ipv4Addr> {
     let record = jail.record.as_ref();
     let record = record.filter(|record| !record.isolation.ip.is_empty())?;
     host_address::loopback_of((record.number, record.created))
+}
+
+/// Root alone can read it.
+fn network(jail: &Jail) -> Result<Option<Connection>, Failure> {
+    let record = jail.record.as_ref();
+    let attachment = record.and_then(|record| record.isolation.network.attachment());
+    match (attachment, record) {
+        (Some(attachment), Some(record)) if geteuid().is_root() => {
+            let found = connection(&attachment.to, record.number, record.created);
+            found.map_err(Failure::failed)
+        }
+        _ => Ok(None),
+    }
 }
 
 /// What a jail was set to and is to keep, where it is described. Root alone can read it.

@@ -15,7 +15,8 @@ pub struct Networking {
     /// host: the host's. none: one of its own, with loopback alone. NAME: one that "jaula net create" has
     /// made, with an address of it, kept for the jail's name, or those that are asked for. bridge:IF and
     /// macvlan:IF: what a bridge of the host's, or an interface of it, leads to, with ip=ADDRESS/LENGTH and
-    /// gateway=ADDRESS. ns:PATH: the network namespace at a path, as it is.
+    /// gateway=ADDRESS, or with ip=dhcp and what a server there hands out. ns:PATH: the network namespace at a
+    /// path, as it is.
     #[arg(
         long,
         value_name = "host|none|NAME[,ip=IP][,mac=MAC]|bridge:IF[,…]|macvlan:IF[,…]|ns:PATH",

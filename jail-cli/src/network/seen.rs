@@ -3,6 +3,7 @@
 //! What there is of networks, for whoever looks at it.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use procfs::net::TcpState;
 use procfs::process::Process;
@@ -11,8 +12,9 @@ use serde::Serialize;
 use super::definition::Definitions;
 use super::link::of_jail;
 use super::member::{self, Connected, Member};
-use crate::isolation::{NetworkName, To};
-use crate::jails::Jails;
+use crate::isolation::{Mac, NetworkName, To};
+use crate::jail::JailNumber;
+use crate::jails::{Created, Jails};
 use crate::process::members;
 use crate::state::Store;
 
@@ -48,6 +50,39 @@ pub struct Jail {
     /// Who talks with whom.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections: Option<BTreeSet<String>>,
+}
+
+/// How a jail is connected.
+#[derive(Debug, Serialize)]
+pub struct Connection {
+    /// To what.
+    pub to: String,
+    /// Its addresses; one that a server hands out comes and goes.
+    pub addresses: Vec<IpAddr>,
+    /// Its hardware address.
+    pub mac: Mac,
+}
+
+/// How a jail is connected there, where it is.
+///
+/// # Errors
+///
+/// What cannot be read.
+pub fn connection(
+    to: &To,
+    number: JailNumber,
+    created: Created,
+) -> Result<Option<Connection>, String> {
+    let noted = match member::is_used() {
+        true => Connected::lock()?.read(to, number),
+        false => None,
+    };
+    let noted = noted.filter(|noted| noted.created == created);
+    Ok(noted.map(|noted| Connection {
+        to: to.to_string(),
+        addresses: noted.addresses,
+        mac: noted.mac,
+    }))
 }
 
 /// Every network, by name, without what happens in it.

@@ -4,6 +4,7 @@
 
 pub mod addresses;
 mod connected;
+mod dhcp;
 mod ends;
 mod guide;
 mod killed;
@@ -22,6 +23,7 @@ pub fn main(chosen: &Chosen) -> ExitCode {
     let mut suite = Suite::new();
     connected::add(&mut suite);
     addresses::add(&mut suite);
+    dhcp::add(&mut suite);
     rate::add(&mut suite);
     ends::add(&mut suite);
     refused::add(&mut suite);

@@ -226,21 +226,26 @@ fn begin(start: Start<'_>, jail: JailFd, reporter: OwnedFd) -> ! {
     if !matches!(forked, Ok(sys::Fork::Child)) {
         sys::exit_now(0);
     }
-    let mut reporter = File::from(reporter);
+    let mut reporter = Some(File::from(reporter));
     // Whatever goes wrong, it does not go on as a launcher.
     let run = AssertUnwindSafe(|| {
         // Nobody hears it who has gone meanwhile; the jail has then, too.
-        let _ = writeln!(reporter, "{}", getpid());
+        say(reporter.as_ref(), &getpid().to_string());
         if let Err(why) = run(start, jail, &mut reporter) {
-            let why = why.replace('\n', " ");
-            let _ = writeln!(reporter, "{why}");
+            say(reporter.as_ref(), &why.replace('\n', " "));
         }
     });
     let _ = catch_unwind(run);
     sys::exit_now(1)
 }
 
-fn run(start: Start<'_>, jail: JailFd, reporter: &mut File) -> Result<(), String> {
+fn say(reporter: Option<&File>, text: &str) {
+    if let Some(mut reporter) = reporter {
+        let _ = writeln!(reporter, "{text}");
+    }
+}
+
+fn run(start: Start<'_>, jail: JailFd, reporter: &mut Option<File>) -> Result<(), String> {
     let about = |what: &'static str| move |errno: Errno| format!("{what}: {}", reason(errno));
     let all = SigSet::all();
     all.thread_swap_mask(SigmaskHow::SIG_SETMASK)
@@ -263,8 +268,7 @@ fn run(start: Start<'_>, jail: JailFd, reporter: &mut File) -> Result<(), String
     let link = inside.link(INSIDE)?;
     let link = link.ok_or_else(|| format!("{INSIDE} is not in the jail's network"))?;
     let frames = sys::packet::open(link.index, &filter()).map_err(about("a packet socket"))?;
-    let kept = [
-        reporter.as_fd(),
+    let mut kept = vec![
         jail.as_fd(),
         signals.as_fd(),
         noted.as_fd(),
@@ -272,6 +276,7 @@ fn run(start: Start<'_>, jail: JailFd, reporter: &mut File) -> Result<(), String
         inside.as_fd(),
         frames.as_fd(),
     ];
+    kept.extend(reporter.as_ref().map(AsFd::as_fd));
     chdir(start.directory).map_err(about("its directory"))?;
     sys::close_everything_but(&kept).map_err(about("close_range"))?;
     give_up_all_but_the_network()?;
@@ -333,9 +338,8 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn keep(mut self, mut client: Client, reporter: &mut File) -> Result<(), String> {
+    fn keep(mut self, mut client: Client, reporter: &mut Option<File>) -> Result<(), String> {
         let deadline = now() + PATIENCE;
-        let mut reporter = Some(reporter);
         let mut frame = [0; LONGEST];
         loop {
             let mut todo = client.go_on(now());
@@ -360,8 +364,8 @@ impl Work<'_> {
                 if reporter.is_some() {
                     done?;
                 }
-                if let Some(reporter) = reporter.take_if(|_| has) {
-                    let _ = writeln!(reporter, "{WELL}");
+                if has {
+                    say(reporter.take().as_ref(), WELL);
                 }
             }
             let mut next = client.next().min(now() + LONGEST_SLEEP);

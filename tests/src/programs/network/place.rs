@@ -27,7 +27,7 @@ pub fn prepare() -> CaseResult {
     if Path::new("/run/systemd/netif").exists() {
         // What the tests make on the host stays as they make it.
         let file = "/run/systemd/network/05-tests.network";
-        let text = "[Match]\\nName=tbr0 tdum0\\n[Link]\\nUnmanaged=yes\\n";
+        let text = "[Match]\\nName=tbr0 tdum0 tve0 veth*\\n[Link]\\nUnmanaged=yes\\n";
         host(&format!(
             "mkdir -p /run/systemd/network && printf '{text}' >{file} && networkctl reload"
         ))?;
