@@ -102,12 +102,13 @@ pub fn add(suite: &mut Suite<'_>) {
                 ..SERVER
             };
             one.start()?;
-            let script =
-                "ip addr show dev eth0; ip route; cat /etc/resolv.conf; cat /etc/hosts; id -u";
+            let script = "busybox ip addr show dev eth0; busybox ip route; \
+                          cat /etc/resolv.conf /etc/hosts";
             for _ in 0..3 {
                 let run = [
                     "run",
                     "-q",
+                    "--new-uts",
                     "--hostname",
                     "box",
                     DHCP[0],
@@ -354,11 +355,13 @@ pub fn add(suite: &mut Suite<'_>) {
         host(BRIDGE)?;
         SERVER.start()?;
         let keep = [
-            "run", "-q", "--keep", "--name", "k", DHCP[0], DHCP[1], ROOT, "--", "ip", "addr",
-            "show", "dev", "eth0",
+            "run", "-q", "--keep", "--name", "k", DHCP[0], DHCP[1], ROOT, "--", "busybox", "ip",
+            "addr", "show", "dev", "eth0",
         ];
         let first = succeed(&keep)?;
-        let again = succeed(&["exec", "-q", "k", "--", "ip", "addr", "show", "dev", "eth0"])?;
+        let again = succeed(&[
+            "exec", "-q", "k", "--", "busybox", "ip", "addr", "show", "dev", "eth0",
+        ])?;
         let address = told("k")?;
         check!(
             first.contains(&address) && again.contains(&address) && !address.is_empty(),
