@@ -389,7 +389,9 @@ pub fn add(suite: &mut Suite<'_>) {
             "the address of a jail that is described"
         );
         let before = keepers()?;
-        succeed(&["kill", "k"])?;
+        // By "jaula kill" it would be meant to end for good.
+        let pid = json(&["inspect", "k"])?["processes"][0]["pid"].as_i64();
+        host(&format!("kill -9 {}", pid.unwrap_or_default()))?;
         wait::until("it is made anew", || {
             let now = keepers()?;
             let is_one = now.lines().count() == 1 && now != before;
