@@ -50,6 +50,7 @@ pub mod sys;
 pub mod template;
 pub mod text;
 pub mod trace;
+mod trace_marker;
 mod trusted_path;
 pub mod user;
 

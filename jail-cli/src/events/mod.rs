@@ -90,6 +90,8 @@ pub struct Watch {
     admin: Admin,
     trace: Trace,
     known: BTreeMap<JailNumber, Known>,
+    /// When those have ended of which more may be heard, and how many of their processes had been killed.
+    gone: BTreeMap<JailNumber, (Instant, u64)>,
 }
 
 impl Watch {
@@ -104,6 +106,7 @@ impl Watch {
             admin,
             trace,
             known: BTreeMap::new(),
+            gone: BTreeMap::new(),
         };
         watch.look(&mut Vec::new())?;
         Ok(watch)
@@ -116,12 +119,35 @@ impl Watch {
     /// Where that cannot be read.
     pub fn happened(&mut self) -> Result<Vec<Happened>, String> {
         let mut found = self.trace.read()?;
+        found.retain_mut(|happened| self.is_news(happened));
         self.look(&mut found)?;
         for happened in &mut found {
             let known = self.known.get(&happened.jail);
             happened.name = happened.name.take().or_else(|| known?.name.clone());
         }
         Ok(found)
+    }
+
+    /// Whether it was not told before. How many were killed is told from the groups as well, of all the time of
+    /// a jail.
+    fn is_news(&mut self, happened: &mut Happened) -> bool {
+        let Event::OomKill { count } = &mut happened.event else {
+            return true;
+        };
+        let known = self.known.get_mut(&happened.jail);
+        let told = match known.and_then(|known| known.group.as_mut()) {
+            Some((_, told)) => &mut told.oom_kills,
+            None => {
+                &mut self
+                    .gone
+                    .entry(happened.jail)
+                    .or_insert((Instant::now(), 0))
+                    .1
+            }
+        };
+        let before = std::mem::replace(told, *count);
+        *count = count.saturating_sub(before);
+        *count > 0
     }
 
     /// Looks which jails there are, and at their groups.
@@ -158,7 +184,11 @@ impl Watch {
         for (number, mut known) in before {
             known.tell(number, found);
             found.push(told(number, known.name, Event::Ended));
+            if let Some((_, told)) = known.group {
+                self.gone.insert(number, (Instant::now(), told.oom_kills));
+            }
         }
+        self.gone.retain(|_, (when, _)| when.elapsed() < NEW);
         // One that has come and gone in between.
         for number in self.trace.take_created() {
             let is_told = self.known.contains_key(&number)

@@ -11,9 +11,7 @@ use std::path::{Path, PathBuf};
 use super::{told, Event, Happened};
 use crate::jail::JailNumber;
 use crate::text::shown;
-
-const INSTANCES: &str = "/sys/kernel/tracing/instances";
-const PREFIX: &str = "jaula-events-";
+use crate::trace_marker::{INSTANCES, OOM_KILL, PREFIX};
 
 /// What is read at once.
 const PART: usize = 1 << 16;
@@ -158,6 +156,9 @@ fn read_line(line: &str) -> Option<Happened> {
             call: text("call"),
             kind: quoted(values, "kind=\"").unwrap_or_default(),
             owner: number("owner")?,
+        },
+        OOM_KILL => Event::OomKill {
+            count: value("count")?.parse().ok()?,
         },
         // That it is to end is seen when it has.
         _ => return None,

@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::isolation::Control;
 use crate::jail::JailNumber;
 use crate::text::shown;
+use crate::trace_marker::tell_oom_kills;
 
 pub use place::{check, missing_controllers as missing};
 pub use tidy::tidy;
@@ -194,6 +195,12 @@ impl Group {
     ///
     /// Where something is still in it.
     pub fn remove(&self) -> Result<(), String> {
+        let (number, killed) = (self.path.file_name(), self.oom_kills());
+        let number = number.and_then(|name| name.to_str()?.parse().ok());
+        if let (Some(number), 1..) = (number.and_then(JailNumber::new), killed) {
+            // Nobody can see it afterwards.
+            tell_oom_kills(number, killed);
+        }
         let deadline = Instant::now() + EMPTY;
         loop {
             match tidy::remove(&self.path) {
