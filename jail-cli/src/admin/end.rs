@@ -87,7 +87,9 @@ impl Admin {
             }
         }
         // Those that outlive their launchers have nobody else who does that.
-        network::tidy(&self.jails)?;
+        if let Err(why) = network::tidy(&self.jails) {
+            crate::complain!("jaula: warning: {why}");
+        }
         let Some(record) = &jail.record else {
             return Ok(());
         };

@@ -67,7 +67,7 @@ pub(super) struct Running {
     /// The host's addresses that a new jail has.
     given: Given,
     /// The jail, where this has connected it to a network.
-    connected: Option<JailNumber>,
+    connected: Option<network::For>,
 }
 
 const WAITING_FOR_CHILD: &str = "waiting for the child that enters the jail";
@@ -159,7 +159,10 @@ pub(super) fn create(mut plan: Plan, root: Root) -> Result<Created, LaunchError>
             let (network, is_new) = network.map_err(|why| LaunchError::about(&path, why))?;
             (
                 Some(network),
-                (is_new && wanted.is_connected()).then_some(door.number),
+                (is_new && wanted.is_connected()).then_some(network::For {
+                    number: door.number,
+                    created: door.created,
+                }),
             )
         }
         None => (None, None),
@@ -580,8 +583,8 @@ impl Running {
 }
 
 /// Takes a jail from its network that is there no more, or that was never started.
-fn disconnect(connected: Option<JailNumber>) {
-    if let Some(why) = connected.and_then(|number| network::tear_down(number).err()) {
+fn disconnect(connected: Option<network::For>) {
+    if let Some(why) = connected.and_then(|jail| network::tear_down(jail).err()) {
         // The next that is connected, or looks at networks, tries it again.
         crate::complain!("jaula: warning: {why}");
     }

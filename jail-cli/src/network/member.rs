@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
-use super::dhcp;
+use super::{dhcp, For};
 use crate::isolation::{Mac, NetRate, Publish, To};
 use crate::jail::JailNumber;
 use crate::jails::{Created, JailName, Jails, State};
@@ -76,6 +76,14 @@ impl Member {
         match &self.name {
             Some(name) => name.to_string(),
             None => self.number.to_string(),
+        }
+    }
+
+    /// The jail, and no later one with its number.
+    pub(super) fn jail(&self) -> For {
+        For {
+            number: self.number,
+            created: self.created,
         }
     }
 

@@ -60,7 +60,7 @@ pub struct Wanted<'a> {
 }
 
 /// The jail that is to have it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct For {
     /// Its number.
     pub number: JailNumber,
@@ -178,7 +178,7 @@ impl<'a> Wanted<'a> {
                 mounts: names::mounts(&connected.of(to, jail.number)),
                 namespace,
             }),
-            Err(why) => match tidy::all(&connected, &jails, Some(jail.number)) {
+            Err(why) => match tidy::all(&connected, &jails, Some(jail)) {
                 Ok(()) => Err(about(why)),
                 Err(then) => Err(about(format!("{why}; then {then}"))),
             },

@@ -6,7 +6,7 @@ use super::definition::Definitions;
 use super::link::of_jail;
 use super::member::{self, Connected, Member};
 use super::netlink::Socket;
-use super::{dhcp, names, nft, rate};
+use super::{dhcp, names, nft, rate, For};
 use crate::isolation::To;
 use crate::jail::JailNumber;
 use crate::jails::Jails;
@@ -28,17 +28,13 @@ pub fn tidy(jails: &Jails) -> Result<(), String> {
 /// # Errors
 ///
 /// What is left.
-pub fn tear_down(number: JailNumber) -> Result<(), String> {
+pub fn tear_down(gone: For) -> Result<(), String> {
     let jails = Jails::open().map_err(|error| error.to_string())?;
-    all(&Connected::lock()?, &jails, Some(number))
+    all(&Connected::lock()?, &jails, Some(gone))
 }
 
 /// The same, while nobody else changes anything.
-pub(super) fn all(
-    connected: &Connected,
-    jails: &Jails,
-    gone: Option<JailNumber>,
-) -> Result<(), String> {
+pub(super) fn all(connected: &Connected, jails: &Jails, gone: Option<For>) -> Result<(), String> {
     // What is wrong with one place does not keep what is left at another.
     let mut first = Ok(());
     for to in connected.places()? {
@@ -48,15 +44,12 @@ pub(super) fn all(
     first
 }
 
-fn place(
-    connected: &Connected,
-    to: &To,
-    jails: &Jails,
-    gone: Option<JailNumber>,
-) -> Result<(), String> {
+fn place(connected: &Connected, to: &To, jails: &Jails, gone: Option<For>) -> Result<(), String> {
     let noted = connected.noted(to)?;
     let find = |number: &JailNumber| connected.read(to, *number);
-    let is_alive = |member: &Member| gone != Some(member.number) && member.is_alive(jails);
+    // By its number alone it could be a later one, which has been connected meanwhile.
+    let is_gone = |member: &Member| gone == Some(member.jail());
+    let is_alive = |member: &Member| !is_gone(member) && member.is_alive(jails);
     let alive: Vec<Member> = noted.iter().filter_map(find).filter(is_alive).collect();
     let is_left = |number: &&JailNumber| !alive.iter().any(|member| member.number == **number);
     let dead: Vec<JailNumber> = noted.iter().filter(is_left).copied().collect();
@@ -69,8 +62,11 @@ fn place(
         if let Some(keeper) = connected.read(to, *number).and_then(|member| member.keeper) {
             dhcp::end(keeper)?;
         }
-        host.remove_own(&of_jail(*number))?;
-        rate::unlimit(&mut host, *number)?;
+        // What could not be removed of one may be left while another has its number, elsewhere.
+        if !is_elsewhere(connected, to, *number, jails)? {
+            host.remove_own(&of_jail(*number))?;
+            rate::unlimit(&mut host, *number)?;
+        }
     }
     match to {
         To::Network(name) if alive.is_empty() => {
@@ -94,4 +90,17 @@ fn place(
         true => connected.forget_place(to),
         false => Ok(()),
     }
+}
+
+/// Whether a live jail of this number is connected to another place.
+fn is_elsewhere(
+    connected: &Connected,
+    than: &To,
+    number: JailNumber,
+    jails: &Jails,
+) -> Result<bool, String> {
+    let mut others = connected.places()?;
+    others.retain(|to| to != than);
+    let mut members = others.iter().filter_map(|to| connected.read(to, number));
+    Ok(members.any(|member| member.is_alive(jails)))
 }

@@ -4,7 +4,7 @@
 
 use super::place::{links, nothing_is_left, start, Clean, ROOT};
 use jaula_tests::admin::{host, in_kernel, succeed};
-use jaula_tests::ktap::Suite;
+use jaula_tests::ktap::{fail, CaseResult, Suite};
 use jaula_tests::rounds::rounds;
 use jaula_tests::{check, check_eq, wait};
 
@@ -51,6 +51,26 @@ pub fn add(suite: &mut Suite<'_>) {
         check_eq!(links()?, "j2147483646\njn-blue", "interfaces");
         drop(undo);
         Ok(())
+    });
+    suite.case("those that end take nothing from those that begin", || {
+        let _clean = Clean::new()?;
+        for name in ["blue", "red"] {
+            succeed(&["net", "create", name, "--internal"])?;
+        }
+        // A number is free again, and taken, before the network of its last jail is.
+        let script = "for i in 1 2 3 4 5 6; do ip -4 addr show dev eth0 | grep -q inet || exit 1; sleep 0.05; done";
+        let all = rounds(40);
+        let one = |name: &'static str| move || -> CaseResult {
+            for _ in 0..all {
+                succeed(&["run", "-q", "--net", name, ROOT, "--", "sh", "-c", script])?;
+            }
+            Ok(())
+        };
+        let workers = ["blue", "red", "blue", "red"].map(|name| std::thread::spawn(one(name)));
+        for worker in workers {
+            worker.join().map_err(|_| fail("a thread has panicked"))??;
+        }
+        nothing_is_left()
     });
     suite.case("many jails, each in a network of its own", || {
         let _clean = Clean::new()?;
