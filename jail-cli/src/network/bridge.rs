@@ -10,7 +10,7 @@ use super::link::Link;
 use super::netlink::Socket;
 use super::route::{nth, overlap};
 use super::{pool, sysctl};
-use crate::isolation::NetworkName;
+use crate::isolation::{Addresses, NetworkName};
 
 /// The bridge of a network, which is made where it is not there.
 ///
@@ -64,9 +64,28 @@ pub fn find(host: &mut Socket, name: &NetworkName) -> Result<Option<Link>, Strin
     }
 }
 
-/// Whether the kernel has such addresses.
+/// Whether the host has such addresses.
 pub fn can_be_had(net: &IpNet) -> bool {
     matches!(net, IpNet::V4(_)) || sysctl::has_v6()
+}
+
+/// The prefixes of a network of which the kernel has addresses.
+///
+/// # Errors
+///
+/// That there is none, or none for an address that is asked for.
+pub fn usable(definition: &Definition, asked: &Addresses) -> Result<Vec<IpNet>, String> {
+    let nets = definition.subnets.iter().copied();
+    let nets: Vec<IpNet> = nets.filter(can_be_had).collect();
+    let is_off = "the host has no IPv6, or has turned it off (net.ipv6.conf.all.disable_ipv6)";
+    let mut asked = asked.iter().map(IpNet::addr);
+    if let Some(address) = asked.find(|address| !nets.iter().any(|net| net.contains(address))) {
+        return Err(format!("{address}: {is_off}"));
+    }
+    match nets.is_empty() {
+        true => Err(format!("it has IPv6 addresses alone, and {is_off}")),
+        false => Ok(nets),
+    }
 }
 
 /// Checks that the host reaches nothing else by a prefix.

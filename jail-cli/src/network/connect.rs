@@ -63,6 +63,7 @@ pub fn check(wanted: &Wanted<'_>, attachment: &Attachment) -> Result<(), String>
     let mut here = connected.alive(&attachment.to, &jails)?;
     here.retain(|member| Some(member.number) != wanted.existing);
     pool::check(&definition, &attachment.addresses, &in_use(&here))?;
+    bridge::usable(&definition, &attachment.addresses)?;
     publish::check(&wanted.network.publish, &others)?;
     if bridge::find(&mut host, name)?.is_none() {
         bridge::check_routes(&mut host, &definition.subnets, None)?;
@@ -257,12 +258,7 @@ fn in_network<'a>(
     publish::check(&wanted.network.publish, &everywhere)?;
     let used = in_use(others);
     pool::check(&definition, &attachment.addresses, &used)?;
-    let nets: Vec<IpNet> = definition
-        .subnets
-        .iter()
-        .copied()
-        .filter(bridge::can_be_had)
-        .collect();
+    let nets = bridge::usable(&definition, &attachment.addresses)?;
     let mut kept = pool::kept(&definitions, name)?;
     let before = kept.clone();
     let asked = pool::Wanted {

@@ -10,9 +10,12 @@ use crate::isolation::Sysctl;
 
 const DIRECTORY: &str = "/proc/sys";
 
-/// Whether the kernel has IPv6.
+/// Whether the host has IPv6, and has it turned on for interfaces that are to come.
 pub fn has_v6() -> bool {
-    Path::new(DIRECTORY).join("net/ipv6").is_dir()
+    ["all", "default"].iter().all(|which| {
+        let value = read(&format!("net/ipv6/conf/{which}/disable_ipv6"));
+        value.is_ok_and(|value| value == "0")
+    })
 }
 
 /// What a value is.

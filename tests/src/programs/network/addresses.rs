@@ -2,9 +2,10 @@
 
 //! Which addresses jails get.
 
-use super::place::{addresses, hears, inside, ping, server, start, Clean};
-use jaula_tests::admin::{host, json, succeed};
+use super::place::{addresses, hears, inside, ping, server, start, Clean, ROOT};
+use jaula_tests::admin::{host, json, output, succeed};
 use jaula_tests::ktap::Suite;
+use jaula_tests::launch::{complaint, jaula};
 use jaula_tests::{check, check_eq};
 
 pub fn add(suite: &mut Suite<'_>) {
@@ -79,6 +80,39 @@ pub fn add(suite: &mut Suite<'_>) {
             host("test -z \"$(ls /var/lib/jaula/networks)\"").map(drop)
         },
     );
+    suite.case("IPv6 that the host has turned off is left out", || {
+        let _clean = Clean::new()?;
+        succeed(&["net", "create", "blue", "--internal"])?;
+        succeed(&[
+            "net",
+            "create",
+            "six",
+            "--internal",
+            "--subnet",
+            "fd66::/64",
+        ])?;
+        let undo = Undo("echo 0 > /proc/sys/net/ipv6/conf/all/disable_ipv6");
+        host("echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6")?;
+        start("a", &["--net", "blue"], &server(80, "well"))?;
+        start("b", &["--net", "blue"], "sleep 1000")?;
+        check_eq!(hears("b", "a", 80)?, "well", "by IPv4");
+        check!(
+            addresses("blue", "a")?[1].is_empty(),
+            "it has an IPv6 address"
+        );
+        for net in ["six", "six,ip=fd66::7"] {
+            let said = output(&mut jaula(&["run", "-q", "--net", net, ROOT, "--", "true"]))?;
+            check!(
+                complaint(&said).contains("disable_ipv6"),
+                "{}",
+                complaint(&said)
+            );
+        }
+        drop(undo);
+        start("c", &["--net", "six"], "sleep 1000")?;
+        check_eq!(addresses("six", "c")?[0], "fd66::2", "where it is on");
+        Ok(())
+    });
     suite.case("a bridge of the host's, an interface beside one, and a namespace", || {
         let _clean = Clean::new()?;
         let undo = Undo("busybox ip link del tbr0; busybox ip link del tdum0; umount /run/tns; rm -f /run/tns");
