@@ -236,8 +236,10 @@ fn make_end(
     let end = host.link(&name)?;
     let end = end.ok_or_else(|| format!("{name} has been removed meanwhile"))?;
     host.describe(&end, about)?;
-    // It hands on what the jail sends, and is nobody's.
+    // It hands on what the jail sends, and is nobody's: what is addressed to the bridge itself (01:80:c2:00:00:0e)
+    // comes to the host by it, past what is filtered. It has no address, and so nothing is a source there.
     sysctl::write_where_known(&format!("net/ipv6/conf/{name}/disable_ipv6"), "1")?;
+    sysctl::write(&format!("net/ipv4/conf/{name}/rp_filter"), "1")?;
     host.switch_on(&end)?;
     Ok(end)
 }

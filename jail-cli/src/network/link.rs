@@ -7,8 +7,8 @@
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::link::{
-    InfoData, InfoKind, InfoMacVlan, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
-    MacVlanMode,
+    InfoBridge, InfoData, InfoKind, InfoMacVlan, InfoVeth, LinkAttribute, LinkFlags, LinkInfo,
+    LinkMessage, MacVlanMode,
 };
 use netlink_packet_route::RouteNetlinkMessage;
 use nix::errno::Errno;
@@ -131,7 +131,9 @@ impl Socket {
     ///
     /// What the kernel says.
     pub fn make_bridge(&mut self, name: &str, mac: Mac) -> Result<(), String> {
-        let mut message = new(name, InfoKind::Bridge, None);
+        // One jail that asks who listens to what would decide what the others get.
+        let flooding = InfoData::Bridge(vec![InfoBridge::MulticastSnooping(false)]);
+        let mut message = new(name, InfoKind::Bridge, Some(flooding));
         // Else it would change with what is connected to it.
         message
             .attributes

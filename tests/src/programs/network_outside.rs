@@ -13,8 +13,9 @@ use jaula_tests::ktap::{CaseResult, Chosen, Context, Failure, Suite};
 use jaula_tests::launch::{complaint, jaula};
 use jaula_tests::{check, check_eq};
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// A bridge of the host's, 192.0.2.1, with another machine on it: a jail that is no neighbour of any other.
 const MAKE: &str =
@@ -204,6 +205,36 @@ fn add(suite: &mut Suite<'_>) {
         inside("b", "ip addr del 10.81.0.2/32 dev eth0 && ip link set eth0 down && ip link set eth0 address 02:00:00:00:00:99 && ip link set eth0 up")?;
         let said = attempt("b", "ping -c 1 -W 2 10.81.0.2")?;
         check!(!said.status.success(), "with a hardware address that is not its own");
+        Ok(())
+    });
+    suite.case("what is addressed to the bridge itself does not pass what is filtered", || {
+        let _clean = Clean::new()?;
+        let switches = ["all", "default"].map(|which| format!("/proc/sys/net/ipv4/conf/{which}/rp_filter"));
+        let before = host(&format!("cat {}", switches.join(" ")))?;
+        let set = |values: &str| {
+            let each = values.split_whitespace().zip(&switches);
+            each.map(|(value, file)| host(&format!("echo {value} > {file}"))).collect::<Result<Vec<_>, _>>()
+        };
+        set("0 0")?;
+        succeed(&["net", "create", "blue", "--internal", "--subnet", "10.81.0.0/24"])?;
+        let heard = UdpSocket::bind("0.0.0.0:7100").context("port 7100")?;
+        heard.set_read_timeout(Some(Duration::from_secs(1))).context("a limit")?;
+        start("b", &["--net", "blue", "--allow", "net_admin,net_raw"], "sleep 1000")?;
+        set(&before)?;
+        let from = |script: &str| -> Result<Option<IpAddr>, Failure> {
+            attempt("b", &format!("{script}; /{PING} 10.81.0.1:7100"))?;
+            Ok(heard.recv_from(&mut [0; 64]).ok().map(|(_, from)| from.ip()))
+        };
+        check_eq!(from("true")?, Some(IpAddr::from([10, 81, 0, 2])), "as itself");
+        let heard = from("ip addr add 203.0.113.7/32 dev eth0; ip route add 10.81.0.1 dev eth0 src 203.0.113.7")?;
+        check_eq!(heard, None, "as another");
+        // Bridges hand these on to nobody but the host, and the second past every rule.
+        for last in ["03", "0e"] {
+            let script = format!("arp -i eth0 -s 10.81.0.1 01:80:c2:00:00:{last}; arp -n | grep -i 80:c2:00:00:{last} || echo none >&2");
+            let said = attempt("b", &script)?;
+            check!(!complaint(&said).contains("none"), "{}", complaint(&said));
+            check_eq!(from("true")?, None, "as another, to 01:80:c2:00:00:{last}");
+        }
         Ok(())
     });
     suite.case(

@@ -3,7 +3,8 @@
 //! Who reaches whom within the machine.
 
 use super::place::{
-    addresses, attempt, has_nft, hears, hears_nothing, inside, ping, server, start, Clean, ROOT,
+    addresses, attempt, has_nft, hears, hears_nothing, inside, ping, server, start, Clean, PING,
+    ROOT,
 };
 use jaula_tests::admin::{host, json, succeed};
 use jaula_tests::ktap::Suite;
@@ -47,6 +48,25 @@ pub fn add(suite: &mut Suite<'_>) {
         check_eq!(hears("b", &v6, 9043)?, "well", "what b hears of a");
         Ok(())
     });
+    suite.case(
+        "who is nobody else on the host is nobody else in a network",
+        || {
+            let _clean = Clean::new()?;
+            succeed(&["net", "create", "blue", "--internal"])?;
+            start("a", &["--net", "blue"], &format!("/{PING} 53"))?;
+            start("b", &["--net", "blue"], "sleep 1000")?;
+            let [v4, v6] = addresses("blue", "a")?;
+            jaula_tests::wait::until("a answers", || {
+                Ok(attempt("b", &format!("/{PING} {v4}:53"))?.status.success())
+            })?;
+            for (whom, own) in [(v4, "10.201.0.200"), (format!("[{v6}]"), "fd99::7")] {
+                attempt("b", &format!("/{PING} {whom}:53 {own}"))?;
+                let heard = succeed(&["logs", "a"])?;
+                check!(!heard.contains(own), "{heard}");
+            }
+            Ok(())
+        },
+    );
     suite.case("two networks do not reach each other", || {
         let _clean = Clean::new()?;
         // Where there are rules, the host hands packets on, and these are what keeps them apart.

@@ -7,9 +7,12 @@ use jaula_tests::check;
 use jaula_tests::check_eq;
 use jaula_tests::ktap::{CaseResult, Context, Failure};
 use jaula_tests::launch::{complaint, jaula};
-use nix::sys::socket::{socket, AddressFamily, SockFlag, SockProtocol, SockType};
+use nix::sys::socket::{
+    bind, socket, AddressFamily, SockFlag, SockProtocol, SockType, SockaddrStorage,
+};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::{ExitCode, Output};
 use std::time::Duration;
@@ -44,7 +47,7 @@ pub fn prepare() -> CaseResult {
 pub const PING: &str = "bin/echo-request";
 
 /// Asks whether an address answers, as each may in a network of a jail's own. With a port, answers datagrams
-/// that come there; with both, asks there.
+/// that come there; with both, asks there, always from the same port, and where one is given, as somebody else.
 pub fn act_as_ping() -> Option<ExitCode> {
     let mut arguments = std::env::args();
     let name = arguments.next()?;
@@ -55,7 +58,7 @@ pub fn act_as_ping() -> Option<ExitCode> {
     let asked = match (whom.parse(), whom.parse(), whom.parse()) {
         (Ok(address), _, _) => Some(ask(address)),
         (_, Ok(port), _) => Some(answer(port)),
-        (_, _, Ok(address)) => Some(ask_there(address)),
+        (_, _, Ok(address)) => Some(ask_there(address, arguments.next())),
         _ => None,
     };
     Some(match asked {
@@ -88,20 +91,57 @@ fn ask(address: IpAddr) -> io::Result<()> {
 }
 
 fn answer(port: u16) -> io::Result<()> {
-    let socket = UdpSocket::bind(("0.0.0.0", port))?;
+    let socket = UdpSocket::bind(("::", port)).or_else(|_| UdpSocket::bind(("0.0.0.0", port)))?;
     loop {
         let mut asked = [0; 64];
         let (length, from) = socket.recv_from(&mut asked)?;
-        socket.send_to(&asked[..length], from)?;
+        println!("asked by {}", from.ip().to_canonical());
+        // Nobody need be there.
+        let _ = socket.send_to(&asked[..length], from);
     }
 }
 
-fn ask_there(address: SocketAddr) -> io::Result<()> {
-    let socket = UdpSocket::bind("0.0.0.0:0")?;
+/// From where is asked.
+const ASKS_FROM: u16 = 4999;
+
+fn ask_there(address: SocketAddr, own: Option<String>) -> io::Result<()> {
+    let own = own.map(|own| own.parse::<IpAddr>());
+    let own = own.transpose().map_err(io::Error::other)?;
+    let socket = match own {
+        Some(own) => as_somebody(own)?,
+        None => UdpSocket::bind(("0.0.0.0", ASKS_FROM))?,
+    };
     socket.connect(address)?;
     socket.set_read_timeout(Some(Duration::from_secs(2)))?;
     socket.send(b"well")?;
     socket.recv(&mut [0; 64]).map(drop)
+}
+
+/// A socket with an address that nobody here need have.
+fn as_somebody(address: IpAddr) -> io::Result<UdpSocket> {
+    let (family, level, option) = match address {
+        IpAddr::V4(_) => (AddressFamily::Inet, libc::SOL_IP, libc::IP_FREEBIND),
+        IpAddr::V6(_) => (AddressFamily::Inet6, libc::SOL_IPV6, libc::IPV6_FREEBIND),
+    };
+    let socket = socket(family, SockType::Datagram, SockFlag::empty(), None)?;
+    let on: libc::c_int = 1;
+    let size = size_of_val(&on) as libc::socklen_t;
+    // SAFETY: the option is an int, which is read during the call alone.
+    let set = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            (&raw const on).cast(),
+            size,
+        )
+    };
+    if set != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let own = SockaddrStorage::from(SocketAddr::new(address, ASKS_FROM));
+    bind(socket.as_raw_fd(), &own)?;
+    Ok(socket.into())
 }
 
 /// Checks that a jail reaches an address.
