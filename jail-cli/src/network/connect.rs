@@ -63,7 +63,8 @@ pub fn check(wanted: &Wanted<'_>, attachment: &Attachment) -> Result<(), String>
     let mut here = connected.alive(&attachment.to, &jails)?;
     here.retain(|member| Some(member.number) != wanted.existing);
     pool::check(&definition, &attachment.addresses, &in_use(&here))?;
-    bridge::usable(&definition, &attachment.addresses)?;
+    let nets = bridge::usable(&definition, &attachment.addresses)?;
+    publish::check_network(&wanted.network.publish, &definition, &nets)?;
     publish::check(&wanted.network.publish, &others)?;
     if bridge::find(&mut host, name)?.is_none() {
         bridge::check_routes(&mut host, &definition.subnets, None)?;

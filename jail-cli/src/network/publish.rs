@@ -4,13 +4,49 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use ipnet::IpNet;
 use nix::errno::Errno;
 use rustix::net::{bind, socket, sockopt, AddressFamily, SocketType};
 
+use super::definition::Definition;
 use super::member::Member;
 use super::sysctl;
 use crate::isolation::{Protocol, Publish};
 use crate::text::reason;
+
+/// Checks that a network has ports led to it.
+///
+/// # Errors
+///
+/// Which would lead nowhere, and why.
+pub fn check_network(
+    asked: &[Publish],
+    definition: &Definition,
+    nets: &[IpNet],
+) -> Result<(), String> {
+    let leads = |port: &Publish| {
+        let address = port.address;
+        if definition.internal {
+            return Err("the network is internal, and nothing leads to it");
+        }
+        if address == Some(Ipv6Addr::LOCALHOST.into()) {
+            return Err("nothing is led on from ::1; 127.0.0.1 can be had");
+        }
+        match address {
+            Some(address)
+                if !nets
+                    .iter()
+                    .any(|net| net.addr().is_ipv4() == address.is_ipv4()) =>
+            {
+                Err("no jail has an address of that kind in the network")
+            }
+            _ => Ok(()),
+        }
+    };
+    asked
+        .iter()
+        .try_for_each(|port| leads(port).map_err(|why: &str| format!("publish {port}: {why}")))
+}
 
 /// Checks that all of these can be had.
 ///

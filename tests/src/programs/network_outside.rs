@@ -180,7 +180,55 @@ fn add(suite: &mut Suite<'_>) {
                 "{}",
                 complaint(&said)
             );
+            succeed(&["net", "create", "four", "--subnet", "10.84.0.0/24"])?;
+            for (net, port, words) in [
+                ("blue", "[::1]:8083:80", "from ::1"),
+                ("four", "[2001:db8::1]:8083:80", "address of that kind"),
+            ] {
+                let run = [
+                    "run",
+                    "-q",
+                    "--net",
+                    net,
+                    "--publish",
+                    port,
+                    ROOT,
+                    "--",
+                    "true",
+                ];
+                let said = output(&mut jaula(&run))?;
+                check!(complaint(&said).contains(words), "{}", complaint(&said));
+            }
             Ok(())
+        },
+    );
+    suite.case(
+        "who talks to a published port talks to no later jail with that address",
+        || {
+            let _clean = Clean::new()?;
+            let _outside = outside()?;
+            succeed(&["net", "create", "blue", "--subnet", "10.83.0.0/24"])?;
+            let script = format!("/{PING} 53");
+            let there = ["--net", "blue,ip=10.83.0.7"];
+            let options = [&there[..], &["--publish", "5353:53/udp"]].concat();
+            let answers = || {
+                let asked = attempt("out", &format!("/{PING} 192.0.2.1:5353"))?;
+                Ok(asked.status.success())
+            };
+            start("a", &options, &script)?;
+            jaula_tests::wait::until("a answers", answers)?;
+            succeed(&["rm", "a"])?;
+            start("b", &there, &script)?;
+            start("c", &["--net", "blue"], "sleep 1000")?;
+            jaula_tests::wait::until("b answers its neighbours", || {
+                Ok(attempt("c", &format!("/{PING} 10.83.0.7:53"))?
+                    .status
+                    .success())
+            })?;
+            check!(!answers()?, "b answers, and publishes nothing");
+            succeed(&["rm", "b"])?;
+            start("d", &options, &script)?;
+            jaula_tests::wait::until("d answers", answers)
         },
     );
     suite.case("a jail that may set up its network is nobody else in it", || {
@@ -209,31 +257,35 @@ fn add(suite: &mut Suite<'_>) {
     });
     suite.case("what is addressed to the bridge itself does not pass what is filtered", || {
         let _clean = Clean::new()?;
-        let switches = ["all", "default"].map(|which| format!("/proc/sys/net/ipv4/conf/{which}/rp_filter"));
-        let before = host(&format!("cat {}", switches.join(" ")))?;
-        let set = |values: &str| {
-            let each = values.split_whitespace().zip(&switches);
-            each.map(|(value, file)| host(&format!("echo {value} > {file}"))).collect::<Result<Vec<_>, _>>()
-        };
-        set("0 0")?;
         succeed(&["net", "create", "blue", "--internal", "--subnet", "10.81.0.0/24"])?;
         let heard = UdpSocket::bind("0.0.0.0:7100").context("port 7100")?;
         heard.set_read_timeout(Some(Duration::from_secs(1))).context("a limit")?;
-        start("b", &["--net", "blue", "--allow", "net_admin,net_raw"], "sleep 1000")?;
-        set(&before)?;
+        let number = start("b", &["--net", "blue", "--allow", "net_admin,net_raw"], "sleep 1000")?;
         let from = |script: &str| -> Result<Option<IpAddr>, Failure> {
             attempt("b", &format!("{script}; /{PING} 10.81.0.1:7100"))?;
             Ok(heard.recv_from(&mut [0; 64]).ok().map(|(_, from)| from.ip()))
         };
         check_eq!(from("true")?, Some(IpAddr::from([10, 81, 0, 2])), "as itself");
-        let heard = from("ip addr add 203.0.113.7/32 dev eth0; ip route add 10.81.0.1 dev eth0 src 203.0.113.7")?;
-        check_eq!(heard, None, "as another");
-        // Bridges hand these on to nobody but the host, and the second past every rule.
+        let other = IpAddr::from([203, 0, 113, 7]);
+        let change = "ip addr add 203.0.113.7/32 dev eth0; ip route add 10.81.0.1 dev eth0 src 203.0.113.7";
+        check_eq!(from(change)?, None, "as another");
+        // Bridges hand these on to nobody but the host, and the second past every rule for frames.
+        let to = |last: &str| from(&format!("arp -i eth0 -s 10.81.0.1 01:80:c2:00:00:{last}"));
+        let filter = |value: u8| {
+            host(&format!("for of in all j{number}; do echo {value} > /proc/sys/net/ipv4/conf/$of/rp_filter; done"))
+        };
+        let before = host("cat /proc/sys/net/ipv4/conf/all/rp_filter")?;
+        let _undo = Filter(before);
         for last in ["03", "0e"] {
-            let script = format!("arp -i eth0 -s 10.81.0.1 01:80:c2:00:00:{last}; arp -n | grep -i 80:c2:00:00:{last} || echo none >&2");
-            let said = attempt("b", &script)?;
-            check!(!complaint(&said).contains("none"), "{}", complaint(&said));
-            check_eq!(from("true")?, None, "as another, to 01:80:c2:00:00:{last}");
+            filter(0)?;
+            check_eq!(to(last)?, None, "by the rules, {last}");
+        }
+        host("nft delete table inet jaula_blue")?;
+        for last in ["03", "0e"] {
+            filter(1)?;
+            check_eq!(to(last)?, None, "by its source, {last}");
+            filter(0)?;
+            check_eq!(to(last)?, Some(other), "where nothing is done about it, {last}");
         }
         Ok(())
     });
@@ -266,4 +318,17 @@ fn add(suite: &mut Suite<'_>) {
             Ok(())
         },
     );
+}
+
+/// What the host checks of where packets come from, as it was.
+struct Filter(String);
+
+impl Drop for Filter {
+    fn drop(&mut self) {
+        // It is said by the next case that needs it.
+        let _ = host(&format!(
+            "echo {} > /proc/sys/net/ipv4/conf/all/rp_filter",
+            self.0
+        ));
+    }
 }

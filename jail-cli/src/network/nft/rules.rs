@@ -20,8 +20,8 @@ use crate::isolation::{Mac, NetworkName, Protocol, Publish};
 mod words;
 
 use words::{
-    accept, connection, dnat, drop, field, interface, is, is_local, jump_by_interface, masquerade,
-    net, prefix, set, text, Meta,
+    accept, connection, dnat, drop, field, interface, is, is_local, jump, jump_by_interface,
+    masquerade, net, prefix, set, text, Meta,
 };
 
 /// Every bridge of jaula's.
@@ -115,6 +115,16 @@ impl Tables {
         let from = |of| is(interface(Meta::In), Operator::EQ, of);
         let to = |of| is(interface(Meta::Out), Operator::EQ, of);
 
+        // What is addressed to a bridge itself (01:80:c2:00:00:0e) is handed to the host past all that is said about
+        // frames, and seems to come by the end of the jail's interface.
+        let early = place("early");
+        early.hook(batch, NfChainType::Filter, NfHook::Prerouting, RAW);
+        let ends = members.iter();
+        let ends: Vec<_> = ends.map(|it| text(&link::of_jail(it.number))).collect();
+        if !ends.is_empty() {
+            early.rule(batch, vec![from(set(ends)), drop()]);
+        }
+
         let forward = place("forward");
         forward.hook(batch, NfChainType::Filter, NfHook::Forward, FILTER);
         forward.rule(batch, vec![from(own()), to(own()), accept()]);
@@ -125,18 +135,20 @@ impl Tables {
         }
         let answers = set(["established", "related"].map(text));
         let published = || is(connection("status"), Operator::IN, text("dnat"));
+        // Also of what was begun while another had that address, and published a port.
+        let asked = is(connection("direction"), Operator::EQ, text("original"));
+        let (open, let_in) = (place("open"), jump("open"));
+        open.plain(batch);
+        forward.rule(batch, vec![to(own()), published(), asked, let_in]);
         forward.rule(
             batch,
             vec![is(connection("state"), Operator::IN, answers), accept()],
         );
         forward.rule(batch, vec![from(own()), published(), accept()]);
-        forward.rule(batch, vec![to(own()), published(), accept()]);
         forward.rule(batch, vec![from(own()), to(text(BRIDGES)), drop()]);
         forward.rule(batch, vec![to(own()), drop()]);
 
         // Answers of a published port come from there; nothing else is to reach the host's loopback.
-        let early = place("early");
-        early.hook(batch, NfChainType::Filter, NfHook::Prerouting, RAW);
         let loopback = || prefix("127.0.0.0", 8);
         let to_loopback = is(field("ip", "daddr"), Operator::EQ, loopback());
         early.rule(batch, vec![from(own()), to_loopback, drop()]);
@@ -151,6 +163,7 @@ impl Tables {
                     let Some(rule) = led_to(port, *address) else {
                         continue;
                     };
+                    open.rule(batch, arrived(port, *address));
                     of_host.rule(batch, rule.clone());
                     // From outside, nothing that is addressed to it can be meant for anybody.
                     if !port.address.is_some_and(|address| address.is_loopback()) {
@@ -159,6 +172,8 @@ impl Tables {
                 }
             }
         }
+
+        open.rule(batch, vec![drop()]);
 
         let leaving = place("leaving");
         leaving.hook(batch, NfChainType::NAT, NfHook::Postrouting, SRCNAT);
@@ -260,14 +275,35 @@ fn led_to(port: &Publish, address: IpAddr) -> Option<Vec<Statement<'static>>> {
         )),
         None => rule.push(is_local()),
     }
-    let protocol = match port.protocol {
+    rule.push(to_port(port.protocol, port.port));
+    rule.push(dnat(address, port.inside));
+    Some(rule)
+}
+
+/// What has been led to a jail is let in.
+fn arrived(port: &Publish, address: IpAddr) -> Vec<Statement<'static>> {
+    let family = match address {
+        IpAddr::V4(_) => "ip",
+        IpAddr::V6(_) => "ip6",
+    };
+    vec![
+        is(
+            field(family, "daddr"),
+            Operator::EQ,
+            text(&address.to_string()),
+        ),
+        to_port(port.protocol, port.inside),
+        accept(),
+    ]
+}
+
+fn to_port(protocol: Protocol, port: u16) -> Statement<'static> {
+    let protocol = match protocol {
         Protocol::Tcp => "tcp",
         Protocol::Udp => "udp",
     };
-    let number = Expression::Number(port.port.into());
-    rule.push(is(field(protocol, "dport"), Operator::EQ, number));
-    rule.push(dnat(address, port.inside));
-    Some(rule)
+    let number = Expression::Number(port.into());
+    is(field(protocol, "dport"), Operator::EQ, number)
 }
 
 /// What a jail may not send.
@@ -278,6 +314,11 @@ fn only_as(member: &Member) -> Vec<Vec<Statement<'static>>> {
     let v4 = member.addresses.iter().find(|address| address.is_ipv4());
     let v6 = member.addresses.iter().filter(|address| address.is_ipv6());
     let own_v6: Vec<IpAddr> = v6.copied().chain([link_local(member.mac).into()]).collect();
+    let numbers = own_v6.iter().filter_map(|address| match address {
+        IpAddr::V6(v6) => Some(text(&u128::from(*v6).to_string())),
+        IpAddr::V4(_) => None,
+    });
+    let numbers: Vec<Expression<'static>> = numbers.collect();
     let own_v6 = || own_v6.iter().map(|address| text(&address.to_string()));
     // It asks whether somebody else has its address before it has any.
     let none = text(&Ipv6Addr::UNSPECIFIED.to_string());
@@ -305,7 +346,7 @@ fn only_as(member: &Member) -> Vec<Vec<Statement<'static>>> {
     rules.push(vec![message("nd-redirect"), drop()]);
     rules.push(vec![
         message("nd-neighbor-advert"),
-        is(field("icmpv6", "taddr"), Operator::NEQ, set(own_v6())),
+        is(words::advertised(), Operator::NEQ, set(numbers)),
         drop(),
     ]);
     rules

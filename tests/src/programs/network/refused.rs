@@ -53,6 +53,7 @@ pub fn add(suite: &mut Suite<'_>) {
         is_refused(&["--net", "blue,ip=10.90.0.2"], "10.90.0.2 is in use by jail a")?;
         is_refused(&["--net", "blue,ip=10.90.0.1"], "is the host's")?;
         is_refused(&["--net", "blue,ip=10.93.0.1"], "is not in the network")?;
+        is_refused(&["--net", "blue", "--publish", "8080:80"], "nothing leads to it")?;
         is_refused(&["--net", "bridge:none0"], "there is no interface none0")?;
         is_refused(&["--net", "bridge:tdum0"], "tdum0 is no bridge")?;
         is_refused(&["--net", "bridge:jn-blue"], "by the name of the network")?;

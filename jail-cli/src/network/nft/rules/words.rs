@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use nftables::expr::{
     Expression, Fib, FibFlag, FibResult, Meta as MetaExpression, MetaKey, NamedExpression, Payload,
-    PayloadField, Prefix, SetItem, Verdict, CT,
+    PayloadBase, PayloadField, PayloadRaw, Prefix, SetItem, Verdict, CT,
 };
 use nftables::stmt::{JumpTarget, Match, NATFamily, Operator, Statement, VerdictMap, NAT};
 
@@ -125,6 +125,23 @@ pub fn dnat(address: IpAddr, port: u16) -> Statement<'static> {
         port: Some(Expression::Number(port.into())),
         flags: None,
     }))
+}
+
+/// Whose address a neighbour is told about. That of Debian 12 has no word for it, and numbers in place of
+/// addresses.
+pub fn advertised() -> Expression<'static> {
+    Expression::Named(NamedExpression::Payload(Payload::PayloadRaw(PayloadRaw {
+        base: PayloadBase::TH,
+        offset: 64,
+        len: 128,
+    })))
+}
+
+/// What is done with it stands in another chain.
+pub fn jump(chain: &str) -> Statement<'static> {
+    Statement::Jump(JumpTarget {
+        target: chain.to_owned().into(),
+    })
 }
 
 /// What is done with it stands in the chain for the interface by which it came.
