@@ -183,7 +183,7 @@ pub fn connect(
     members.push(member.clone());
     if let Some((name, definition)) = &plan.network {
         // Before the first packet.
-        nft::apply(name, definition, &members)?;
+        nft::apply(name, definition, &members, nft::Change::Last)?;
         lead_on(name, definition, &members)?;
     }
     if let Some(end) = end {

@@ -3,8 +3,10 @@
 //! What the kernel lets through between a network and all else: two tables of nftables for each network, one
 //! for packets and one for frames of its bridge.
 //!
-//! They are written anew as a whole, in one transaction, each time that a jail comes or goes: whatever was
-//! there before, afterwards it is what is said here. Nothing else is ever touched.
+//! That for packets is written anew as a whole each time that a jail comes or goes: whatever was there before,
+//! afterwards it is what is said here. In that for frames, what is about each jail is added and removed with it,
+//! so that it takes no longer where many are there; all of it is written where there is none. Either happens in
+//! one transaction, and nothing else is ever touched.
 
 mod rules;
 
@@ -12,11 +14,12 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use nftables::schema::Nftables;
+use serde::Serialize;
 
 use super::definition::Definition;
 use super::member::Member;
 use crate::isolation::NetworkName;
+use crate::jail::JailNumber;
 use crate::program::{command, find, said};
 use rules::Tables;
 
@@ -35,7 +38,16 @@ pub fn is_there() -> bool {
     find(NFT).is_some()
 }
 
-/// Puts the tables of a network in place of those that were there.
+/// What has changed since the tables of a network were put in place.
+#[derive(Clone, Copy, Debug)]
+pub enum Change<'a> {
+    /// The last of the jails has come.
+    Last,
+    /// These have gone.
+    Gone(&'a [JailNumber]),
+}
+
+/// Has the tables of a network be about these jails.
 ///
 /// # Errors
 ///
@@ -44,13 +56,22 @@ pub fn apply(
     name: &NetworkName,
     definition: &Definition,
     members: &[Member],
+    change: Change<'_>,
 ) -> Result<(), String> {
     let Some(nft) = find(NFT) else {
         return Ok(());
     };
     let tables = Tables::of(name);
-    let all = tables.all(definition, members);
-    let Err(why) = run(&nft, &all) else {
+    let change = match change {
+        Change::Last if members.len() > 1 => Some(tables.with_last(definition, members)),
+        Change::Last => None,
+        Change::Gone(gone) => Some(tables.without(definition, members, gone)),
+    };
+    // Where something is not as it was left, all of it is put in place.
+    if change.is_some_and(|change| run(&nft, &change).is_ok()) {
+        return Ok(());
+    }
+    let Err(why) = run(&nft, &tables.all(definition, members)) else {
         return Ok(());
     };
     if members.iter().any(|member| member.must_be_filtered) {
@@ -76,7 +97,7 @@ pub fn remove(name: &NetworkName) -> Result<(), String> {
     run(&nft, &tables.none(true)).or_else(|_| run(&nft, &tables.none(false)))
 }
 
-fn run(nft: &Path, rules: &Nftables<'_>) -> Result<(), String> {
+fn run(nft: &Path, rules: &impl Serialize) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("nft: {error}");
     let text = serde_json::to_vec(rules).map_err(|error| failed(error.into()))?;
     let mut child = command(nft)

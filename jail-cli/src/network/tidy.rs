@@ -76,7 +76,7 @@ fn place(connected: &Connected, to: &To, jails: &Jails, gone: Option<For>) -> Re
         To::Network(name) => {
             // It is not removed while a jail is in it.
             if let Some(definition) = Definitions::default().find(name)? {
-                nft::apply(name, &definition, &alive)?;
+                nft::apply(name, &definition, &alive, nft::Change::Gone(&dead))?;
             }
         }
         To::Bridge(_) | To::Macvlan(_) => {}

@@ -5,9 +5,8 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
-use nftables::batch::Batch;
 use nftables::expr::Expression;
-use nftables::schema::{Chain, NfListObject, Nftables, Rule, Table};
+use nftables::schema::{Chain, Element, NfListObject, Rule, Table};
 use nftables::stmt::{Operator, Statement};
 use nftables::types::{NfChainPolicy, NfChainType, NfFamily, NfHook};
 
@@ -16,16 +15,23 @@ use super::super::definition::Definition;
 use super::super::link;
 use super::super::member::Member;
 use crate::isolation::{Mac, NetworkName, Protocol, Publish};
+use crate::jail::JailNumber;
 
+mod transaction;
 mod words;
+
+pub use transaction::Transaction;
 
 use words::{
     accept, connection, dnat, drop, field, interface, is, is_local, jump, jump_by_interface,
-    masquerade, net, prefix, set, text, Meta,
+    masquerade, net, prefix, set, text, way, Meta,
 };
 
 /// Every bridge of jaula's.
 const BRIDGES: &str = "jn-*";
+
+/// By which interface what leads to which chain.
+const WAYS: &str = "ways";
 
 /// When the chains come; the names are those of nft(8).
 const RAW: i32 = -300;
@@ -56,31 +62,61 @@ impl Tables {
     }
 
     /// Both, in place of those that are there.
-    pub fn all(&self, definition: &Definition, members: &[Member]) -> Nftables<'static> {
-        let mut batch = Batch::new();
+    pub fn all(&self, definition: &Definition, members: &[Member]) -> Transaction {
+        let mut batch = Transaction::default();
         self.add_packets(&mut batch, definition, members);
-        self.add_frames(&mut batch, members);
-        batch.to_nftables()
+        self.begin(&mut batch, NfFamily::Bridge);
+        self.add_frames(&mut batch);
+        for member in members {
+            self.add_member(&mut batch, member);
+        }
+        batch
+    }
+
+    /// Both, where that for frames is there, and all of these but the last are in it.
+    pub fn with_last(&self, definition: &Definition, members: &[Member]) -> Transaction {
+        let mut batch = Transaction::default();
+        self.add_packets(&mut batch, definition, members);
+        self.add_frames(&mut batch);
+        if let Some(last) = members.last() {
+            self.add_member(&mut batch, last);
+        }
+        batch
+    }
+
+    /// Both, where that for frames is there, and these are in it beside those that are gone.
+    pub fn without(
+        &self,
+        definition: &Definition,
+        members: &[Member],
+        gone: &[JailNumber],
+    ) -> Transaction {
+        let mut batch = Transaction::default();
+        self.add_packets(&mut batch, definition, members);
+        for number in gone {
+            self.remove_member(&mut batch, *number);
+        }
+        batch
     }
 
     /// That for packets alone.
-    pub fn packets(&self, definition: &Definition, members: &[Member]) -> Nftables<'static> {
-        let mut batch = Batch::new();
+    pub fn packets(&self, definition: &Definition, members: &[Member]) -> Transaction {
+        let mut batch = Transaction::default();
         self.add_packets(&mut batch, definition, members);
-        batch.to_nftables()
+        batch
     }
 
     /// None of them; that for frames may not be there.
-    pub fn none(&self, with_frames: bool) -> Nftables<'static> {
-        let mut batch = Batch::new();
+    pub fn none(&self, with_frames: bool) -> Transaction {
+        let mut batch = Transaction::default();
         self.clear(&mut batch, NfFamily::INet);
         if with_frames {
             self.clear(&mut batch, NfFamily::Bridge);
         }
-        batch.to_nftables()
+        batch
     }
 
-    fn clear(&self, batch: &mut Batch<'static>, family: NfFamily) {
+    fn clear(&self, batch: &mut Transaction, family: NfFamily) {
         let table = Table {
             family,
             name: self.name.clone().into(),
@@ -91,7 +127,7 @@ impl Tables {
         batch.delete(NfListObject::Table(table));
     }
 
-    fn begin(&self, batch: &mut Batch<'static>, family: NfFamily) {
+    fn begin(&self, batch: &mut Transaction, family: NfFamily) {
         self.clear(batch, family);
         batch.add(NfListObject::Table(Table {
             family,
@@ -108,7 +144,7 @@ impl Tables {
         }
     }
 
-    fn add_packets(&self, batch: &mut Batch<'static>, definition: &Definition, members: &[Member]) {
+    fn add_packets(&self, batch: &mut Transaction, definition: &Definition, members: &[Member]) {
         self.begin(batch, NfFamily::INet);
         let place = |chain| self.place(NfFamily::INet, chain);
         let own = || text(&self.bridge);
@@ -192,28 +228,50 @@ impl Tables {
     }
 
     /// No jail sends as somebody else, nor says that it is another, or the way to anywhere.
-    fn add_frames(&self, batch: &mut Batch<'static>, members: &[Member]) {
-        self.begin(batch, NfFamily::Bridge);
+    fn add_frames(&self, batch: &mut Transaction) {
         let frames = self.place(NfFamily::Bridge, "frames");
         frames.hook(batch, NfChainType::Filter, NfHook::Prerouting, RAW);
-        let mut ways = Vec::new();
-        for member in members {
-            let chain = format!("of_{}", member.number);
-            let of = self.place(NfFamily::Bridge, &chain);
-            of.plain(batch);
-            for rule in only_as(member) {
-                of.rule(batch, rule);
-            }
-            ways.push((link::of_jail(member.number), chain));
+        frames.flush(batch);
+        batch.add_ways(NfFamily::Bridge, &self.name, WAYS);
+        frames.rule(batch, vec![jump_by_interface(WAYS)]);
+    }
+
+    fn add_member(&self, batch: &mut Transaction, member: &Member) {
+        let chain = of_jail(member.number);
+        let of = self.place(NfFamily::Bridge, &chain);
+        of.plain(batch);
+        of.flush(batch);
+        for rule in only_as(member) {
+            of.rule(batch, rule);
         }
-        if !ways.is_empty() {
-            frames.rule(batch, vec![jump_by_interface(ways)]);
-        }
+        batch.add(self.way(member.number));
+    }
+
+    fn remove_member(&self, batch: &mut Transaction, number: JailNumber) {
+        let chain = of_jail(number);
+        let of = self.place(NfFamily::Bridge, &chain);
+        batch.delete(self.way(number));
+        of.flush(batch);
+        batch.delete(NfListObject::Chain(of.object()));
+    }
+
+    fn way(&self, number: JailNumber) -> NfListObject<'static> {
+        NfListObject::Element(Element {
+            family: NfFamily::Bridge,
+            table: self.name.clone().into(),
+            name: WAYS.into(),
+            elem: vec![way(&link::of_jail(number), &of_jail(number))].into(),
+        })
     }
 }
 
+/// The chain for what a jail sends.
+fn of_jail(number: JailNumber) -> String {
+    format!("of_{number}")
+}
+
 impl Place<'_> {
-    fn hook(&self, batch: &mut Batch<'static>, kind: NfChainType, hook: NfHook, priority: i32) {
+    fn hook(&self, batch: &mut Transaction, kind: NfChainType, hook: NfHook, priority: i32) {
         batch.add(NfListObject::Chain(Chain {
             family: self.family,
             table: self.table.to_owned().into(),
@@ -226,16 +284,24 @@ impl Place<'_> {
         }));
     }
 
-    fn plain(&self, batch: &mut Batch<'static>) {
-        batch.add(NfListObject::Chain(Chain {
+    fn plain(&self, batch: &mut Transaction) {
+        batch.add(NfListObject::Chain(self.object()));
+    }
+
+    fn flush(&self, batch: &mut Transaction) {
+        batch.flush(self.object());
+    }
+
+    fn object(&self) -> Chain<'static> {
+        Chain {
             family: self.family,
             table: self.table.to_owned().into(),
             name: self.chain.to_owned().into(),
             ..Chain::default()
-        }));
+        }
     }
 
-    fn rule(&self, batch: &mut Batch<'static>, statements: Vec<Statement<'static>>) {
+    fn rule(&self, batch: &mut Transaction, statements: Vec<Statement<'static>>) {
         batch.add(NfListObject::Rule(Rule {
             family: self.family,
             table: self.table.to_owned().into(),

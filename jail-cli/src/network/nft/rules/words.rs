@@ -144,17 +144,21 @@ pub fn jump(chain: &str) -> Statement<'static> {
     })
 }
 
-/// What is done with it stands in the chain for the interface by which it came.
-pub fn jump_by_interface(ways: impl IntoIterator<Item = (String, String)>) -> Statement<'static> {
-    let way = |(interface, chain): (String, String)| {
-        let target = JumpTarget {
-            target: chain.into(),
-        };
-        SetItem::Mapping(text(&interface), Expression::Verdict(Verdict::Jump(target)))
-    };
-    let ways = ways.into_iter().map(way);
+/// What is done with it stands in the chain that this map has for the interface by which it came.
+pub fn jump_by_interface(map: &str) -> Statement<'static> {
     Statement::VerdictMap(VerdictMap {
         key: interface(Meta::In),
-        data: Expression::Named(NamedExpression::Set(ways.collect())),
+        data: text(&format!("@{map}")),
     })
+}
+
+/// What such a map has for an interface.
+pub fn way(interface: &str, chain: &str) -> Expression<'static> {
+    let target = JumpTarget {
+        target: chain.to_owned().into(),
+    };
+    Expression::List(vec![
+        text(interface),
+        Expression::Verdict(Verdict::Jump(target)),
+    ])
 }
