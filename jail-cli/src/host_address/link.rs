@@ -5,18 +5,15 @@
 use std::io;
 use std::net::IpAddr;
 
-use netlink_packet_core::{
-    NetlinkHeader, NetlinkMessage, NetlinkPayload, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL,
-    NLM_F_REQUEST,
-};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol, CacheInfo,
 };
-use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use netlink_sys::protocols::NETLINK_ROUTE;
-use netlink_sys::{Socket, SocketAddr};
+use netlink_packet_route::RouteNetlinkMessage;
 use nix::errno::Errno;
 use nix::net::if_::{if_indextoname, if_nametoindex};
+
+use crate::network::{family, Socket};
 
 /// By what an address is known that jaula has added (`IFA_PROTO`, `ip address show proto 106`): a number
 /// that is neither the kernel's nor in iproute2's table.
@@ -62,17 +59,12 @@ pub fn name(index: u32) -> String {
 pub fn find(address: IpAddr) -> io::Result<Vec<Found>> {
     let mut question = AddressMessage::default();
     question.header.family = family(address);
-    let mut found = Vec::new();
-    ask(
-        RouteNetlinkMessage::GetAddress(question),
-        NLM_F_DUMP,
-        |answer| {
-            if let RouteNetlinkMessage::NewAddress(message) = answer {
-                found.extend(has(&message, address));
-            }
-        },
-    )?;
-    Ok(found)
+    let answers = open()?.list(RouteNetlinkMessage::GetAddress(question))?;
+    let found = answers.iter().filter_map(|answer| match answer {
+        RouteNetlinkMessage::NewAddress(message) => has(message, address),
+        _ => None,
+    });
+    Ok(found.collect())
 }
 
 fn has(message: &AddressMessage, address: IpAddr) -> Option<Found> {
@@ -113,8 +105,8 @@ pub fn add(index: u32, address: IpAddr) -> io::Result<()> {
             .attributes
             .push(AddressAttribute::CacheInfo(lifetime));
     }
-    let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
-    ask(RouteNetlinkMessage::NewAddress(message), flags, |_| {})
+    let flags = NLM_F_CREATE | NLM_F_EXCL;
+    Ok(open()?.change(RouteNetlinkMessage::NewAddress(message), flags)?)
 }
 
 /// Takes an address away that jaula has added, where it is still that.
@@ -131,18 +123,15 @@ pub fn remove(index: u32, address: IpAddr) -> io::Result<()> {
         return Ok(());
     }
     let message = message(index, address);
-    match ask(RouteNetlinkMessage::DelAddress(message), NLM_F_ACK, |_| {}) {
+    match open()?.change(RouteNetlinkMessage::DelAddress(message), 0) {
         // Both have gone meanwhile, or one of them.
-        Err(error)
-            if matches!(
-                error.raw_os_error(),
-                Some(libc::EADDRNOTAVAIL | libc::ENODEV)
-            ) =>
-        {
-            Ok(())
-        }
-        result => result,
+        Ok(()) | Err(Errno::EADDRNOTAVAIL | Errno::ENODEV) => Ok(()),
+        Err(errno) => Err(errno.into()),
     }
+}
+
+fn open() -> io::Result<Socket> {
+    Socket::open().map_err(io::Error::other)
 }
 
 /// An address alone, without the network around it.
@@ -159,50 +148,6 @@ fn message(index: u32, address: IpAddr) -> AddressMessage {
         AddressAttribute::Address(address),
     ];
     message
-}
-
-fn family(address: IpAddr) -> AddressFamily {
-    match address {
-        IpAddr::V4(_) => AddressFamily::Inet,
-        IpAddr::V6(_) => AddressFamily::Inet6,
-    }
-}
-
-/// Asks the kernel for something, and takes its answers until the last.
-fn ask(
-    question: RouteNetlinkMessage,
-    flags: u16,
-    mut take: impl FnMut(RouteNetlinkMessage),
-) -> io::Result<()> {
-    let mut socket = Socket::new(NETLINK_ROUTE)?;
-    socket.bind_auto()?;
-    socket.connect(&SocketAddr::new(0, 0))?;
-    let mut header = NetlinkHeader::default();
-    header.flags = NLM_F_REQUEST | flags;
-    let mut question = NetlinkMessage::new(header, NetlinkPayload::from(question));
-    question.finalize();
-    let mut bytes = vec![0; question.buffer_len()];
-    question.serialize(&mut bytes);
-    socket.send(&bytes, 0)?;
-    loop {
-        let (answers, _) = socket.recv_from_full()?;
-        let mut rest = &answers[..];
-        while !rest.is_empty() {
-            let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest)
-                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
-            let length = usize::try_from(answer.header.length).unwrap_or(usize::MAX);
-            match answer.payload {
-                NetlinkPayload::Done(_) => return Ok(()),
-                NetlinkPayload::Error(error) if error.code.is_none() => return Ok(()),
-                NetlinkPayload::Error(error) => return Err(error.to_io()),
-                NetlinkPayload::InnerMessage(message) => take(message),
-                _ => {}
-            }
-            // Messages begin at multiples of four (NLMSG_ALIGN).
-            let next = length.max(1).next_multiple_of(4);
-            rest = rest.get(next..).unwrap_or_default();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -42,6 +42,9 @@ pub use manage::{create, remove};
 pub use member::Member;
 pub use tidy::{tear_down, tidy};
 
+pub(crate) use netlink::Socket;
+pub(crate) use route::family;
+
 use member::Connected;
 
 /// What a jail is to have of networks.

@@ -219,7 +219,8 @@ fn default_route(link: &Link, gateway: IpAddr) -> RouteMessage {
     message
 }
 
-fn family(address: IpAddr) -> AddressFamily {
+/// Of which kind an address is.
+pub fn family(address: IpAddr) -> AddressFamily {
     match address {
         IpAddr::V4(_) => AddressFamily::Inet,
         IpAddr::V6(_) => AddressFamily::Inet6,
