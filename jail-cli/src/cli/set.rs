@@ -11,6 +11,7 @@ use jaula::isolation::Control;
 use jaula::jailfd::Rights;
 use jaula::jails::{JailId, JailName, JailsError, Key, Setting};
 use jaula::kept::{can_keep, Changing, HOSTNAME};
+use jaula::network;
 
 use super::Failure;
 
@@ -207,12 +208,18 @@ impl Set {
     /// By its name it is known when it has ended as well.
     fn note_name(&self, admin: &Admin, jail: &Jail, settings: &[Setting]) -> Result<(), String> {
         let named = settings.iter().rfind(|setting| setting.key == Key::Name);
-        match (named, &jail.record) {
-            (Some(setting), Some(record)) => {
-                let name: JailName = setting.text().parse()?;
-                admin.rename(record, name)
-            }
-            _ => Ok(()),
+        let Some(setting) = named else {
+            return Ok(());
+        };
+        let name: JailName = setting.text().parse()?;
+        let renamed = network::For {
+            number: jail.info.number,
+            created: jail.info.created,
+        };
+        let in_networks = network::rename(renamed, &name, admin.jails());
+        match &jail.record {
+            Some(record) => admin.rename(record, name).and(in_networks),
+            None => in_networks,
         }
     }
 }

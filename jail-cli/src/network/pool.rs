@@ -122,14 +122,18 @@ pub fn choose(wanted: Wanted<'_>, kept: &mut Kept, used: &InUse) -> Result<Vec<I
         })?);
     }
     if let Some(name) = wanted.name {
-        // Whoever had one of them before has to take another.
-        kept.retain(|other, addresses| {
-            addresses.retain(|address| !chosen.contains(address));
-            other == name || !addresses.is_empty()
-        });
-        kept.insert(name.clone(), chosen.clone());
+        keep(kept, name, &chosen);
     }
     Ok(chosen)
+}
+
+/// Keeps addresses for a name. Whoever had one of them before has to take another.
+pub fn keep(kept: &mut Kept, name: &JailName, chosen: &[IpAddr]) {
+    kept.retain(|other, addresses| {
+        addresses.retain(|address| !chosen.contains(address));
+        other == name || !addresses.is_empty()
+    });
+    kept.insert(name.clone(), chosen.to_vec());
 }
 
 /// The first that nobody has; where there is none, the first that nobody uses.

@@ -114,6 +114,27 @@ pub fn add(suite: &mut Suite<'_>) {
             Ok(())
         },
     );
+    suite.case(
+        "names: one that is called something else is found by that alone",
+        || {
+            let _clean = Clean::new()?;
+            succeed(&["net", "create", "blue", "--internal"])?;
+            start("a", &["--net", "blue"], "sleep 1000")?;
+            start("b", &["--net", "blue"], "sleep 1000")?;
+            let before = addresses("blue", "b")?;
+            succeed(&["set", "b", "name=c"])?;
+            let seen = inside("a", "cat /etc/hosts")?;
+            let is_there = |name: &str| seen.contains(&format!("{}\t{name}\n", before[0]));
+            check!(is_there("c") && !is_there("b"), "{seen}");
+            check_eq!(addresses("blue", "c")?, before, "its addresses");
+            start("b", &["--net", "blue"], "sleep 1000")?;
+            check!(addresses("blue", "b")? != before, "those of another");
+            succeed(&["rm", "c"])?;
+            start("c", &["--net", "blue"], "sleep 1000")?;
+            check_eq!(addresses("blue", "c")?, before, "its addresses, once more");
+            Ok(())
+        },
+    );
     suite.case("names: the files are the host's, and the root's are as they were", || {
         let _clean = Clean::new()?;
         succeed(&["net", "create", "blue", "--internal"])?;
