@@ -4,6 +4,7 @@
 
 mod exposure;
 mod kernel;
+mod networks;
 mod parts;
 mod surroundings;
 mod users;
@@ -68,6 +69,7 @@ impl Finding {
 pub fn examine() -> Vec<Finding> {
     let mut findings = kernel::examine();
     findings.extend(parts::examine());
+    findings.extend(networks::examine());
     findings.extend(users::examine());
     findings.extend(surroundings::examine());
     findings.extend(exposure::examine());

@@ -84,6 +84,20 @@ pub fn apply(
     run(&nft, &tables.packets(definition, members))
 }
 
+/// Puts the tables of a network without jails where there are none, in the namespace of the calling thread.
+///
+/// # Errors
+///
+/// What of it the kernel has not.
+pub fn try_all(name: &NetworkName, definition: &Definition) -> Result<(), String> {
+    let nft = find(NFT).ok_or_else(|| missing("rules are made"))?;
+    let tables = Tables::of(name);
+    let packets = run(&nft, &tables.packets(definition, &[]));
+    packets.map_err(|why| format!("rules for packets: {why}"))?;
+    let all = run(&nft, &tables.all(definition, &[]));
+    all.map_err(|why| format!("rules for frames: {why}"))
+}
+
 /// Removes the tables of a network, where they are there.
 ///
 /// # Errors
