@@ -19,7 +19,7 @@ use nix::errno::Errno;
 use super::link::Link;
 use super::netlink::{failed, Socket};
 
-/// A prefix that is reached otherwise than by default.
+/// A prefix that is reached otherwise than by default, or an address of the host itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     /// What is reached.
@@ -145,7 +145,8 @@ impl Known {
             AddressFamily::Inet => length < 8,
             _ => length < 16,
         };
-        if is_default || route.header.kind != RouteType::Unicast {
+        let is_reached = matches!(route.header.kind, RouteType::Unicast | RouteType::Local);
+        if is_default || !is_reached {
             return None;
         }
         let (mut address, mut interface) = (None, None);

@@ -39,6 +39,8 @@ pub fn add(suite: &mut Suite<'_>) {
         fails(&["net", "create", "blue", "--internal"], "there is one already")?;
         fails(&["net", "create", "red", "--subnet", "10.90.0.128/25"], "network blue")?;
         fails(&["net", "create", "red", "--subnet", "10.91.0.0/16"], "10.91.2.0/24, which the host reaches")?;
+        host("busybox ip addr add 10.94.0.7/32 dev tdum0")?;
+        fails(&["net", "create", "red", "--subnet", "10.94.0.0/24"], "10.94.0.7/32, which the host reaches")?;
         fails(&["net", "create", "red", "--subnet", "10.92.0.1/24"], "10.92.0.0/24 is meant")?;
         fails(&["net", "create", "much-too-long-a-name"], "letters")?;
         fails(&["net", "create", "host"], "something else")?;
