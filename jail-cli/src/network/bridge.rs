@@ -6,7 +6,8 @@ use ipnet::IpNet;
 use netlink_packet_route::link::InfoKind;
 
 use super::definition::Definition;
-use super::link::Link;
+use super::link::{of_jail, Link};
+use super::member::Member;
 use super::netlink::Socket;
 use super::route::{nth, overlap};
 use super::{pool, sysctl};
@@ -46,6 +47,21 @@ pub fn ensure(
     }
     host.switch_on(&bridge)?;
     Ok(bridge)
+}
+
+/// Connects jails to a bridge that has just been made: somebody has removed the one that they were on.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn reconnect(host: &mut Socket, bridge: &Link, members: &[Member]) -> Result<(), String> {
+    for member in members {
+        let end = host.link(&of_jail(member.number))?;
+        if let Some(end) = end.filter(Link::is_own) {
+            host.connect(&end, bridge)?;
+        }
+    }
+    Ok(())
 }
 
 /// The bridge of a network, where it is there.

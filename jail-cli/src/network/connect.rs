@@ -155,11 +155,17 @@ pub fn connect(
     names::write_servers(&directory, is_internal, has_v6)?;
     let plan = match plan.network {
         // Noted before, so that whoever is killed now leaves no bridge behind.
-        Some((name, definition)) => Plan {
-            to: bridge::ensure(&mut host, name, &definition)?,
-            network: Some((name, definition)),
-            ..plan
-        },
+        Some((name, definition)) => {
+            let to = bridge::ensure(&mut host, name, &definition)?;
+            if !plan.to.is_there() {
+                bridge::reconnect(&mut host, &to, &others)?;
+            }
+            Plan {
+                to,
+                network: Some((name, definition)),
+                ..plan
+            }
+        }
         None => plan,
     };
     let new = New {

@@ -62,6 +62,11 @@ impl Link {
         }
     }
 
+    /// Whether it was there when it was looked for.
+    pub fn is_there(&self) -> bool {
+        self.index != 0
+    }
+
     fn read(message: LinkMessage) -> Option<Self> {
         let (mut name, mut kind, mut is_own) = (None, None, false);
         for attribute in message.attributes {

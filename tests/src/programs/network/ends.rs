@@ -2,7 +2,7 @@
 
 //! What is left when jails end.
 
-use super::place::{links, nothing_is_left, start, Clean, ROOT};
+use super::place::{hears, links, nothing_is_left, server, start, Clean, ROOT};
 use jaula_tests::admin::{host, in_kernel, succeed};
 use jaula_tests::ktap::{fail, CaseResult, Suite};
 use jaula_tests::rounds::rounds;
@@ -52,6 +52,18 @@ pub fn add(suite: &mut Suite<'_>) {
         drop(undo);
         Ok(())
     });
+    suite.case(
+        "a bridge that was removed is there again with the next jail",
+        || {
+            let _clean = Clean::new()?;
+            succeed(&["net", "create", "blue", "--internal"])?;
+            start("a", &["--net", "blue"], &server(9043, "well"))?;
+            host("busybox ip link del jn-blue")?;
+            start("b", &["--net", "blue"], "sleep 1000")?;
+            check_eq!(hears("b", "a", 9043)?, "well", "what b hears of a");
+            Ok(())
+        },
+    );
     suite.case("those that end take nothing from those that begin", || {
         let _clean = Clean::new()?;
         for name in ["blue", "red"] {
