@@ -43,7 +43,7 @@ struct Plan<'a> {
 /// What is in the way.
 pub fn check(wanted: &Wanted<'_>, attachment: &Attachment) -> Result<(), String> {
     let mut host = Socket::open()?;
-    if wanted.must_be_filtered && !nft::is_there() {
+    if wanted.must_be_filtered && is_filtered(attachment) && !nft::is_there() {
         return Err(nft::missing(
             "what a jail sends that may send anything (--allow net_admin, net_raw, --ids) is filtered, so that \
              it is no other jail",
@@ -83,6 +83,15 @@ fn check_bridge(host: &mut Socket, interface: &Interface) -> Result<Link, String
             "{interface} is no bridge; \"ip link add NAME type bridge\" makes one, and --net \
              macvlan:{interface} needs none"
         )),
+    }
+}
+
+/// Whether it is known what a jail may send.
+fn is_filtered(attachment: &Attachment) -> bool {
+    match attachment.to {
+        To::Network(_) => true,
+        To::Bridge(_) => !attachment.addresses.is_empty(),
+        To::Macvlan(_) => false,
     }
 }
 
@@ -185,6 +194,10 @@ pub fn connect(
         )?),
     };
     set_up_inside(wanted, namespace, &plan)?;
+    if matches!(to, To::Bridge(_)) && is_filtered(attachment) {
+        connected.note_filter(to, number)?;
+        nft::filter(&member)?;
+    }
     let mut members = others;
     members.push(member.clone());
     if let Some((name, definition)) = &plan.network {

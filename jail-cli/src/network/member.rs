@@ -30,6 +30,9 @@ const NETWORKS: &str = "networks";
 /// What is noted about a jail.
 const FILE: &str = "member.json";
 
+/// What is there where it may have rules of its own.
+const FILTERED: &str = "filtered";
+
 /// What is seen by nobody else.
 const MODE: u32 = 0o700;
 
@@ -204,6 +207,21 @@ impl Connected {
             fs::rename(new, file)
         };
         write().map_err(failed)
+    }
+
+    /// Notes that a jail is about to get rules of its own.
+    ///
+    /// # Errors
+    ///
+    /// Where that is not possible.
+    pub fn note_filter(&self, to: &To, number: JailNumber) -> Result<(), String> {
+        let place = self.of(to, number).join(FILTERED);
+        fs::write(&place, "").map_err(|error| format!("writing {}: {error}", shown(&place)))
+    }
+
+    /// Whether a jail may have rules of its own.
+    pub fn has_filter(&self, to: &To, number: JailNumber) -> bool {
+        self.of(to, number).join(FILTERED).exists()
     }
 
     /// Forgets a jail.

@@ -75,10 +75,7 @@ pub fn apply(
         return Ok(());
     };
     if members.iter().any(|member| member.must_be_filtered) {
-        return Err(format!(
-            "{why}; a jail that may send what it likes (--allow net_admin, net_raw, --ids) is in a network \
-             only where its frames can be filtered (CONFIG_NF_TABLES_BRIDGE)"
-        ));
+        return Err(unfiltered(&why));
     }
     // The kernel may have none for frames.
     run(&nft, &tables.packets(definition, members))
@@ -96,6 +93,46 @@ pub fn try_all(name: &NetworkName, definition: &Definition) -> Result<(), String
     packets.map_err(|why| format!("rules for packets: {why}"))?;
     let all = run(&nft, &tables.all(definition, &[]));
     all.map_err(|why| format!("rules for frames: {why}"))
+}
+
+/// Filters what a jail sends that is in no network of jaula's, by a table of its own.
+///
+/// # Errors
+///
+/// What is wrong, where it must be filtered.
+pub fn filter(member: &Member) -> Result<(), String> {
+    let Some(nft) = find(NFT) else {
+        return Ok(());
+    };
+    let tables = Tables::of_jail(member.number);
+    match run(&nft, &tables.frames(member)) {
+        Err(why) if member.must_be_filtered => Err(unfiltered(&why)),
+        _ => Ok(()),
+    }
+}
+
+/// Filters a jail no more that may have been.
+///
+/// # Errors
+///
+/// What is wrong, where there is something to be removed.
+pub fn unfilter(number: JailNumber) -> Result<(), String> {
+    let Some(nft) = find(NFT) else {
+        return Ok(());
+    };
+    let tables = Tables::of_jail(number);
+    match run(&nft, &tables.no_frames()) {
+        // There never were any.
+        Err(why) if why.contains("not supported") => Ok(()),
+        removed => removed,
+    }
+}
+
+fn unfiltered(why: &str) -> String {
+    format!(
+        "{why}; a jail that may send what it likes (--allow net_admin, net_raw, --ids) is in a network only where \
+         its frames can be filtered (CONFIG_NF_TABLES_BRIDGE)"
+    )
 }
 
 /// Removes the tables of a network, where they are there.

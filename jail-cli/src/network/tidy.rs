@@ -67,6 +67,9 @@ fn place(connected: &Connected, to: &To, jails: &Jails, gone: Option<For>) -> Re
             host.remove_own(&of_jail(*number))?;
             rate::unlimit(&mut host, *number)?;
         }
+        if connected.has_filter(to, *number) {
+            nft::unfilter(*number)?;
+        }
     }
     match to {
         To::Network(name) if alive.is_empty() => {

@@ -255,6 +255,40 @@ fn add(suite: &mut Suite<'_>) {
         check!(!said.status.success(), "with a hardware address that is not its own");
         Ok(())
     });
+    suite.case(
+        "on a bridge of the host's, a jail with an address is nobody else",
+        || {
+            let _clean = Clean::new()?;
+            let _outside = outside()?;
+            let options = [
+                "--net",
+                "bridge:tbr0,ip=192.0.2.3/24",
+                "--allow",
+                "net_admin,net_raw",
+            ];
+            let number = start("b", &options, "sleep 1000")?;
+            ping("b", "192.0.2.2")?;
+            inside("b", "ip addr add 192.0.2.9/24 dev eth0")?;
+            let said = attempt("b", "ping -c 1 -W 2 -I 192.0.2.9 192.0.2.2")?;
+            check!(
+                !said.status.success(),
+                "with an address that is not its own"
+            );
+            inside("b", "ping -c 1 -W 5 -I 192.0.2.3 192.0.2.2")?;
+            succeed(&["rm", "b"])?;
+            // One without an address asks for one itself, and is any machine there.
+            let options = ["--net", "bridge:tbr0", "--allow", "net_admin,net_raw"];
+            start("b", &options, "sleep 1000")?;
+            inside(
+                "b",
+                "ip addr add 192.0.2.9/24 dev eth0; ip link set eth0 up; ping -c 1 -W 5 192.0.2.2",
+            )?;
+            let tables = host("nft list tables")?;
+            check!(!tables.contains(&format!("jaula_{number}")), "{tables}");
+            succeed(&["rm", "--all"])?;
+            nothing_is_left()
+        },
+    );
     suite.case("what is addressed to the bridge itself does not pass what is filtered", || {
         let _clean = Clean::new()?;
         succeed(&["net", "create", "blue", "--internal", "--subnet", "10.81.0.0/24"])?;

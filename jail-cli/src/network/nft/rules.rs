@@ -61,6 +61,30 @@ impl Tables {
         }
     }
 
+    /// That of a jail which is in no network of jaula's. No network is called by a number.
+    pub fn of_jail(number: JailNumber) -> Self {
+        Tables {
+            bridge: link::of_jail(number),
+            name: format!("jaula_{number}"),
+        }
+    }
+
+    /// That for frames, about one jail, in place of what is there.
+    pub fn frames(&self, member: &Member) -> Transaction {
+        let mut batch = Transaction::default();
+        self.begin(&mut batch, NfFamily::Bridge);
+        self.add_frames(&mut batch);
+        self.add_member(&mut batch, member);
+        batch
+    }
+
+    /// None for frames.
+    pub fn no_frames(&self) -> Transaction {
+        let mut batch = Transaction::default();
+        self.clear(&mut batch, NfFamily::Bridge);
+        batch
+    }
+
     /// Both, in place of those that are there.
     pub fn all(&self, definition: &Definition, members: &[Member]) -> Transaction {
         let mut batch = Transaction::default();
