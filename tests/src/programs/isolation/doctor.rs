@@ -22,6 +22,8 @@ pub fn add(suite: &mut Suite<'_>) {
             "hidepid",
             "seccomp",
             "cgroup",
+            "networks: interfaces",
+            "networks: nftables",
             "user namespaces",
             "users of jails",
         ] {
@@ -36,6 +38,13 @@ pub fn add(suite: &mut Suite<'_>) {
         check!(
             found.iter().all(|finding| finding["state"] != "missing"),
             "{found:?}"
+        );
+        let interfaces = found
+            .iter()
+            .find(|it| it["check"] == "networks: interfaces");
+        check!(
+            interfaces.is_some_and(|it| it["state"] == "ok"),
+            "{interfaces:?}"
         );
         Ok(())
     });
