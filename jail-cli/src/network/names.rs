@@ -170,8 +170,12 @@ fn write_in_place(path: &Path, text: &[u8]) -> io::Result<()> {
         .custom_flags(libc::O_NOFOLLOW)
         .open(path)?;
     file.set_permissions(fs::Permissions::from_mode(0o644))?;
-    // In one piece, and never empty.
-    file.write_all_at(text, 0)?;
+    // In one piece, and never empty. What it is shorter by are empty lines until it is cut off, and not the rest of
+    // what was there, which could begin in the middle of an address.
+    let before = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+    let mut padded = text.to_vec();
+    padded.resize(before.max(text.len()), b'\n');
+    file.write_all_at(&padded, 0)?;
     file.set_len(text.len() as u64)
 }
 
