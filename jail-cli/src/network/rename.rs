@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A jail that is called something else while it runs.
+//! A jail that gets a name while it runs.
 
 use super::definition::Definitions;
 use super::member::{self, Connected};
@@ -8,7 +8,7 @@ use super::{names, pool, For};
 use crate::isolation::To;
 use crate::jails::{JailName, Jails};
 
-/// Has others find a jail by the name that it has been given, and no more by the one before.
+/// Has others find a jail by the name that it has been given.
 ///
 /// # Errors
 ///

@@ -62,7 +62,9 @@ pub fn add(suite: &mut Suite<'_>) {
             for (whom, own) in [(v4, "10.201.0.200"), (format!("[{v6}]"), "fd99::7")] {
                 attempt("b", &format!("/{PING} {whom}:53 {own}"))?;
                 let heard = succeed(&["logs", "a"])?;
-                check!(!heard.contains(own), "{heard}");
+                // What keeps this from IPv6, where a socket may be bound to any address, are rules.
+                let is_kept = has_nft() || whom.contains('.');
+                check!(!heard.contains(own) || !is_kept, "{heard}");
             }
             Ok(())
         },
@@ -115,23 +117,23 @@ pub fn add(suite: &mut Suite<'_>) {
         },
     );
     suite.case(
-        "names: one that is called something else is found by that alone",
+        "names: one that gets a name while it runs is found by it",
         || {
             let _clean = Clean::new()?;
             succeed(&["net", "create", "blue", "--internal"])?;
             start("a", &["--net", "blue"], "sleep 1000")?;
-            start("b", &["--net", "blue"], "sleep 1000")?;
+            let run = [
+                "run", "-q", "-d", "--net", "blue", ROOT, "--", "sleep", "1000",
+            ];
+            let number = succeed(&run)?;
+            succeed(&["set", number.trim(), "name=b"])?;
             let before = addresses("blue", "b")?;
-            succeed(&["set", "b", "name=c"])?;
             let seen = inside("a", "cat /etc/hosts")?;
-            let is_there = |name: &str| seen.contains(&format!("{}\t{name}\n", before[0]));
-            check!(is_there("c") && !is_there("b"), "{seen}");
-            check_eq!(addresses("blue", "c")?, before, "its addresses");
-            start("b", &["--net", "blue"], "sleep 1000")?;
-            check!(addresses("blue", "b")? != before, "those of another");
-            succeed(&["rm", "c"])?;
+            check!(seen.contains(&format!("{}\tb\n", before[0])), "{seen}");
+            succeed(&["rm", "b"])?;
             start("c", &["--net", "blue"], "sleep 1000")?;
-            check_eq!(addresses("blue", "c")?, before, "its addresses, once more");
+            start("b", &["--net", "blue"], "sleep 1000")?;
+            check_eq!(addresses("blue", "b")?, before, "its addresses, once more");
             Ok(())
         },
     );
