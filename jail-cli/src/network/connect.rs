@@ -90,7 +90,8 @@ fn check_bridge(host: &mut Socket, interface: &Interface) -> Result<Link, String
 fn is_filtered(attachment: &Attachment) -> bool {
     match attachment.to {
         To::Network(_) => true,
-        To::Bridge(_) => !attachment.addresses.is_empty(),
+        // What a server hands out is not known yet, and what asks for it has none.
+        To::Bridge(_) => !attachment.addresses.is_empty() && !attachment.dhcp,
         To::Macvlan(_) => false,
     }
 }
