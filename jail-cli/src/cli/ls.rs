@@ -13,7 +13,7 @@ use jaula::admin::{Admin, Jail};
 use jaula::jail::JailNumber;
 use jaula::jails::JailName;
 use jaula::network;
-use jaula::state::Record;
+use jaula::state::{Record, Store};
 
 use super::table::{duration, Table};
 use super::{output, Failure};
@@ -36,7 +36,8 @@ impl Ls {
         let admin = Admin::open()?;
         // What a jaula has left that was killed; others than root leave it where it is.
         if geteuid().is_root() {
-            if let Err(why) = network::tidy(admin.jails()) {
+            let left = network::tidy(admin.jails()).and(Store::default().remove_abandoned());
+            if let Err(why) = left {
                 jaula::complain!("jaula: warning: {why}");
             }
         }

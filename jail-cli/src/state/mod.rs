@@ -169,10 +169,15 @@ impl Store {
         Ok(numbers)
     }
 
+    /// Removes what killed jaulas were about to note.
+    pub fn remove_abandoned(&self) -> Result<(), String> {
+        Scratch::remove_abandoned(&self.directory)
+    }
+
     /// Removes what killed jaulas have left, and what is noted about jails that have ended, but
     /// for the last few of these. `is_alive` tells whether the kernel has the jail of a record.
     pub fn tidy(&self, is_alive: impl Fn(&Record) -> bool) -> Result<(), String> {
-        Scratch::remove_abandoned(&self.directory)?;
+        self.remove_abandoned()?;
         let mut ended = Vec::new();
         for number in self.numbers()? {
             // Whether it is alive is asked after it was read: the jail was there before that.
