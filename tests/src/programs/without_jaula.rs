@@ -113,7 +113,7 @@ fn sysv_is_linux() -> CaseResult {
 }
 
 /// Every command that needs the kernel's jails, as it is called.
-const NEEDING: [&[&str]; 33] = [
+const NEEDING: [&[&str]; 34] = [
     &["/", "--", "/bin/true"],
     &["run", "/", "--", "/bin/true"],
     &["run", "--detach", "--name", "x", "/", "--", "/bin/true"],
@@ -140,6 +140,7 @@ const NEEDING: [&[&str]; 33] = [
     &["snapshot", "1", "/srv/x.root"],
     &["set", "1", "tasks.max=1"],
     &["set", "--forget", "1"],
+    &["net", "ls"],
     &["number"],
     &["up", "DESCRIBED"],
     &["up", "--check", "DESCRIBED"],

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// What a jail is run with that leaves as much as there is of a jail with a network.
 const OPTIONS: [&str; 6] = ["--net", "blue", "--net-rate", "1gbit", "--max-tasks", "50"];
 
-/// All that a jail could leave on the host.
+/// All that a jail could leave on the host. What is noted about the last ones that have ended stays on purpose.
 fn host_has() -> Result<String, Failure> {
     let tables = match has_nft() {
         true => "nft list tables",
@@ -24,7 +24,7 @@ fn host_has() -> Result<String, Failure> {
     };
     host(&format!(
         "ls /sys/class/net; busybox ip -o addr | cut -d' ' -f2-7; {tables}; cut -d' ' -f2,3 /proc/mounts; \
-         find /run/jaula | sort; ls -d /sys/fs/cgroup/jaula/* /sys/fs/cgroup/jaula.slice/* 2>/dev/null; \
+         find /run/jaula -path '/run/jaula/[0-9]*' -prune -o -print | sort; ls -d /sys/fs/cgroup/jaula/* /sys/fs/cgroup/jaula.slice/* 2>/dev/null; \
          for p in /proc/[0-9]*; do readlink $p/ns/net; done 2>/dev/null | sort -u; \
          cat /proc/[0-9]*/comm 2>/dev/null | grep -x -e jaula -e nft || true"
     ))
