@@ -76,7 +76,7 @@ fn add(steps: &mut Vec<Step>, lines: &str, fails: bool) {
                 fails,
             }),
             (None, None) => {}
-            (None, Some(step)) => match line.strip_prefix("> ") {
+            (None, Some(step)) => match goes_on(line) {
                 Some(more) if step.shown.is_empty() => {
                     step.typed.push('\n');
                     step.typed.push_str(more);
@@ -88,6 +88,12 @@ fn add(steps: &mut Vec<Step>, lines: &str, fails: bool) {
             },
         }
     }
+}
+
+/// What goes on with a command; an empty line may have no blank after the sign.
+fn goes_on(line: &str) -> Option<&str> {
+    line.strip_prefix("> ")
+        .or_else(|| line.strip_prefix('>').filter(|rest| rest.is_empty()))
 }
 
 /// Types all of it into one shell, in `place`, and stops at the first that ends or prints otherwise than it should.
@@ -203,7 +209,7 @@ fn is_made_of(pieces: &[&str], line: &str) -> bool {
 mod tests {
     use super::*;
 
-    const PAGE: &str = "text\n```console\n# echo a; \\\n> echo b\na\nb\n$ id\nuid=...\n```\n\
+    const PAGE: &str = "text\n```console\n# echo a; \\\n> echo b\n>\na\nb\n$ id\nuid=...\n```\n\
                         ```sh\n# nothing\n```\n```console fails\n# false\n```\n";
 
     #[test]
@@ -214,7 +220,7 @@ mod tests {
             fails,
         };
         let expected = [
-            step("echo a; \\\necho b", "a\nb\n", false),
+            step("echo a; \\\necho b\n", "a\nb\n", false),
             step("id", "uid=...\n", false),
             step("false", "", true),
         ];
