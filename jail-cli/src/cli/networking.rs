@@ -12,14 +12,14 @@ use jaula::isolation::{Net, NetRate, Network, Publish, Sysctl};
 pub struct Networking {
     /// Which network the jail is in [default: host]
     ///
-    /// host: the host's. none: one of its own, with loopback alone. NAME: one that "jaula net create" has
-    /// made, with an address of it, kept for the jail's name, or those that are asked for. bridge:IF and
-    /// macvlan:IF: what a bridge of the host's, or an interface of it, leads to, with ip=ADDRESS/LENGTH and
-    /// gateway=ADDRESS, or with ip=dhcp and what a server there hands out. ns:PATH: the network namespace at a
-    /// path, as it is.
+    /// "host" is the host's, "none" one of its own with loopback alone. NAME is one that "jaula net create" has
+    /// made; the jail gets an address of it, kept for its name, or those that are asked for:
+    /// NAME,ip=ADDRESS,mac=ADDRESS. "bridge:IF" leads to what a bridge of the host's leads to, "macvlan:IF" to
+    /// what another interface of it leads to, both with ,ip=ADDRESS/LENGTH and ,gateway=ADDRESS, or with ,ip=dhcp
+    /// and what a server there hands out. "ns:PATH" is the network namespace at a path, as it is.
     #[arg(
         long,
-        value_name = "host|none|NAME[,ip=IP][,mac=MAC]|bridge:IF[,…]|macvlan:IF[,…]|ns:PATH",
+        value_name = "host|none|NAME|bridge:IF|macvlan:IF|ns:PATH",
         conflicts_with = "new_net"
     )]
     net: Option<Net>,
