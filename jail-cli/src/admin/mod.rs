@@ -162,7 +162,7 @@ impl Admin {
     }
 
     fn is_alive(&self, record: &Record) -> Result<bool, String> {
-        let jail = self.jails.get(record.number);
+        let jail = self.jails.life(record.number);
         let jail = jail.map_err(|error| error.to_string())?;
         Ok(jail.is_some_and(|jail| jail.created == record.created))
     }

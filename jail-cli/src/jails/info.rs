@@ -177,6 +177,25 @@ pub struct JailInfo {
     pub refusals: BTreeMap<&'static str, u64>,
 }
 
+/// By what a jail is told from a later one with its number, and how far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// When it was made.
+    pub created: Created,
+    /// Whether it is about to end.
+    pub state: State,
+}
+
+impl Life {
+    /// Reads it from the directory of a jail.
+    pub(super) fn read(directory: &Path) -> Result<Self, JailsError> {
+        Ok(Life {
+            created: File::read(directory, "created")?.value()?,
+            state: File::read(directory, "state")?.value()?,
+        })
+    }
+}
+
 impl JailInfo {
     /// Reads it from its directory.
     pub(super) fn read(directory: &Path) -> Result<Self, JailsError> {

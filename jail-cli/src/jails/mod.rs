@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::JailsError;
 pub use id::{JailId, JailName};
-pub use info::{Created, JailInfo, Limits, State};
+pub use info::{Created, JailInfo, Life, Limits, State};
 pub use setting::{Key, Setting, Value};
 
 use crate::jail::{get_jailnumber, JailNumber};
@@ -88,8 +88,26 @@ impl Jails {
 
     /// The jail with this number; `None` where there is none that the caller may see.
     pub fn get(&self, number: JailNumber) -> Result<Option<JailInfo>, JailsError> {
+        self.read(number, JailInfo::read)
+    }
+
+    /// Whether there is a jail with this number, and which one that is: of all values, the two that say it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Jails::get`].
+    pub fn life(&self, number: JailNumber) -> Result<Option<Life>, JailsError> {
+        self.read(number, Life::read)
+    }
+
+    /// What is read of a jail; `None` where there is none that the caller may see.
+    fn read<T>(
+        &self,
+        number: JailNumber,
+        read: impl FnOnce(&Path) -> Result<T, JailsError>,
+    ) -> Result<Option<T>, JailsError> {
         let directory = self.directory_of(number);
-        match JailInfo::read(&directory) {
+        match read(&directory) {
             // The kernel says so of an open file, some time before the directory goes.
             Err(error) if error.has_ended() => Ok(None),
             // A file that is not there although its directory is: another kernel than the

@@ -312,7 +312,7 @@ fn see(jails: &Jails, number: JailNumber) -> Result<JailInfo, String> {
 
 /// Whether the kernel has the jail that `record` is about; so it counts where it cannot be told.
 pub(super) fn is_alive(jails: &Jails, record: &Record) -> bool {
-    match jails.get(record.number) {
+    match jails.life(record.number) {
         Ok(Some(jail)) => jail.created == record.created,
         Ok(None) => false,
         Err(_) => true,

@@ -92,7 +92,7 @@ impl Member {
 
     /// Whether the kernel has this jail; so it counts where it cannot be told.
     pub fn is_alive(&self, jails: &Jails) -> bool {
-        match jails.get(self.number) {
+        match jails.life(self.number) {
             Ok(Some(jail)) => jail.created == self.created && jail.state == State::Alive,
             Ok(None) => false,
             Err(_) => true,

@@ -26,7 +26,7 @@ pub fn tidy(jails: &Jails) {
             let Some(number) = number.and_then(JailNumber::new) else {
                 continue;
             };
-            let is_over = || matches!(jails.get(number), Ok(None));
+            let is_over = || matches!(jails.life(number), Ok(None));
             if !is_over() {
                 continue;
             }
