@@ -116,7 +116,7 @@ pub fn loopback_of((number, created): Jail) -> Option<Ipv4Addr> {
 }
 
 fn reclaim(held: &mut HeldAddresses, jails: &Jails) -> Result<(), String> {
-    drop_if(held, |it| match jails.get(it.number) {
+    drop_if(held, |it| match jails.life(it.number) {
         Ok(Some(jail)) => jail.created != it.created,
         Ok(None) => true,
         Err(_) => false,

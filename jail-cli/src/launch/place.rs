@@ -350,7 +350,7 @@ pub(super) fn leave_to_stop(record: &Record) {
     let Some(stop) = noted.and_then(|noted| noted.stopped_by) else {
         return;
     };
-    let is_there = || match Jails::open().and_then(|jails| jails.get(record.number)) {
+    let is_there = || match Jails::open().and_then(|jails| jails.life(record.number)) {
         Ok(jail) => jail.is_some_and(|jail| jail.created == record.created),
         Err(_) => false,
     };

@@ -232,7 +232,7 @@ pub(super) fn noted(is_so: impl Fn(&Record) -> bool) -> Option<String> {
     let mut records = numbers.into_iter().filter_map(|number| store.read(number));
     let found = records.find(|record| {
         // So it counts where it cannot be told.
-        let is_there = || match jails.get(record.number) {
+        let is_there = || match jails.life(record.number) {
             Ok(jail) => jail.is_some_and(|jail| jail.created == record.created),
             Err(_) => true,
         };
